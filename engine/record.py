@@ -1,0 +1,205 @@
+"""What a run leaves behind for eyes and scripts: means, metrics.jsonl, the console, image grids, curves. Reads the device only when it writes."""
+import json
+import math
+import os
+import sys
+import time
+
+import torch
+
+from engine import distributed
+from engine.checkpoint import write_atomically
+from engine.errors import MissingError
+
+
+class Means:
+    """Means of the logged scalars since the last line, added up in float64 on their device. A part of the checkpoint."""
+
+    def __init__(self):
+        self.sums = {}
+
+    def add(self, values):
+        """values: {name: scalar tensor}. A name that comes only now and then is averaged over the times it came."""
+        for name, value in values.items():
+            pair = torch.stack([value.double(), value.new_ones((), dtype=torch.float64)])
+            self.sums[name] = self.sums[name] + pair if name in self.sums else pair
+
+    def read(self):
+        """{name: mean since the last clear() and over processes} as floats."""
+        names = sorted(self.sums)
+        if not names:
+            return {}
+        total, = distributed.sum_over([torch.stack([self.sums[n] for n in names])])
+        return {n: t / c for n, (t, c) in zip(names, total.tolist())}
+
+    def clear(self):
+        """Starts anew."""
+        self.sums = {}
+
+    def capture(self):
+        """The sums so far, {name: [sum, count]}, every process's."""
+        return distributed.gather({name: pair.tolist() for name, pair in self.sums.items()})
+
+    def restore(self, state):
+        """Takes over captured sums; all on process 0 if the number of processes has changed."""
+        rank = distributed.rank()
+        entries = [state[rank]] if len(state) == distributed.world_size() else state if rank == 0 else []
+        for entry in entries:
+            self.add_pairs(entry)
+
+    def add_pairs(self, entry):
+        """Adds {name: [sum, count]}."""
+        for name, pair in entry.items():
+            pair = torch.tensor(pair, dtype=torch.float64)
+            self.sums[name] = self.sums[name] + pair if name in self.sums else pair
+
+
+class Metrics:
+    """metrics.jsonl: one object a logged step, key "step"; the same bytes whether or not the run was interrupted."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def read(self):
+        """The records, oldest first; a last line cut short by a crash is left out."""
+        return [record for _, record in self.lines()]
+
+    def lines(self):
+        if os.path.exists(self.path):
+            with open(self.path, encoding="utf8") as file:
+                for line in file:
+                    try:
+                        yield line, json.loads(line)
+                    except ValueError:
+                        return
+
+    def cut(self, step, provisional=()):
+        """Drops records later than `step`, which the run is about to make again, and the `provisional` names of the record at it."""
+        kept = []
+        for line, record in self.lines():
+            if record["step"] == step and provisional:
+                record = {n: v for n, v in record.items() if n not in provisional}
+                line = json.dumps(record) + "\n" if len(record) > 1 else ""
+            if record["step"] <= step:
+                kept.append(line.encode())
+        write_atomically(self.path, *kept)
+
+    def write(self, step, values):
+        """Appends {"step": step, name: value, ...}; a value that is not finite is written null."""
+        record = {"step": step} | {n: v if math.isfinite(v) else None for n, v in values.items()}
+        with open(self.path, "a", encoding="utf8") as file:
+            file.write(json.dumps(record) + "\n")
+
+    def sync(self):
+        """Makes what was written outlast a power cut; called before a checkpoint is."""
+        if os.path.exists(self.path):
+            with open(self.path, "rb") as file:
+                os.fsync(file.fileno())
+
+
+class Console:
+    """A progress bar on a terminal; elsewhere a line every so often, fit for a cluster's log."""
+
+    def __init__(self, start, total, steps_per_epoch, say, seconds=10.0):
+        self.total, self.per_epoch, self.say, self.seconds = total, steps_per_epoch, say, seconds
+        self.bar = None
+        if sys.stderr.isatty():
+            from tqdm import tqdm
+            self.bar = tqdm(total=total, initial=start, unit="step", dynamic_ncols=True, mininterval=0.2)
+        self.began, self.start, self.last = time.monotonic(), start, -math.inf
+
+    def step(self):
+        """One step more."""
+        if self.bar is not None:
+            self.bar.update()
+
+    def log(self, step, values):
+        """Shows the newest means."""
+        text = "  ".join(f"{n} {v:.4g}" for n, v in values.items())
+        if self.bar is not None:
+            self.bar.set_description(f"epoch {math.ceil(step / self.per_epoch)}", refresh=False)
+            self.bar.set_postfix_str(text)
+        elif time.monotonic() - self.last >= self.seconds or step == self.total:
+            self.last = time.monotonic()
+            speed = (step - self.start) / max(self.last - self.began, 1e-9)
+            left = f", {duration((self.total - step) / speed)} left" if speed > 0 and step < self.total else ""
+            self.say(f"step {step}/{self.total}  epoch {math.ceil(step / self.per_epoch)}  {speed:.3g} steps/s{left}  {text}")
+
+    def close(self):
+        """Leaves the terminal's line."""
+        if self.bar is not None:
+            self.bar.close()
+
+
+def duration(seconds):
+    """Seconds as h:mm:ss."""
+    minutes, seconds = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
+
+
+def to_uint8(images):
+    """[-1, 1] -> 0 .. 255 by rounding 127.5 (x + 1), clipped; the one place where images become bytes. Not a number -> 0."""
+    return images.float().nan_to_num(-1.0).add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).cpu()
+
+
+def grid(images, columns=None):
+    """Images [n, C, H, W] in [-1, 1] as one PIL image, row by row; small ones enlarged (each pixel a square) so that a person can read them."""
+    from PIL import Image
+    n, channels, height, width = images.shape
+    columns = columns or math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    scale = max(1, round(48 / max(height, width)))
+    tiles = to_uint8(images).repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+    height, width, gap = height * scale, width * scale, 2
+    sheet = torch.zeros(channels, rows * (height + gap) + gap, columns * (width + gap) + gap, dtype=torch.uint8)
+    for i, tile in enumerate(tiles):
+        top, left = gap + i // columns * (height + gap), gap + i % columns * (width + gap)
+        sheet[:, top:top + height, left:left + width] = tile
+    sheet = sheet[:3] if channels >= 3 else sheet[:1]
+    return Image.fromarray(sheet.permute(1, 2, 0).squeeze(2).numpy() if channels < 3 else sheet.permute(1, 2, 0).numpy())
+
+
+def curves(records, path, title):
+    """A picture of the logged scalars over steps: one panel a network (the part of the name before the slash)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    names = sorted({n for record in records for n, v in record.items() if n != "step" and isinstance(v, (int, float))})
+    panels = sorted({n.split("/")[0] for n in names})
+    if not panels:
+        return
+    figure = Figure(figsize=(5.5 * len(panels), 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
+        for name in (n for n in names if n.split("/")[0] == panel):
+            points = [(r["step"], r[name]) for r in records if isinstance(r.get(name), (int, float))]
+            axes.plot(*zip(*points), label=name.split("/", 1)[-1], linewidth=1)
+        axes.set(title=panel, xlabel="step")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    figure.suptitle(title)
+    temporary = path + ".tmp.png"
+    figure.savefig(temporary, dpi=110)
+    os.replace(temporary, path)
+
+
+class TensorBoard:
+    """TensorBoard events beside metrics.jsonl, for --tensorboard. Raises MissingError without the package."""
+
+    def __init__(self, folder, step):
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+        except ImportError:
+            raise MissingError("--tensorboard: the package tensorboard is not installed; pip install tensorboard would do") from None
+        self.writer = SummaryWriter(folder, purge_step=step + 1)
+
+    def log(self, step, values):
+        for name, value in values.items():
+            self.writer.add_scalar(name, value, step)
+
+    def image(self, step, name, picture):
+        import numpy as np
+        array = np.asarray(picture)
+        self.writer.add_image(name, array, step, dataformats="HWC" if array.ndim == 3 else "HW")
+
+    def close(self):
+        self.writer.close()

@@ -1,0 +1,54 @@
+"""From flags to a device, data and networks, for the launcher."""
+import os
+
+import torch
+
+from engine import distributed
+from engine.errors import UserError
+from engine.load import call, load_file
+from engine.randomness import seed_all
+
+
+def device(args):
+    """Joins the other processes, sets threads and determinism, seeds the initial weights alike everywhere; returns the device."""
+    if args.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")      # read when CUDA starts
+        torch.use_deterministic_algorithms(True)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    chosen = distributed.start(args.device)
+    torch.backends.cudnn.benchmark = chosen.type == "cuda" and not args.deterministic
+    return chosen
+
+
+def data(args, device, wrap):
+    """{"train": DataIterator, ...} of the iterator file on `device`; notes in args what follows from it.
+
+    wrap(given, batch_size, seed): makes that dict of what older iterator files return.
+    """
+    file = load_file(args.iterator, "--iterator", "get_iterators")
+    offered = {"batch_size": args.batch_size, "seed": args.seed, "num_workers": args.num_workers}
+    given = wrap(call(file.get_iterators, offered, args.iterator_args, "--iterator_args"), args.batch_size, args.seed)
+    for iterator in given.values():
+        iterator.to(device)
+    train = given["train"]
+    args.data_shape, args.n_classes, args.steps_per_epoch = list(train.data_shape), train.n_classes, len(train)
+    args.total_steps = args.max_steps or args.epochs * len(train)
+    args.schedule_steps = args.schedule_steps or max(args.total_steps, 1)
+    return given
+
+
+def networks(args):
+    """{role: module} of the network file for data of args.data_shape; the same initial weights in every process."""
+    file = load_file(args.network, "--network", "get_network")
+    offered = {"data_shape": tuple(args.data_shape), "n_classes": args.n_classes, "z_dim": args.z_dim}
+    seed_all(args.seed, "weights")
+    try:
+        nets = call(file.get_network, offered, args.network_args, "--network_args")
+    except ValueError as error:
+        raise UserError(f"--network: {args.network}: {error}") from error
+    if isinstance(nets, (tuple, list)) and len(nets) == 2:
+        nets = dict(zip(("gen", "disc"), nets))
+    if not isinstance(nets, dict) or not all(isinstance(net, torch.nn.Module) for net in nets.values()):
+        raise UserError(f"--network: get_network of {args.network} gives {type(nets).__name__}; a dict of modules by role, or a pair (gen, disc), would do")
+    return nets

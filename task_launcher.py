@@ -1,0 +1,59 @@
+#!/usr/bin/env python
+"""Flags -> three files loaded by path -> trainer -> run directory -> training, or a mode on a trained run. See README.md."""
+import sys
+import traceback
+from functools import partial
+
+import torch
+
+from engine import distributed, flags, setup
+from engine.errors import UserError
+from engine.load import load_file
+from engine.loop import fit
+from engine.preemption import INTERRUPTED, Interrupted, Stopper, time_limit
+from engine.run import RunDirectory
+from eval.modes import MODES
+from iterators.common import wrap
+
+
+def main(argv=None):
+    """Runs one command line; returns the exit code. Raises UserError for what the user can mend."""
+    args = flags.parse(argv, ("train", *MODES))
+    stopper = Stopper(time_limit(args.time_limit)).install()
+    device = setup.device(args)
+    data = partial(setup.data, args, device, wrap)       # a mode that needs no data set does not load it
+    if args.mode == "train":
+        data = data()
+    nets = setup.networks(args)
+    trainer = load_file(args.trainer, "--trainer", "get_trainer").get_trainer(nets, args)
+    trainer.to(device, memory_format=torch.channels_last)
+    run = RunDirectory(args)
+    return fit(trainer, data, run, args, stopper) if args.mode == "train" else MODES[args.mode](trainer, data, run, args)
+
+
+def command_line():
+    """main() with errors as one line on stderr and as documented exit codes; --traceback shows where they came from."""
+    try:
+        code = main()
+    except UserError as error:
+        code = tell(error, error.exit_code)
+    except Interrupted as error:
+        code = tell(f"interrupted by {error} before the first step; the same command starts again", INTERRUPTED)
+    except Exception as error:
+        code = tell(error, 1)
+    distributed.stop()
+    return code
+
+
+def tell(error, code):
+    """Prints the error, in process 0 alone; returns `code`."""
+    if distributed.rank() == 0:
+        if "--traceback" in sys.argv:
+            traceback.print_exc()
+        kind, more = (f"{type(error).__name__}: ", " (--traceback shows where)") if code == 1 else ("", "")
+        print(f"task_launcher.py: {kind}{' '.join(str(error).split())}{more}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(command_line())

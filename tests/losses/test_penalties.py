@@ -1,0 +1,87 @@
+import pytest
+import torch
+
+from losses.penalties import PENALTIES, input_gradient, zero_centred
+
+N, SHAPE = 5, (2, 3, 3)
+
+
+@pytest.fixture
+def linear():
+    torch.manual_seed(0)
+    a = torch.randn(18, dtype=torch.float64)
+    return a, lambda x: x.flatten(1) @ a
+
+
+def batches():
+    torch.manual_seed(1)
+    return torch.randn(N, *SHAPE, dtype=torch.float64), torch.randn(N, *SHAPE, dtype=torch.float64)
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_linear_critic(name, linear):
+    a, disc = linear
+    expected = a.square().sum() / 2 if name in ("r1", "r2") else (a.norm() - 1) ** 2
+    value = PENALTIES[name](disc, *batches())
+    assert value.shape == (N,)
+    assert torch.allclose(value, expected.expand(N), atol=1e-12, rtol=0)
+
+
+def test_dnorm_of_a_sigmoid_critic(linear):
+    a, disc = linear
+    real, _ = batches()
+    p = torch.sigmoid(disc(real))
+    value = zero_centred(lambda x: torch.sigmoid(disc(x)), real)
+    assert torch.allclose(value, (p * (1 - p)) ** 2 * a.square().sum(), atol=1e-12, rtol=0)
+
+
+def test_quadratic_critic_tells_where_each_penalty_looks():
+    real, fake = batches()
+    disc = lambda x: x.flatten(1).square().sum(1) / 2                          # its gradient is x itself
+    norm2 = lambda x: x.flatten(1).square().sum(1)
+    assert torch.allclose(PENALTIES["r1"](disc, real, fake), norm2(real) / 2)
+    assert torch.allclose(PENALTIES["r2"](disc, real, fake), norm2(fake) / 2)
+    torch.manual_seed(2)
+    lam = torch.rand(N, 1, 1, 1)
+    torch.manual_seed(2)
+    value = PENALTIES["gp"](disc, real.float(), fake.float())
+    x = lam * real.float() + (1 - lam) * fake.float()
+    assert torch.allclose(value, (norm2(x).sqrt() - 1) ** 2, atol=1e-5)
+    torch.manual_seed(3)
+    lam = torch.rand(N, 1, 1, 1)
+    u = torch.rand_like(real.float())
+    torch.manual_seed(3)
+    value = PENALTIES["dragan"](disc, real.float(), fake.float())
+    x = real.float() + lam * u * real.float().std() / 2
+    assert torch.allclose(value, (norm2(x).sqrt() - 1) ** 2, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_gradient_reaches_the_critic_and_not_the_generator(name):
+    real, fake = batches()
+    w = torch.randn(18, 4, dtype=torch.float64, requires_grad=True)
+    source = fake.requires_grad_()
+    value = PENALTIES[name](lambda x: torch.tanh(x.flatten(1) @ w).sum(1), real, source * 1.0).mean()
+    to_w, to_source = torch.autograd.grad(value, (w, source), allow_unused=True)
+    assert to_w.abs().sum() > 0 and to_source is None
+
+
+@pytest.mark.parametrize("name", ["gp", "dragan"])
+def test_gradient_is_finite_where_the_norm_is_zero(name):
+    real, fake = batches()
+    w = torch.zeros(18, dtype=torch.float64, requires_grad=True)
+    value = PENALTIES[name](lambda x: x.flatten(1) @ w, real, fake)
+    assert torch.equal(value, torch.ones(N, dtype=torch.float64))
+    slope, = torch.autograd.grad(value.sum(), w)
+    assert torch.isfinite(slope).all()
+
+
+def test_critic_that_ignores_its_input_is_refused():
+    with pytest.raises(RuntimeError):
+        input_gradient(lambda x: torch.ones(len(x), requires_grad=True), batches()[0])
+
+
+def test_second_derivative_by_finite_differences():
+    real, fake = batches()
+    w = torch.randn(18, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda w: PENALTIES["r1"](lambda x: torch.tanh(x.flatten(1) @ w).sum(1), real, fake), w)

@@ -1,0 +1,6 @@
+#!/bin/sh
+# Sets up like exps/quickstart.sh and runs the tests; arguments go to pytest (-m slow for the long ones).
+set -eu; cd "$(dirname "$0")/.."
+. exps/env.sh
+install requirements.txt tests/requirements.txt
+exec "$LAUNCH" -m pytest tests -q "$@"

@@ -1,0 +1,52 @@
+"""Helpers of tests that run the launcher: in this process, or as a user does."""
+import os
+import subprocess
+import sys
+
+import torch
+
+import task_launcher
+from engine import checkpoint
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SMALL = ["--network=networks/small.py", "--network_args", "width=8", "--iterator=tests/made.py", "--iterator_args", "size=8", "channels=1",
+         "--batch_size=8", "--z_dim=5", "--cpu", "--log_every=2", "--samples=4"]
+
+
+def train(save_path, *words):
+    """Runs the launcher in this process with the small network on made data; returns the exit code."""
+    here = os.getcwd()
+    os.chdir(ROOT)
+    try:
+        return task_launcher.main([*SMALL, f"--save_path={save_path}", *map(str, words)])
+    finally:
+        os.chdir(here)
+
+
+def launch(*words, cwd=ROOT, env=None, launcher=(sys.executable,), timeout=240):
+    """Runs the launcher as a command of its own; returns the CompletedProcess."""
+    return subprocess.run([*launcher, os.path.join(ROOT, "task_launcher.py"), *map(str, words)], cwd=cwd, env=os.environ | (env or {}),
+                          capture_output=True, text=True, timeout=timeout)
+
+
+def newest(save_path, name="deleteme", seed=0):
+    """The newest checkpoint's state."""
+    return checkpoint.newest(os.path.join(save_path, name, f"s{seed}", "checkpoints"), print)[1]
+
+
+def flat(state, at=""):
+    """{path: tensor or value} of a nested state."""
+    if isinstance(state, dict):
+        return {k: v for name, part in state.items() for k, v in flat(part, f"{at}/{name}").items()}
+    if isinstance(state, (list, tuple)):
+        return {k: v for i, part in enumerate(state) for k, v in flat(part, f"{at}/{i}").items()}
+    return {at: state}
+
+
+def assert_equal(a, b, besides=("flags",)):
+    """Two checkpoints hold the same bits, `besides` apart."""
+    a, b = (flat({k: v for k, v in s.items() if k not in besides}) for s in (a, b))
+    assert a.keys() == b.keys()
+    for name in a:
+        same = torch.equal(a[name], b[name]) if torch.is_tensor(a[name]) else a[name] == b[name]
+        assert same, name

@@ -1,0 +1,175 @@
+"""What all algorithms share: roles, optimisers, the one place where gradients are applied, averages, capture and restore."""
+import contextlib
+import copy
+
+import torch
+from torch import nn
+
+from engine import distributed
+from engine.errors import UserError
+
+
+class Trainer(nn.Module):
+    """Networks and optimisers of one algorithm; see docs/design.md for what a subclass writes.
+
+    roles: the networks it needs; optional_roles: those it uses when given; per_process: buffers that differ between processes.
+    """
+    roles = ()
+    optional_roles = ()
+    per_process = ()
+
+    def __init__(self, nets, args):
+        """nets: {role: module}; args: the flags. Raises UserError for a missing or superfluous role."""
+        super().__init__()
+        missing = [r for r in self.roles if r not in nets]
+        extra = [r for r in nets if r not in self.roles + self.optional_roles]
+        if missing or extra:
+            raise UserError(f"--network: {args.network} gives {', '.join(nets)}; {type(self).__name__} needs {', '.join(self.roles)}"
+                            + (f" (and may use {', '.join(self.optional_roles)})" if self.optional_roles else ""))
+        for role, net in nets.items():
+            self.add_module(role, net)
+        self.args = args
+        self.optims, self.owned, self.averaged = {}, {}, {}
+        self.share = 1.0                                 # of this process in the batch, times the number of processes
+        self.warnings = []                               # said once when the run starts
+        self.register_buffer("bad_steps", torch.zeros(2, dtype=torch.int64))             # in a row, in all
+
+    # --- for algorithms
+
+    def optimise(self, name, *modules, **options):
+        """Declares optimiser `name`: Adam (Kingma and Ba 2015) with --lr, --beta1 and --beta2 unless `options` say otherwise."""
+        settings = {"lr": self.args.lr, "betas": (self.args.beta1, self.args.beta2)} | options
+        parameters = list({id(p): p for m in modules for p in m.parameters() if p.requires_grad}.values())
+        self.optims[name] = torch.optim.Adam(parameters, fused=True, **settings)
+        self.owned[name] = modules
+        for group in self.optims[name].param_groups:
+            group["base_lr"] = group["lr"]
+
+    def parameters_of(self, name):
+        """The parameters that optimiser `name` updates."""
+        return self.optims[name].param_groups[0]["params"]
+
+    def average(self, role, decay):
+        """Keeps <role>_ema, an exponential average of the network's parameters with `decay` a step; buffers are copied."""
+        if decay > 0:
+            ema = copy.deepcopy(getattr(self, role)).requires_grad_(False).eval()
+            self.add_module(role + "_ema", ema)
+            self.averaged[role] = decay
+
+    def best(self, role):
+        """The averaged network where there is one, else the network: what samples are drawn from."""
+        return getattr(self, role + "_ema" if role in self.averaged else role)
+
+    def noise(self, n):
+        """z [n, z_dim] from --z_dist, N(0, I) or U(-1, 1)."""
+        shape = n, self.args.z_dim
+        device = self.bad_steps.device
+        return torch.randn(shape, device=device) if self.args.z_dist == "normal" else torch.rand(shape, device=device) * 2 - 1
+
+    def update(self, name, terms):
+        """One step of optimiser `name` on the sum of the means of `terms`; makes no gradient of any other network.
+
+        terms: {name: tensor [N] or scalar}. Returns {"<optimiser>/<term>": detached mean}: what is summed is what is logged.
+        A step whose loss or gradient is not finite is skipped, in every process alike, and counted in bad_steps.
+        """
+        params, optim = self.parameters_of(name), self.optims[name]
+        means = {term: value.mean() for term, value in terms.items()}
+        loss = sum(means.values())
+        grads = torch.autograd.grad(loss, params, materialize_grads=True)                 # unused: zero, not None
+        *grads, loss = distributed.average([*grads, loss.detach()], self.share)           # one flat all-reduce
+        bad = ~torch.isfinite(torch.stack(torch._foreach_norm([*grads, loss]))).all()
+        for p, grad in zip(params, grads):
+            # the fused kernel walks memory: a gradient laid out otherwise than its parameter would be misread
+            p.grad = grad if grad.stride() == p.stride() else torch.empty_like(p).copy_(grad)
+        optim.grad_scale, optim.found_inf = None, bad.float()                             # skips on the device: no one waits
+        optim.step()
+        optim.zero_grad(set_to_none=True)
+        self.count(bad)
+        for module in self.owned[name]:
+            refresh(module)
+        self.move_averages(name)
+        return {f"{name}/{term}": mean.detach() for term, mean in means.items()}
+
+    # --- for the loop
+
+    def begin(self, step, share=1.0):
+        """Sets what depends on the step: learning rates, this process's share of the batch, fresh caches."""
+        self.share = share
+        for optim in self.optims.values():
+            for group in optim.param_groups:
+                group["lr"] = group["base_lr"] * self.lr_factor(step)
+        refresh(self)
+
+    def lr_factor(self, step):
+        """--lr_schedule at a step: 1; or 1 - step/schedule_steps, exactly 0 at the end; or lr_gamma^epoch."""
+        args = self.args
+        if args.lr_schedule == "linear":
+            return max(0.0, 1 - step / args.schedule_steps)
+        return args.lr_gamma ** (step // args.steps_per_epoch) if args.lr_schedule == "exp" else 1.0
+
+    def count(self, bad):
+        """Counts a skipped update: bad_steps holds how many in a row, and how many in all."""
+        self.bad_steps += bad
+        self.bad_steps[0] *= bad
+
+    def move_averages(self, name):
+        """ema <- decay ema + (1 - decay) parameters, for the averaged networks that optimiser `name` updates."""
+        for role, decay in self.averaged.items():
+            net = getattr(self, role)
+            if any(net is module for module in self.owned[name]):
+                ema = self.best(role)
+                torch._foreach_lerp_(list(ema.parameters()), [p.detach() for p in net.parameters()], 1 - decay)
+                for average, buffer in zip(ema.buffers(), net.buffers()):
+                    average.copy_(buffer)
+                refresh(ema)
+
+    def train(self, mode=True):
+        """nn.Module.train, which leaves averaged networks in evaluation mode."""
+        super().train(mode)
+        for role in self.averaged:
+            self.best(role).eval()
+        return self
+
+    @contextlib.contextmanager
+    def evaluating(self):
+        """Evaluation mode and no gradients inside the block; training mode after it."""
+        self.eval()
+        try:
+            with torch.no_grad():
+                yield self
+        finally:
+            self.train()
+
+    def shared_buffers(self):
+        """The buffers that process 0 hands to the others after each step."""
+        return [b for name, b in self.named_buffers() if name not in self.per_process]
+
+    def capture(self):
+        """{"modules", "optims"}: all that outlives a step. Called in every process: private buffers become lists over ranks."""
+        modules = dict(self.state_dict())
+        for name in self.per_process:
+            modules[name] = distributed.gather(modules[name].cpu())
+        return {"modules": modules, "optims": {name: optim.state_dict() for name, optim in self.optims.items()}}
+
+    def restore(self, state):
+        """Takes over a captured state. Raises UserError when it is that of other networks."""
+        modules = dict(state["modules"])
+        for name in self.per_process:
+            entries = modules[name]
+            modules[name] = entries[distributed.rank() % len(entries)]
+        try:
+            self.load_state_dict(modules)
+            for name, optim in self.optims.items():
+                # moments from the checkpoint, hyperparameters from the flags
+                optim.load_state_dict(state["optims"][name] | {"param_groups": optim.state_dict()["param_groups"]})
+        except (RuntimeError, KeyError, ValueError) as error:
+            raise UserError(f"--resume: the checkpoint is of other networks ({str(error).splitlines()[-1].strip()}); "
+                            "the flags it was made with would do") from error
+        refresh(self)
+
+
+def refresh(module):
+    """Tells every part of `module` that caches something derived from its parameters to derive it anew."""
+    for part in module.modules():
+        if hasattr(part, "refresh"):
+            part.refresh()
