@@ -156,6 +156,7 @@ def parse(argv, modes=("train",)):
     flags = {action.dest for action in parser._actions}
     parser.set_defaults(**{n: v for n, v in saved.items() if n in flags and n not in ("mode", "resume", "last_epoch", "traceback", "out", "samples", "device", "cpu")})
     args = parser.parse_args(argv)
+    vars(args).update({name: saved[name] for name in DERIVED & saved.keys()})
     if args.cpu:
         args.device = "cpu"
     if args.last_epoch is not None and args.resume in ("none", "auto"):

@@ -1,4 +1,5 @@
 """The only training loop."""
+import contextlib
 import time
 import traceback
 
@@ -67,9 +68,7 @@ class Fit:
                 if why and step < total:
                     return self.interrupt(step, why)
         except Exception as error:
-            diverged = isinstance(error, DivergedError)
-            run.status("diverged" if diverged else "failed", step, str(error))
-            run.note(traceback.format_exc())
+            self.record_failure(step, error)
             raise
         finally:
             self.console.close()
@@ -130,6 +129,13 @@ class Fit:
         self.last_save = time.monotonic()
         self.run.save(self.trainer, step, self.means, self.provisional)
         self.run.plot()
+
+    def record_failure(self, step, error):
+        """status.json and log.txt say what went wrong, if they can still be written (the disk may be full)."""
+        diverged = isinstance(error, DivergedError)
+        with contextlib.suppress(OSError):
+            self.run.status("diverged" if diverged else "failed", step, str(error) if diverged else f"{type(error).__name__}: {error}")
+            self.run.note(traceback.format_exc())
 
     def interrupt(self, step, why):
         """Saves, and says with which exit code the same command goes on."""

@@ -74,9 +74,12 @@ class RunDirectory:
 
     def lock_up(self):
         """Makes the folder, takes its lock, and clears what a killed process left half written."""
-        for folder in (self.checkpoints, self.samples):
-            os.makedirs(folder, exist_ok=True)
-        dead = self.lock.take()
+        try:
+            for folder in (self.checkpoints, self.samples):
+                os.makedirs(folder, exist_ok=True)
+            dead = self.lock.take()
+        except OSError as error:
+            raise UserError(f"--save_path: cannot write to {self.folder}: {error.strerror}; another folder would do") from error
         if dead:
             self.say(f"took over the lock of process {dead.get('pid')} on {dead.get('host')}, which is gone")
         for folder in (self.folder, self.checkpoints, self.samples):

@@ -15,11 +15,12 @@ install() {
     fi
     LAUNCH=.venv/bin/python
   fi
-  stamp="$("$LAUNCH" -c 'import sys; print(sys.prefix)')/.installed-$(cat "$@" | cksum | tr ' ' '-')"
-  if [ ! -e "$stamp" ]; then
-    echo "installing $* (once)"
-    for file in "$@"; do set -- "$@" -r "$file"; shift; done
-    "$LAUNCH" -m pip install --quiet --disable-pip-version-check "$@"
-    : > "$stamp"
-  fi
+  for file in "$@"; do
+    stamp="$("$LAUNCH" -c 'import sys; print(sys.prefix)')/.installed-$(cksum < "$file" | tr ' ' '-')"
+    if [ ! -e "$stamp" ]; then
+      echo "installing $file (once)"
+      "$LAUNCH" -m pip install --quiet --disable-pip-version-check -r "$file"
+      : > "$stamp" || true
+    fi
+  done
 }

@@ -1,0 +1,30 @@
+"""Handwritten digits of scikit-learn: 1,797 grey images of 8x8.
+
+Alpaydin and Kaynak 1998, Optical Recognition of Handwritten Digits, UCI machine learning repository: the test part alone.
+"""
+import numpy as np
+
+from engine.errors import MissingError
+from engine.randomness import permutation
+from iterators import cache, common
+
+
+def get_iterators(batch_size, seed=0, num_workers=2, size=None, valid=0, flip=False, subset=None):
+    """x [N, 1, 8, 8] (or size x size), y [N] in 0 .. 9; 1,500 train and 297 test images. Nothing is downloaded.
+
+    scikit-learn does not tell UCI's writers apart, so the split is not official: a fixed random part is the test set. The
+    grey levels 0 .. 16 become 0 .. 255.
+    """
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError:
+        raise MissingError("the digits data needs the package scikit-learn; pip install scikit-learn would do") from None
+    cache.whole("size", size)
+    digits = load_digits()
+    x = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., None]
+    if size is not None:
+        x = cache.resize_all(x, size, num_workers)
+    order = permutation(len(x), "digits").numpy()
+    x, y = x.transpose(0, 3, 1, 2)[order], digits.target.astype(np.int64)[order]
+    splits = {"train": {"x": x[:1500], "y": y[:1500]}, "test": {"x": x[1500:], "y": y[1500:]}}
+    return common.iterators(splits, batch_size, seed, 10, valid, subset, flip)

@@ -1,0 +1,48 @@
+"""Every script of exps/ runs two steps on made data, from any folder, with overriding flags at its end."""
+import glob
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from engine import flags
+from tests.running import ROOT
+
+SCRIPTS = sorted(s for s in glob.glob(os.path.join(ROOT, "exps", "**", "*.sh"), recursive=True)
+                 if "task_launcher.py" in open(s, encoding="utf8").read())
+# the sheet's table: what each experiment of GAN mixup must say
+TABLE = {"baseline.specnorm": ("networks/model_resnet_specnorm.py", "jsgan", "none", 0.0, 5, 500, 20),
+         "baseline.specnorm.hinge": ("networks/model_resnet_specnorm_nosigm.py", "hinge", "none", 0.0, 5, 500, 10),
+         "visible.dnorm0.specnorm": ("networks/model_resnet_specnorm.py", "jsgan", "pixel", 0.0, 5, 600, 20),
+         "hidden.dnorm0.5.pp": ("networks/model_resnet_preproc.py", "jsgan", "vh1", 0.5, 1, 500, 10),
+         "cifar10.baseline.dnorm10": ("networks/model_resnet_old.py", "jsgan", "none", 10.0, 1, 500, 10)}
+
+
+def name_of(script):
+    return os.path.relpath(script, os.path.join(ROOT, "exps"))[:-3]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=name_of)
+def test_two_steps(script, tmp_path):
+    channels, size = (1, 8) if "digits" in open(script, encoding="utf8").read() else (3, 32)
+    done = subprocess.run([("sh", "bash")[SCRIPTS.index(script) % 2], script, f"--save_path={tmp_path}", "--max_steps=2", "--batch_size=4", "--cpu", "--log_every=1",
+                           "--iterator=tests/made.py", "--iterator_args", f"size={size}", f"channels={channels}", "--network_args", "width=8", "--samples=4"],
+                          cwd=tmp_path, env=os.environ | {"LAUNCH": sys.executable, "VIRTUAL_ENV": sys.prefix}, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    status, = glob.glob(os.path.join(tmp_path, "**", "status.json"), recursive=True)
+    assert json.load(open(status))["state"] == "finished"
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_the_experiments_of_gan_mixup_say_what_the_table_says(name):
+    text = open(os.path.join(ROOT, "exps", name + ".sh"), encoding="utf8").read()
+    command = re.search(r"\$LAUNCH task_launcher.py (.*) \"\$@\"", text.replace("\\\n", ""), re.S)[1]
+    args = flags.parse(command.split())
+    network, loss, mixup, dnorm, every, epochs, save = TABLE[name]
+    assert (args.network, args.loss, args.mixup, args.dnorm, args.update_g_every, args.epochs, args.save_every) == (
+        network, loss, mixup, dnorm, every, epochs, save)
+    assert (args.batch_size, args.z_dim, args.beta1, args.beta2, args.lr, args.alpha, args.resume) == (64, 62, 0.0, 0.999, 2e-4, 0.2, "auto")
+    assert "Published" in text and os.access(os.path.join(ROOT, "exps", name + ".sh"), os.X_OK)

@@ -1,0 +1,232 @@
+"""The launcher from the outside: what it leaves behind, what it refuses and how."""
+import json
+import os
+import stat
+
+import pytest
+import torch
+
+from engine.errors import MissingError, UserError
+from tests.running import ROOT, SMALL, assert_equal, launch, newest, train
+
+
+def folder_of(tmp_path, name="deleteme"):
+    return tmp_path / name / "s0"
+
+
+def listing(folder):
+    """{path: content} of everything below a folder."""
+    return {os.path.join(d, f): open(os.path.join(d, f), "rb").read() for d, _, fs in os.walk(folder) for f in fs}
+
+
+def test_a_run_leaves_what_the_readme_says(tmp_path):
+    assert train(tmp_path, "--max_steps=6", "--save_every_steps=3", "--mixup=hidden") == 0
+    run = folder_of(tmp_path)
+    assert sorted(os.listdir(run)) == ["checkpoints", "curves.png", "files", "flags.json", "log.txt", "metrics.jsonl", "samples", "status.json"]
+    assert sorted(os.listdir(run / "checkpoints")) == ["step_00000003.pt", "step_00000006.pt"]
+    assert sorted(os.listdir(run / "samples")) == ["step_00000005.png", "step_00000006.png"]     # an epoch is 5 steps; the end
+    status = json.loads((run / "status.json").read_text())
+    assert (status["state"], status["step"]) == ("finished", 6)
+    records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert [r["step"] for r in records] == [2, 4, 6]
+    assert {"gen/adv", "disc/real", "disc/fake", "disc/mix", "disc/real_grad_norm2"} <= set(records[0])
+    flags = json.loads((run / "flags.json").read_text())
+    assert flags["mixup"] == "hidden" and flags["network_args"] == {"width": 8} and flags["steps_per_epoch"] == 5
+    for flag in ("network", "iterator", "trainer"):
+        copy = run / "files" / flag / os.path.basename(flags[flag])
+        assert copy.read_bytes() == open(os.path.join(ROOT, flags[flag]), "rb").read()
+    from PIL import Image
+    for picture in (*(run / "samples").iterdir(), run / "curves.png"):
+        Image.open(picture).load()
+    state = torch.load(run / "checkpoints" / "step_00000006.pt", weights_only=True)
+    assert state["step"] == 6 and set(state) == {"step", "modules", "optims", "means", "provisional", "flags"}
+
+
+def test_a_finished_run_says_so_and_goes_on_with_more_epochs(tmp_path, capsys):
+    assert train(tmp_path, "--epochs=1", "--resume=auto") == 0
+    before = listing(folder_of(tmp_path) / "checkpoints")
+    capsys.readouterr()
+    assert train(tmp_path, "--epochs=1", "--resume=auto") == 0
+    assert "is finished: 5 of 5 steps; more --epochs" in capsys.readouterr().out
+    assert listing(folder_of(tmp_path) / "checkpoints") == before
+    assert train(tmp_path, "--epochs=2", "--resume=auto") == 0
+    assert newest(tmp_path)["step"] == 10
+    assert train(tmp_path, "--epochs=2", "--name=whole") == 0
+    assert_equal(newest(tmp_path), newest(tmp_path, "whole"))
+
+
+def test_the_same_seed_repeats_and_another_does_not(tmp_path):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        assert train(tmp_path, f"--name={name}", f"--seed={seed}", "--max_steps=3") == 0
+    assert_equal(newest(tmp_path, "a"), newest(tmp_path, "b"))
+    with pytest.raises(AssertionError):
+        assert_equal(newest(tmp_path, "a"), newest(tmp_path, "c", seed=1))
+
+
+def refused(tmp_path, *words, error=UserError, said):
+    """The command is refused in one line that has `said` in it, and nothing that was there changes."""
+    before = listing(tmp_path)
+    with pytest.raises(UserError) as caught:
+        train(tmp_path, *words)
+    text = str(caught.value)
+    assert said in text and "\n" not in text and type(caught.value) is error, text
+    after = listing(tmp_path)
+    assert all(after[path] == content or path.endswith("log.txt") and after[path].startswith(content) for path, content in before.items())
+
+
+def test_nothing_is_overwritten(tmp_path):
+    assert train(tmp_path, "--max_steps=4", "--save_every_steps=2") == 0
+    refused(tmp_path, "--max_steps=4", said="holds checkpoints up to step 4; --resume=auto goes on from there")
+    for words, said in ((["--lr=0.1"], "--lr: 0.0002 then, 0.1 now"), (["--mixup=pixel"], "--mixup: none then, pixel now"),
+                        (["--network_args", "width=16"], "--network_args: {'width': 8} then, {'width': 16} now"),
+                        (["--iterator_args", "n=60"], "--iterator_args"), (["--penalty", "gp=1"], "--penalty")):
+        refused(tmp_path, "--resume=auto", "--max_steps=8", *words, said=said)
+    older = folder_of(tmp_path) / "checkpoints" / "step_00000002.pt"
+    refused(tmp_path, f"--resume={older}", "--max_steps=8", said="holds checkpoints up to step 4")
+    refused(tmp_path, "--resume=nothing.pt", "--name=new", said="--resume: nothing.pt: No such file")
+
+
+def test_a_linear_schedule_keeps_its_plan(tmp_path):
+    words = ["--lr_schedule=linear", "--resume=auto"]
+    assert train(tmp_path, "--max_steps=4", *words) == 0
+    refused(tmp_path, "--max_steps=8", *words, said="--schedule_steps: 4 then, 8 now")
+    words += ["--schedule_steps=8", "--name=planned"]
+    assert train(tmp_path, "--max_steps=4", *words) == 0
+    assert train(tmp_path, "--max_steps=8", *words) == 0
+
+
+def test_a_checkpoint_by_path_starts_a_new_run(tmp_path):
+    assert train(tmp_path, "--max_steps=4") == 0
+    path = folder_of(tmp_path) / "checkpoints" / "step_00000004.pt"
+    before = listing(folder_of(tmp_path))
+    assert train(tmp_path, f"--resume={path}", "--name=branch", "--max_steps=6", "--lr=0.01") == 0
+    assert newest(tmp_path, "branch")["step"] == 6 and newest(tmp_path, "branch")["flags"]["lr"] == 0.01
+    assert newest(tmp_path, "branch")["optims"]["disc"]["param_groups"][0]["lr"] == 0.01
+    assert train(tmp_path, f"--resume={path}", "--name=recount", "--last_epoch=0", "--max_steps=3") == 0
+    assert newest(tmp_path, "recount")["step"] == 3
+    assert listing(folder_of(tmp_path)) == before
+    refused(tmp_path, f"--resume={path}", "--name=other", "--network_args", "width=16", said="the checkpoint is of other networks")
+
+
+def test_damaged_checkpoints_fall_back_and_all_damaged_refuses(tmp_path, capsys):
+    assert train(tmp_path, "--max_steps=6", "--save_every_steps=2", "--resume=auto") == 0
+    whole = newest(tmp_path)
+    for step in (6, 4):
+        path = folder_of(tmp_path) / "checkpoints" / f"step_{step:08d}.pt"
+        path.write_bytes(path.read_bytes()[:-100])
+    assert train(tmp_path, "--max_steps=6", "--save_every_steps=2", "--resume=auto") == 0
+    assert capsys.readouterr().err.count("warning: skipped") == 2
+    assert_equal(whole, newest(tmp_path))
+    for path in (folder_of(tmp_path) / "checkpoints").iterdir():
+        path.write_bytes(b"")
+    refused(tmp_path, "--resume=auto", said="none of the 3 checkpoints")
+
+
+def test_bad_files_and_words(tmp_path):
+    (tmp_path / "none.py").write_text("x = 1")
+    (tmp_path / "three.py").write_text("def get_network(z_dim): return 3")
+    (tmp_path / "pair.py").write_text("import torch\ndef get_network(z_dim):\n return torch.nn.Sequential(torch.nn.Linear(z_dim, 64), torch.nn.Tanh(), "
+                                      "torch.nn.Unflatten(1, (1, 8, 8))), torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 1), torch.nn.Flatten(0))")
+    (tmp_path / "loader.py").write_text("import torch\ndef get_iterators(batch_size): return torch.utils.data.DataLoader(torch.utils.data.TensorDataset("
+                                        "torch.rand(20, 1, 8, 8), torch.zeros(20).long()), batch_size=batch_size, shuffle=True)")
+    refused(tmp_path, f"--network={tmp_path}/none.py", said="has no function get_network")
+    refused(tmp_path, f"--network={tmp_path}/gone.py", error=MissingError, said="--network: no file")
+    refused(tmp_path, f"--network={tmp_path}/three.py", "--network_args", said="--network_args: given width=...; no word would do")
+    refused(tmp_path, f"--iterator={tmp_path}/gone.py", error=MissingError, said="--iterator: no file")
+    refused(tmp_path, "--network_args", "widht=3", said="--network_args: given widht=...; width")
+    refused(tmp_path, "--iterator_args", "rooot=3", "--iterator=iterators/digits.py", said="--iterator_args: given channels=...; size")
+
+    refused(tmp_path, "--iterator=iterators/images.py", said="--iterator_args")
+    os.chdir(ROOT)
+    import task_launcher
+    own = [f"--save_path={tmp_path}", "--cpu", "--batch_size=4", "--max_steps=2", "--log_every=1"]
+    with pytest.raises(UserError, match="get_network of .*three.py gives int"):
+        task_launcher.main([*own, f"--network={tmp_path}/three.py", "--iterator=iterators/digits.py"])
+    with pytest.raises(UserError, match="--batch_size: given 4096; the data has 1,500"):
+        task_launcher.main(["--iterator=iterators/digits.py", "--network=networks/small.py", "--batch_size=4096", f"--save_path={tmp_path}"])
+    # the original's contracts: a network file that returns a pair, an iterator file that returns a DataLoader
+    assert task_launcher.main([*own, f"--network={tmp_path}/pair.py", f"--iterator={tmp_path}/loader.py", "--mixup=pixel"]) == 0
+
+
+@pytest.mark.parametrize("words, code, said", [
+    (["--los=hinge"], 2, "--los: unknown flag"),
+    (["--network=networks/gone.py"], 3, "--network: no file networks/gone.py"),
+    (["--iterator=iterators/images.py", "--iterator_args", "root=nowhere", "size=8"], 3, "root"),
+])
+def test_exit_codes_and_one_line(tmp_path, words, code, said):
+    done = launch(*SMALL, *words[:1], *words[1:], f"--save_path={tmp_path}") if "iterator" not in words[0] else launch(
+        "--network=networks/small.py", *words, f"--save_path={tmp_path}")
+    assert done.returncode == code and said in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1 and "Traceback" not in done.stderr
+    assert os.listdir(tmp_path) == []
+
+
+def test_traceback_on_request_and_failures_are_recorded(tmp_path):
+    (tmp_path / "t.py").write_text("from trainers.gan import *\nclass T(MixupGAN):\n def train_step(self, batch, step):\n  if step == 2: raise RuntimeError('no luck')\n"
+                                   "  return super().train_step(batch, step)\ndef get_trainer(nets, args): return T(nets, args)")
+    done = launch(*SMALL, f"--trainer={tmp_path}/t.py", f"--save_path={tmp_path}", "--max_steps=4")
+    assert done.returncode == 1 and done.stderr.strip() == "task_launcher.py: RuntimeError: no luck (--traceback shows where)"
+    assert json.loads((folder_of(tmp_path) / "status.json").read_text()) == {"state": "failed", "step": 2, "text": "RuntimeError: no luck"}
+    assert "Traceback" in (folder_of(tmp_path) / "log.txt").read_text()
+    assert not (folder_of(tmp_path) / "lock").exists()
+    done = launch(*SMALL, f"--trainer={tmp_path}/t.py", f"--save_path={tmp_path}", "--max_steps=4", "--traceback")
+    assert "Traceback" in done.stderr and "no luck" in done.stderr
+
+
+def test_divergence_stops_with_its_own_code_and_keeps_the_last_good_checkpoint(tmp_path):
+    (tmp_path / "t.py").write_text("from trainers.gan import *\nclass T(MixupGAN):\n def d_terms(self, real, fake):\n  terms = super().d_terms(real, fake)\n"
+                                   "  return {n: t * float('nan') for n, t in terms.items()} if self.now >= 6 else terms\n"
+                                   " def train_step(self, batch, step):\n  self.now = step\n  return super().train_step(batch, step)\n"
+                                   "def get_trainer(nets, args): return T(nets, args)")
+    done = launch(*SMALL, f"--trainer={tmp_path}/t.py", f"--save_path={tmp_path}", "--max_steps=40", "--save_every_steps=4", "--max_bad_steps=3", "--update_g_every=100")
+    assert done.returncode == 4 and "3 updates in a row" in done.stderr or "4 updates in a row" in done.stderr
+    assert json.loads((folder_of(tmp_path) / "status.json").read_text())["state"] == "diverged"
+    state = newest(tmp_path)
+    assert all(torch.isfinite(t).all() for t in state["modules"].values() if t.is_floating_point())
+
+
+def test_sample_mode_needs_only_the_name(tmp_path):
+    import numpy as np
+    from PIL import Image
+    assert train(tmp_path, "--max_steps=4", "--ema=0.9") == 0
+    run = folder_of(tmp_path)
+
+    def sample(*words):
+        done = launch("--mode=sample", f"--save_path={tmp_path}", "--name=deleteme", *words)
+        assert done.returncode == 0, done.stderr
+    before = listing(run / "checkpoints")
+    sample()
+    Image.open(run / "samples_00000004.png").load()
+    sample("--samples=5", f"--out={tmp_path}/a.npz")
+    sample("--samples=300", f"--out={tmp_path}/b.npz", "--cpu")
+    five, more = (np.load(tmp_path / f)["images"] for f in ("a.npz", "b.npz"))
+    assert five.shape == (5, 8, 8, 1) and more.shape == (300, 8, 8, 1) and (more[:5] == five).all() and five.dtype == np.uint8
+    sample("--samples=3", f"--out={tmp_path}/pngs")
+    assert sorted(os.listdir(tmp_path / "pngs")) == ["000000.png", "000001.png", "000002.png"]
+    assert (np.asarray(Image.open(tmp_path / "pngs" / "000001.png")) == five[1, :, :, 0]).all()
+    done = launch("--mode=sample", f"--save_path={tmp_path}", "--name=deleteme", f"--out={tmp_path}/a.npz")
+    assert done.returncode == 2 and "exists" in done.stderr
+    assert listing(run / "checkpoints") == before
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written(tmp_path):
+    os.chmod(tmp_path, stat.S_IRUSR | stat.S_IXUSR)
+    done = launch(*SMALL, f"--save_path={tmp_path}/x", "--max_steps=2")
+    os.chmod(tmp_path, stat.S_IRWXU)
+    assert done.returncode == 2 and "--save_path" in done.stderr
+
+
+def test_save_path_that_is_a_file(tmp_path):
+    (tmp_path / "x").write_text("")
+    done = launch(*SMALL, f"--save_path={tmp_path}/x", "--max_steps=2")
+    assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1 and "--save_path" in done.stderr
+
+
+def test_tensorboard_events_when_the_package_is_there(tmp_path):
+    pytest.importorskip("tensorboard", reason="--tensorboard needs the package tensorboard")
+    assert train(tmp_path, "--max_steps=4", "--tensorboard") == 0
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    events = EventAccumulator(str(folder_of(tmp_path) / "tensorboard"))
+    events.Reload()
+    assert [e.step for e in events.Scalars("disc/real")] == [2, 4] and "samples" in events.Tags()["images"]
