@@ -23,6 +23,7 @@ def fit(trainer, data, run, args, stopper, events=()):
         if step >= args.total_steps:
             run.status("finished", step, f"finished: {step} steps")
             run.say(f"{run.folder} is finished: {step} of {args.total_steps} steps; more --epochs or --max_steps go on from there")
+            run.tell_where()
             return 0
         return Fit(trainer, data["train"], run, args, stopper, events).go(step, sums)
     finally:
@@ -34,7 +35,8 @@ class Fit:
 
     def __init__(self, trainer, stream, run, args, stopper, events):
         self.trainer, self.stream, self.run, self.args, self.stopper = trainer, stream, run, args, stopper
-        self.means, self.batch, self.provisional, self.last_save = Means(), None, [], time.monotonic()
+        self.means, self.batch, self.provisional = Means(), None, []
+        self.last_save = self.last_plot = time.monotonic()
         epoch = args.steps_per_epoch
         self.measures = [(args.log_every, self.losses), *events]
         self.saves = epoch * args.save_every, args.save_every_steps
@@ -75,6 +77,7 @@ class Fit:
         took = time.monotonic() - began
         run.say(f"finished: {total} steps, {duration(took)} for the last {total - first}, {100 * waited / took:.1f}% of it waiting for data")
         run.status("finished", step, f"finished: {step} steps")
+        run.tell_where()
         return 0
 
     def due(self, step, *intervals):
@@ -124,11 +127,13 @@ class Fit:
             self.run.say(f"warning: step {step}: {in_all} updates so far skipped, their loss or gradient was not finite", error=True)
 
     def save(self, step):
-        """A checkpoint, and the curves."""
+        """A checkpoint, and the curves once a minute and at the end."""
         self.check(step)
         self.last_save = time.monotonic()
         self.run.save(self.trainer, step, self.means, self.provisional)
-        self.run.plot()
+        if step == self.args.total_steps or self.last_save - self.last_plot > 60:
+            self.last_plot = self.last_save
+            self.run.plot()
 
     def record_failure(self, step, error):
         """status.json and log.txt say what went wrong, if they can still be written (the disk may be full)."""

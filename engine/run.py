@@ -192,6 +192,14 @@ class RunDirectory:
         if self.writes:
             record.curves(self.metrics.read(), os.path.join(self.folder, "curves.png"), f"{self.args.name}, seed {self.args.seed}")
 
+    def tell_where(self):
+        """Prints where to look at the end."""
+        if self.writes:
+            newest = lambda folder: max((os.path.join(folder, name) for name in os.listdir(folder)), default="none")
+            for what, path in (("samples", newest(self.samples)), ("curves", os.path.join(self.folder, "curves.png")),
+                               ("metrics", self.metrics.path), ("checkpoint", newest(self.checkpoints))):
+                print(f"  {what:<11}{path}")
+
     def close(self):
         """Closes what is open and gives the lock back."""
         if self.board:

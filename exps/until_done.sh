@@ -1,0 +1,13 @@
+#!/bin/sh
+# until_done.sh SCRIPT [flags]: runs a script of exps/ again and again while it exits 75 (interrupted, resumable).
+# A signal to this shell passes through and ends the loop after the run has saved.
+set -u
+[ -f "${1:-}" ] || { echo "usage: $0 SCRIPT [flags]" >&2; exit 2; }
+stop=
+trap 'stop=1; kill -TERM "$child" 2>/dev/null' INT TERM USR1 USR2
+while :; do
+  sh "$@" & child=$!
+  wait "$child"; code=$?
+  while kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done
+  [ "$code" -eq 75 ] && [ -z "$stop" ] || exit "$code"
+done

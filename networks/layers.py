@@ -1,0 +1,234 @@
+"""Blocks that the networks share: staged discriminators, convolutions with resampling folded in, spectral normalisation."""
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.utils.parametrize import register_parametrization
+
+
+class Staged(nn.Module):
+    """A discriminator as a list of stages, h_k = stage_k(h_{k-1}), h_0 = x; the last stage gives the logits [N].
+
+    disc(x) are the logits, disc(x, stop=k) is h_k, disc(h, start=k) goes on from h_k, so that
+    disc(disc(x, stop=k), start=k) = disc(x). `layers` is the number of k that can be asked for: 0 .. layers - 1.
+    Raises ValueError for any other k, and for stop < start.
+    """
+
+    def __init__(self, *stages):
+        super().__init__()
+        self.stages = nn.ModuleList(stages)
+
+    @property
+    def layers(self):
+        return len(self.stages)
+
+    def forward(self, x, start=0, stop=None):
+        for name, k in (("start", start), ("stop", stop)):
+            if k is not None and not 0 <= k < self.layers:
+                raise ValueError(f"{name}={k}: this network offers the layers 0 to {self.layers - 1} (0 is its input)")
+        if stop is not None and stop < start:
+            raise ValueError(f"stop={stop} comes before start={start}")
+        for k in range(start, self.layers if stop is None else stop):
+            x = self.stages[k](x)
+        return x
+
+
+class Generator(nn.Module):
+    """x = maps(reshape(dense(z))), from z [N, z_dim] to images [N, C, H, W] in [-1, 1].
+
+    dense: module from [N, z_dim] to [N, c * h * w]; start: the shape (c, h, w) it is given; maps: module from
+    [N, c, h, w] to the images, a tanh at its end.
+    """
+
+    def __init__(self, dense, start, maps):
+        super().__init__()
+        self.dense, self.start, self.maps = dense, start, maps
+
+    def forward(self, z):
+        return self.maps(to_maps(self.dense(z), *self.start))
+
+
+class ResBlock(nn.Module):
+    """residual(x) + shortcut(x), two modules whose outputs have one shape (He et al. 2016)."""
+
+    def __init__(self, residual, shortcut):
+        super().__init__()
+        self.residual, self.shortcut = residual, shortcut
+
+    def forward(self, x):
+        return self.residual(x) + self.shortcut(x)
+
+
+class GlobalPool(nn.Module):
+    """The mean or the sum of each map: [N, C, H, W] -> [N, C]. Raises ValueError for any other `reduce`."""
+
+    def __init__(self, reduce="mean"):
+        super().__init__()
+        self.reduce = choice("pool", reduce, {"mean": torch.mean, "sum": torch.sum})
+
+    def forward(self, h):
+        return self.reduce(h, dim=(2, 3))
+
+
+def to_maps(h, channels, height, width):
+    """[N, channels * height * width] -> [N, channels, height, width], channels-last in memory.
+
+    A plain reshape of a dense layer's output is contiguous, and what follows would keep that slower layout
+    wherever no convolution changes it.
+    """
+    return h.reshape(len(h), channels, height, width).contiguous(memory_format=torch.channels_last)
+
+
+# Resampling folded into convolution
+
+class Conv3x3(nn.Conv2d):
+    """3x3 convolution with padding 1; resample="down" averages 2x2 pixels after it, "up" doubles pixels before it.
+
+    x [N, C, H, W] -> [N, out, H, W], [N, out, H // 2, W // 2] ("down") or [N, out, 2 H, 2 W] ("up"). With fold=True
+    resampling and convolution are one convolution of stride 2 by a 4x4 kernel made from the 3x3 one: 4 taps an output in
+    place of 9, equal to the plain form (fold=False) but for rounding, odd sizes included. The parameters are those of the
+    3x3 convolution either way. Raises ValueError for any other `resample`.
+    Karras et al. 2018, released code (fused_scale).
+    """
+
+    def __init__(self, in_channels, out_channels, resample=None, bias=True, fold=True):
+        super().__init__(in_channels, out_channels, 3, padding=1, bias=bias)
+        choice("resample", resample, (None, "down", "up"))
+        self.resample, self.fold = resample, fold
+
+    def forward(self, x):
+        if self.resample and self.fold:
+            return (conv_down if self.resample == "down" else conv_up)(x, self.weight, self.bias)
+        if self.resample == "up":
+            x = F.interpolate(x, scale_factor=2)
+        y = super().forward(x)
+        return F.avg_pool2d(y, 2) if self.resample == "down" else y
+
+    def extra_repr(self):
+        return f"{super().extra_repr()}, resample={self.resample!r}, fold={self.fold}"
+
+
+def conv_down(x, weight, bias=None):
+    """avg_pool2d(conv2d(x, weight, bias, padding=1), 2) as one convolution of stride 2.
+
+    x [N, C, H, W], weight [out, C, 3, 3], bias [out] -> [N, out, H // 2, W // 2]. Its kernel
+    K[s] = (W[s] + W[s - 1]) / 2 along each axis, s = 0 .. 3, W zero outside 0 .. 2, is the mean of the four one-pixel
+    shifts of W, which is just what average pooling of the zero-padded W computes.
+    """
+    return F.conv2d(x, F.avg_pool2d(weight, 2, stride=1, padding=1), bias, stride=2, padding=1)
+
+
+def conv_up(x, weight, bias=None):
+    """conv2d(interpolate(x, scale_factor=2), weight, bias, padding=1) as one transposed convolution of stride 2.
+
+    x [N, C, H, W], weight [out, C, 3, 3], bias [out] -> [N, out, 2 H, 2 W]. Its kernel is the sum of the four one-pixel
+    shifts of the flipped W, with input channels first as transposed convolutions have them.
+    """
+    kernel = F.avg_pool2d(weight, 2, stride=1, padding=1, divisor_override=1).flip(2, 3).transpose(0, 1)
+    return F.conv_transpose2d(x, kernel, bias, stride=2, padding=1)
+
+
+# Spectral normalisation
+
+class SpectralNorm(nn.Module):
+    """W / sigma, sigma = u^T W v, with W as a matrix (out, rest) and u, v its first singular vectors by power iteration.
+
+    weight: [out, ...], at least two dimensions. Buffers u [out] and v [rest], constants in the gradient.
+    Miyato et al. 2018, Algorithm 1. Differs from the paper: 15 iterations at construction (as torch's own), so that sigma
+    is right from the first step.
+
+    The first forward in training mode after `refresh()` does the one power iteration, and those that follow share its
+    W / sigma, graph included, until the next refresh() or until the weight is seen to have changed: one step's forwards
+    cost one normalisation. A forward that records a graph after one that did not (no_grad) computes its own from the same
+    u and v. Evaluation and inference mode compute from u and v as they are, and neither iterate nor keep anything.
+    Between two calls of refresh() only one backward pass may go through the weights unless it retains the graph, since it
+    frees the shared part. Until refresh() is called for the first time (a user's plain loop) nothing is shared: every
+    forward in training mode iterates, as torch's own spectral norm does.
+    """
+
+    def __init__(self, weight):
+        super().__init__()
+        for name, size in (("u", len(weight)), ("v", weight[0].numel())):
+            self.register_buffer(name, F.normalize(weight.new_empty(size).normal_(), dim=0))
+        for _ in range(15):
+            self.iterate(weight)
+        self.shares, self.shared, self.shared_for = False, None, None
+
+    def refresh(self):
+        """Forget W / sigma: the next forward in training mode iterates once and computes it anew."""
+        self.shares, self.shared, self.shared_for = True, None, None
+
+    @torch.no_grad()
+    def iterate(self, weight):
+        """One power iteration, in place: v <- W^T u / |W^T u|, u <- W v / |W v|."""
+        matrix = weight.flatten(1)
+        self.v.copy_(F.normalize(torch.mv(matrix.t(), self.u), dim=0))
+        self.u.copy_(F.normalize(torch.mv(matrix, self.v), dim=0))
+
+    def normalised(self, weight):
+        """W / (u^T W v) from u and v as they are. The copies keep a graph valid when the next iteration overwrites them."""
+        return weight / torch.dot(self.u.clone(), torch.mv(weight.flatten(1), self.v.clone()))
+
+    def forward(self, weight):
+        if not self.training or torch.is_inference_mode_enabled():
+            return self.normalised(weight)
+        # catches a loaded or moved weight; not every update, as fused optimisers leave the version as it is
+        version = (weight.data_ptr(), weight._version)
+        if not self.shares or version != self.shared_for:
+            self.iterate(weight)
+            self.shared, self.shared_for = None, version
+        recorded = torch.is_grad_enabled() and weight.requires_grad
+        if self.shared is None or (recorded and not self.shared.requires_grad):
+            self.shared = self.normalised(weight)
+        return self.shared if recorded else self.shared.detach()
+
+    def __getstate__(self):
+        return {**self.__dict__, "shared": None, "shared_for": None}     # a copy shares no graph (and could not copy one)
+
+
+def spectral(layer):
+    """`layer` (convolution, linear or embedding) with its weight spectrally normalised; initialise it before.
+
+    The parameter is kept as parametrizations.weight.original, with u and v beside it as parametrizations.weight.0.u and .v.
+    Raises ValueError for a transposed convolution (its weight is not (out, rest)) and for a layer without a weight matrix.
+    """
+    weight = getattr(layer, "weight", None)
+    if weight is None or weight.ndim < 2 or getattr(layer, "transposed", False):
+        raise ValueError(f"spectral normalisation is for layers with a weight [out, ...], not {type(layer).__name__}")
+    # unsafe: no check of shapes, whose call would be a power iteration more
+    register_parametrization(layer, "weight", SpectralNorm(weight.detach()), unsafe=True)
+    return layer
+
+
+# Initialisation, and checks of options
+
+def glorot(layer, gain=1.0):
+    """`layer` with weights U(-a, a), a = gain sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010); its bias is left.
+
+    gain None leaves the weights too, with the framework's default.
+    """
+    if gain is not None:
+        nn.init.xavier_uniform_(layer.weight, gain)
+    return layer
+
+
+def normal(layer, std=0.02):
+    """`layer` with weights N(0, std^2) and bias 0 (Radford et al. 2016, section 4)."""
+    nn.init.normal_(layer.weight, 0.0, std)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def choice(option, value, choices):
+    """choices[value] of a dict, or `value` itself of a tuple; raises ValueError with the choices if it is not there."""
+    if value not in choices:
+        raise ValueError(f"{option}={value!r}: choose one of {', '.join(map(repr, choices))}")
+    return choices[value] if isinstance(choices, dict) else value
+
+
+def image_shape(data_shape, multiple):
+    """(C, H, W) of `data_shape`; raises ValueError if H or W is not a positive multiple of `multiple`."""
+    channels, height, width = data_shape
+    if min(height, width) < multiple or height % multiple or width % multiple:
+        raise ValueError(f"images of {height}x{width} pixels: this network needs sides that are multiples of {multiple}")
+    return channels, height, width
