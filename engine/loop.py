@@ -15,6 +15,7 @@ def fit(trainer, data, run, args, stopper, events=()):
 
     trainer: see docs/design.md; data: {"train": DataIterator, ...}; run: a RunDirectory; stopper: a Stopper; events: further
     (every, function(step)), called after every `every`-th step; what they return, {name: float}, joins that step's record.
+    A trainer may add such pairs by measures(data).
     Step n of records and checkpoints is the state after n batches.
     Raises DivergedError after --max_bad_steps skipped updates in a row.
     """
@@ -25,7 +26,8 @@ def fit(trainer, data, run, args, stopper, events=()):
             run.say(f"{run.folder} is finished: {step} of {args.total_steps} steps; more --epochs or --max_steps go on from there")
             run.tell_where()
             return 0
-        return Fit(trainer, data["train"], run, args, stopper, events).go(step, sums)
+        own = trainer.measures(data) if hasattr(trainer, "measures") else []
+        return Fit(trainer, data["train"], run, args, stopper, [*own, *events]).go(step, sums)
     finally:
         run.close()
 
