@@ -28,7 +28,19 @@ def main(argv=None):
     trainer = load_file(args.trainer, "--trainer", "get_trainer").get_trainer(nets, args)
     trainer.to(device, memory_format=torch.channels_last)
     run = RunDirectory(args)
-    return fit(trainer, data, run, args, stopper) if args.mode == "train" else MODES[args.mode](trainer, data, run, args)
+    if args.mode == "train":
+        return fit(trainer, data, run, args, stopper, evaluations(args, trainer, data, device, run))
+    return MODES[args.mode](trainer, data, run, args)
+
+
+def evaluations(args, trainer, data, device, run):
+    """The events of --eval_every. What they need (weights, a classifier, real statistics) is looked for, or made, before the first step."""
+    if not args.eval_every:
+        return []
+    from eval.scoring import Scorer
+    scorer = Scorer(args, data, device, run)
+    trainer.remarks.append(scorer.describe())
+    return [(args.eval_every * args.steps_per_epoch, scorer.event(trainer, partial(run.save_best, trainer)))]
 
 
 def command_line():

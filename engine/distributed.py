@@ -29,7 +29,11 @@ def start(device="auto"):
     if device.type == "cuda":
         torch.cuda.set_device(device)
     if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not dist.is_initialized():
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=datetime.timedelta(minutes=30))
+        store, number, size = next(dist.rendezvous("env://"))
+        # torchrun keeps one store over its restarts: without a prefix a restarted worker may find the address of its dead predecessor
+        store = dist.PrefixStore(f"start{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", store=store, rank=number, world_size=size,
+                                timeout=datetime.timedelta(minutes=30))
     return device
 
 

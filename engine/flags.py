@@ -12,8 +12,8 @@ DEFAULT_TRAINER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(_
 # Flags that do not touch the mathematics: where, how long, how often, on what. All others must match on resume.
 MAY_CHANGE = {"name", "save_path", "mode", "resume", "last_epoch", "epochs", "max_steps", "save_every", "save_every_steps",
               "save_images_every", "log_every", "num_workers", "device", "cpu", "threads", "deterministic", "tensorboard",
-              "traceback", "samples", "out", "schedule_steps", "total_steps",
-              "save_minutes", "keep_last", "keep_every", "time_limit", "max_bad_steps"}
+              "traceback", "samples", "frames", "out", "schedule_steps", "total_steps",
+              "eval_every", "metrics", "extractor", "protocol", "inception_weights", "eval_batch_size", "at", "save_minutes", "keep_last", "keep_every", "time_limit", "max_bad_steps"}
 DERIVED = {"steps_per_epoch", "data_shape", "n_classes"}  # not flags, but kept beside them: what the data said
 FILES = ("network", "iterator", "trainer")               # compared by content, not by name
 
@@ -107,12 +107,24 @@ def add_shared(parser):
     g.add_argument("--save_every_steps", type=count, default=0, help="steps between checkpoints, besides save_every (default 0: none)")
     g.add_argument("--save_images_every", type=count, default=1, help="epochs between sample grids; 0: only at the end (default 1)")
     g.add_argument("--samples", type=positive, default=64, help="images in a grid, or drawn by --mode=sample (default 64)")
+    g.add_argument("--frames", type=number(int, 2), default=10, help="images of each walk of --mode=interpolate (default 10)")
     g.add_argument("--out", default="", help="where --mode=sample writes: a .png grid, a .npz array, else a folder of PNGs (default: samples_<step>.png in the run's folder)")
     g.add_argument("--save_minutes", type=number(float, 0), default=0.0, help="minutes between checkpoints, besides save_every (default 0: none)")
     g.add_argument("--keep_last", type=count, default=0, help="keep only the newest so many checkpoints (default 0: all)")
     g.add_argument("--keep_every", type=count, default=0, help="with keep_last: keep those at multiples of so many steps too (default 0: none)")
     g.add_argument("--tensorboard", action="store_true", help="TensorBoard events too (needs the package tensorboard)")
     g.add_argument("--traceback", action="store_true", help="show where an error came from, not only its line")
+
+    g = parser.add_argument_group("evaluation, in training or by --mode=evaluate")
+    g.add_argument("--eval_every", type=count, default=0, help="epochs between evaluations in training; results join metrics.jsonl, and checkpoints/best.pt is "
+                   "the best by the first metric (default 0: none)")
+    g.add_argument("--metrics", nargs="+", default=[], metavar="METRIC", help="of fid, is, kid, prdc (precision, recall, density, coverage), modes (default: fid, kid, and is where the extractor classifies)")
+    g.add_argument("--extractor", default="auto", help="inception (its scores alone are FID and IS), efficientnet, classifier, pixels, or a .py file with get_extractor(); "
+                   "auto: inception where its weights are, else classifier for grey images with labels, else efficientnet (default auto)")
+    g.add_argument("--protocol", default="full-train", help="<real>[-<generated>][-<split>], as in 50k-train, 10k-test, 10k-5k (default full-train: all training images, as many generated)")
+    g.add_argument("--inception_weights", default="", help="file of the Inception weights (default: $INCEPTION_WEIGHTS, else torch's hub cache; python -m eval.prepare fetches them)")
+    g.add_argument("--eval_batch_size", type=positive, default=64, help="images a batch of the extractor; changes no result (default 64)")
+    g.add_argument("--at", default="latest", help="checkpoints of --mode=evaluate: latest, best, all, or a step (default latest)")
 
     g = parser.add_argument_group("machine")
     g.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:<n> (default auto: a GPU where there is one)")
@@ -154,11 +166,13 @@ def parse(argv, modes=("train",)):
     module = load_file(trainer, "--trainer", "get_trainer")
     getattr(module, "add_flags", lambda group: None)(group)
     flags = {action.dest for action in parser._actions}
-    parser.set_defaults(**{n: v for n, v in saved.items() if n in flags and n not in ("mode", "resume", "last_epoch", "traceback", "out", "samples", "device", "cpu")})
+    parser.set_defaults(**{n: v for n, v in saved.items() if n in flags and n not in ("mode", "resume", "last_epoch", "traceback", "out", "samples", "frames", "at", "device", "cpu")})
     args = parser.parse_args(argv)
     vars(args).update({name: saved[name] for name in DERIVED & saved.keys()})
     if args.cpu:
         args.device = "cpu"
+    if args.at not in ("latest", "best", "all") and not args.at.isdigit():
+        raise UserError(f"--at: given {args.at}; latest, best, all or a step would do")
     if args.last_epoch is not None and args.resume in ("none", "auto"):
         raise UserError("--last_epoch: goes with --resume=PATH, which starts a new run from a checkpoint; "
                         "--resume=auto keeps its own count")

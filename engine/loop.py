@@ -47,6 +47,8 @@ class Fit:
     def go(self, step, sums):
         """The loop: fetch a batch, seed, step; then whatever is due."""
         run, args, total = self.run, self.args, self.args.total_steps
+        for text in self.trainer.remarks:
+            run.say(text)
         for text in self.trainer.warnings:
             run.say(f"warning: {text}", error=True)
         run.status("running", step, f"running to step {total}")

@@ -75,6 +75,8 @@ class Metrics:
 
     def cut(self, step, provisional=()):
         """Drops records later than `step`, which the run is about to make again, and the `provisional` names of the record at it."""
+        if not os.path.exists(self.path):
+            return
         kept = []
         for line, record in self.lines():
             if record["step"] == step and provisional:
@@ -143,8 +145,13 @@ def to_uint8(images):
 
 
 def grid(images, columns=None):
-    """Images [n, C, H, W] in [-1, 1] as one PIL image, row by row; small ones enlarged (each pixel a square) so that a person can read them."""
+    """Images [n, C, H, W] in [-1, 1] as one PIL image, row by row; small ones enlarged (each pixel a square) so that a person can read them.
+
+    Images [rows, columns, C, H, W] are laid out as they are given.
+    """
     from PIL import Image
+    if images.ndim == 5:
+        images, columns = images.flatten(0, 1), images.shape[1]
     n, channels, height, width = images.shape
     columns = columns or math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)

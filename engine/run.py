@@ -64,6 +64,7 @@ class RunDirectory:
             if fresh:
                 self.begin()
             self.write_flags()
+            record.Metrics(os.path.join(self.folder, "evaluations.jsonl")).cut(self.step)
             self.metrics.cut(self.step, (state or {}).get("provisional", []) if self.step < self.args.total_steps else [])
             if self.args.tensorboard:
                 self.board = record.TensorBoard(os.path.join(self.folder, "tensorboard"), self.step)
@@ -120,14 +121,36 @@ class RunDirectory:
 
     def restore(self, trainer):
         """For every mode but train: takes over the newest checkpoint, or the one of --resume=PATH; returns its step."""
-        if self.args.resume in ("none", "auto"):
-            step, state = checkpoint.newest(self.checkpoints, lambda text: print(f"warning: {text}", file=sys.stderr))
-        else:
-            state = checkpoint.named(self.args.resume)
-        if state is None:
-            raise MissingError(f"--name: no checkpoint in {self.checkpoints}; train first")
+        (_, state), = self.states("latest")
         trainer.restore(state)
         return state["step"]
+
+    def states(self, which):
+        """(file name, state) of the "latest" checkpoint, the "best", "all", or that of a step; with --resume=PATH, of that one."""
+        if self.args.resume not in ("none", "auto"):
+            yield os.path.basename(self.args.resume), checkpoint.named(self.args.resume)
+            return
+        steps = checkpoint.steps(self.checkpoints)
+        if which == "best":
+            found = ["best.pt"] if os.path.exists(os.path.join(self.checkpoints, "best.pt")) else []
+        elif which == "latest":
+            step, state = checkpoint.newest(self.checkpoints, lambda text: print(f"warning: {text}", file=sys.stderr))
+            if state is not None:
+                yield os.path.basename(checkpoint.path_of("", step)), state
+                return
+            found = []
+        else:
+            wanted = sorted(steps) if which == "all" else [int(which)]
+            found = [os.path.basename(checkpoint.path_of("", step)) for step in wanted if step in steps]
+        if not found:
+            raise MissingError(f"--name: no checkpoint ({which}) in {self.checkpoints}" + (f"; there is {', '.join(map(str, steps))}" if steps else "; train first"))
+        for name in found:
+            try:
+                state = checkpoint.load(os.path.join(self.checkpoints, name))
+            except (ValueError, OSError) as error:
+                print(f"warning: skipped {name}: {error}", file=sys.stderr)
+                continue
+            yield name, state
 
     def check(self, then):
         """Raises UserError where flags differ from an earlier start's in what would change the run."""
@@ -156,6 +179,12 @@ class RunDirectory:
         self.say(f"start at step {self.step} on {platform.node()}, process {os.getpid()}" + (f", job {job}" if job else "")
                  + f", {distributed.world_size()} process(es), python {platform.python_version()}, torch {torch.__version__}, "
                  f"{self.args.device}, {torch.get_num_threads()} threads, code {commit()}")
+
+    def save_best(self, trainer, step):
+        """checkpoints/best.pt: the state at the step with the best score so far, to be evaluated or sampled from. Called in every process."""
+        state = {"step": step, **trainer.capture(), "flags": vars(self.args)}
+        if self.writes:
+            checkpoint.save(os.path.join(self.checkpoints, "best.pt"), state)
 
     def save(self, trainer, step, means, provisional=()):
         """A checkpoint of everything that outlives a step. Called in every process. provisional: names in this step's record that

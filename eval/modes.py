@@ -4,6 +4,7 @@ import os
 from engine import record
 from engine.errors import UserError
 from engine.randomness import seeded
+from eval.interpolate import gif, slerp
 
 
 def sample(trainer, data, run, args):
@@ -32,6 +33,25 @@ def sample(trainer, data, run, args):
     return 0
 
 
+def interpolate(trainer, data, run, args):
+    """--samples walks of --frames images each, on the arc between two noise points: interpolate_<step>.png (a row a walk) and .gif (there and back)."""
+    import torch
+    step = run.restore(trainer)
+    if not hasattr(trainer, "generate"):
+        raise UserError(f"--mode=interpolate: {args.trainer} has no generate(z)")
+    with trainer.evaluating(), seeded(args.seed, "draw", "interpolate"):
+        ends = trainer.noise(args.samples), trainer.noise(args.samples)
+        walks = slerp(*ends, torch.linspace(0, 1, args.frames, device=ends[0].device))
+        images = torch.cat([trainer.generate(walk) for walk in walks])
+    columns = images.unflatten(0, (args.samples, args.frames)).transpose(0, 1)
+    path = os.path.join(run.folder, f"interpolate_{step:08d}")
+    record.grid(images, args.frames).save(path + ".png")
+    frames = [record.grid(column) for column in columns]
+    gif(path + ".gif", frames + frames[-2:0:-1])
+    print(f"{args.samples} walks of {run.folder} at step {step}: {path}.png and .gif")
+    return 0
+
+
 def draw(trainer, n, seed, batch=256):
     """n images [n, C, H, W] in [-1, 1] on the CPU, in evaluation mode, from noise that depends on (seed, number of the batch)."""
     import torch
@@ -43,4 +63,31 @@ def draw(trainer, n, seed, batch=256):
     return torch.cat(images)
 
 
-MODES = {"sample": sample}
+def evaluate(trainer, data, run, args):
+    """Scores of --at latest, best or all checkpoints, or that of a step: printed, and appended to evaluations.jsonl, which eval.tables reads."""
+    from eval.scoring import Scorer
+    states = list(run.states(args.at))
+    scorer = Scorer(args, data(), trainer.bad_steps.device, run)
+    print(scorer.describe())
+    for name, state in states:
+        trainer.restore(state)
+        for result in scorer.score(trainer, state["step"], name):
+            spread = "" if result["std"] is None else f" +/- {result['std']:.4g}"
+            print(f"step {state['step']}  {result['name']}  {result['value']:.6g}{spread}" + ("  (fewer images than features)" if result["singular"] else ""), flush=True)
+    return 0
+
+
+def neighbours(trainer, data, run, args):
+    """The 5 training images nearest to each of --samples generated ones: neighbours_<step>.png, a row a sample, and their distances in pixels 0 .. 255."""
+    from eval.neighbours import nearest, picture
+    step = run.restore(trainer)
+    samples = draw(trainer, args.samples, args.seed)
+    found = nearest(samples, data()["train"])
+    path = os.path.join(run.folder, f"neighbours_{step:08d}.png")
+    picture(samples, found["images"]).save(path)
+    closest = found["distances"][:, 0]
+    print(f"distance to the nearest training image: least {closest.min():.4g}, median {closest.median():.4g} (pixels 0 .. 255, Euclidean); {path}")
+    return 0
+
+
+MODES = {"sample": sample, "interpolate": interpolate, "evaluate": evaluate, "neighbours": neighbours}

@@ -31,7 +31,7 @@ class Trainer(nn.Module):
         self.args = args
         self.optims, self.owned, self.averaged = {}, {}, {}
         self.share = 1.0                                 # of this process in the batch, times the number of processes
-        self.warnings = []                               # said once when the run starts
+        self.warnings, self.remarks = [], []             # said once when the run starts
         self.register_buffer("bad_steps", torch.zeros(2, dtype=torch.int64))             # in a row, in all
 
     # --- for algorithms
@@ -65,6 +65,10 @@ class Trainer(nn.Module):
         shape = n, self.args.z_dim
         device = self.bad_steps.device
         return torch.randn(shape, device=device) if self.args.z_dist == "normal" else torch.rand(shape, device=device) * 2 - 1
+
+    def sample(self, n):
+        """n generated images [n, C, H, W] in [-1, 1], by the subclass's generate(z)."""
+        return self.generate(self.noise(n))
 
     def update(self, name, terms):
         """One step of optimiser `name` on the sum of the means of `terms`; makes no gradient of any other network.

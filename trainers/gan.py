@@ -132,9 +132,9 @@ class MixupGAN(Trainer):
         """D(x) as the paper writes it: sigmoid of the logits where the objective is one of probabilities, else the score."""
         return self.objective.output(self.disc(x))
 
-    def sample(self, n):
-        """n images of the generator (the averaged one with --ema), [n, C, H, W] in [-1, 1]."""
-        return self.best("gen")(self.noise(n))
+    def generate(self, z):
+        """The generator's images (the averaged one's with --ema): z [n, z_dim] -> [n, C, H, W] in [-1, 1]."""
+        return self.best("gen")(z)
 
     def diagnose(self, batch):
         """|grad_x D(x)|^2 on real images, D as in dnorm: the original's train_d_real_norm. In evaluation mode, without a graph."""

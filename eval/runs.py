@@ -1,0 +1,191 @@
+"""Runs as others left them on disk: found under any folder, read without torch, forgiving of torn lines and missing files."""
+import json
+import math
+import os
+import re
+import time
+from collections import namedtuple
+from functools import cached_property
+
+from engine.errors import MissingError
+
+FILES = ("flags.json", "status.json", "metrics.jsonl", "evaluations.jsonl")
+SEED = re.compile(r"s(0|[1-9]\d*)")
+SILENT = 600.0                                           # seconds without a sign of life that are worth telling; clocks of hosts differ by less
+
+# What makes two values of one metric comparable. Whether the averaged generator was measured belongs to the method, not to the protocol.
+PROTOCOL = ("protocol", "extractor", "sha256", "resize", "split", "n_real", "n_fake")
+
+# A value at a step: None where it was not finite. setting: {field of PROTOCOL: value}, None for what only metrics.jsonl holds;
+# metric: the family that the name belongs to; inner: the metric's own std (over splits or subsets) or None.
+Point = namedtuple("Point", "step value name metric setting inner ema singular")
+
+
+class Run:
+    """One results/<name>/s<seed>/."""
+
+    def __init__(self, folder, name, seed):
+        self.folder, self.name, self.seed = folder, name, seed
+
+    def __str__(self):
+        return f"{self.name}/s{self.seed}"
+
+    @cached_property
+    def flags(self):
+        """flags.json; empty where it is missing or not readable."""
+        return read_object(os.path.join(self.folder, "flags.json"))
+
+    @cached_property
+    def status(self):
+        """(state, step or None, text) of status.json; state "unknown" where there is none."""
+        found = read_object(os.path.join(self.folder, "status.json"))
+        step = found.get("step")
+        return str(found.get("state", "unknown")), step if number(step) is not None else None, str(found.get("text", ""))
+
+    @property
+    def finished(self):
+        return self.status[0] == "finished"
+
+    def standing(self):
+        """The state in words: "failed at step 300 (text)"; of a running one that has been silent for long, for how long."""
+        state, step, text = self.status
+        words = state + (f" at step {step}" if step is not None else "")
+        if state == "unknown":
+            return "unknown: no readable status.json"
+        if state == "running":
+            silence = time.time() - self.last_sign()
+            return words + (f", no sign of life for {silence / 3600:.1f} h" if silence > SILENT else "")
+        return words + (f" ({text})" if state in ("failed", "diverged") and text else "")
+
+    def last_sign(self):
+        """When the run last touched its lock or its records, in seconds since 1970."""
+        times = [0.0]
+        for name in ("lock", "metrics.jsonl", "status.json"):
+            try:
+                times.append(os.path.getmtime(os.path.join(self.folder, name)))
+            except OSError:                              # not there, or given back this moment
+                pass
+        return max(times)
+
+    @cached_property
+    def records(self):
+        """metrics.jsonl, as dicts with a "step", oldest first."""
+        return read_lines(os.path.join(self.folder, "metrics.jsonl"))
+
+    @cached_property
+    def evaluations(self):
+        """{name: [Point, ...] by step} of evaluations.jsonl. Of several lines of one name, step and setting the last counts."""
+        found = {}
+        for line in read_lines(os.path.join(self.folder, "evaluations.jsonl")):
+            if "name" in line and "value" in line:
+                setting = {field: line.get(field) for field in PROTOCOL}
+                point = Point(line["step"], number(line["value"]), str(line["name"]), str(line.get("metric", line["name"])), setting,
+                              number(line.get("std")), line.get("ema"), bool(line.get("singular")))
+                found.setdefault(point.name, {})[point.step, setting_key(setting)] = point
+        return {name: sorted(points.values(), key=lambda p: p.step) for name, points in found.items()}
+
+    @cached_property
+    def logged(self):
+        """The keys of metrics.jsonl, without the evaluations that evaluations.jsonl tells more of."""
+        known = {"step"} | {"eval/" + name for name in self.evaluations}
+        return sorted({key for record in self.records for key in record} - known)
+
+    def points(self, name):
+        """The [Point, ...] of an evaluation, or of a key of metrics.jsonl, by step; of an evaluation that only metrics.jsonl knows, too."""
+        if name in self.evaluations:
+            return self.evaluations[name]
+        key = "eval/" + name if "eval/" + name in self.logged else name
+        values = {r["step"]: number(r[key]) for r in self.records if key in r}
+        return [Point(step, value, name, name, None, None, None, False) for step, value in sorted(values.items())]
+
+
+def setting_key(setting):
+    """A setting as something that can be compared and sorted."""
+    return "" if setting is None else json.dumps([setting[field] for field in PROTOCOL])
+
+
+def number(value):
+    """The value if it is a finite number, else None."""
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) else None
+
+
+def read_object(path):
+    """The JSON object in a file; empty where there is none or it cannot be read."""
+    try:
+        with open(path, encoding="utf8") as file:
+            found = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def read_lines(path):
+    """The JSON objects with a whole "step" in a .jsonl, in the file's order. Lines that are torn or are something else are left out."""
+    found = []
+    try:
+        with open(path, encoding="utf8", errors="replace") as file:
+            for line in file:
+                try:
+                    record = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(record, dict) and isinstance(record.get("step"), int):
+                    found.append(record)
+    except OSError:
+        pass
+    return found
+
+
+def find(folders):
+    """The runs under folders (any depth; a run's own folder too), by name and seed; each once.
+
+    A run is a folder s<seed> that holds at least one of FILES. Its name is that of its flags where the path agrees, else the path below the
+    folder given. Where folders given hold runs of one name side by side, the names are told apart by their paths.
+    Raises MissingError for a folder that is not there, and where there is no run at all.
+    """
+    found, seen = {}, set()
+    for top in folders:
+        if not os.path.isdir(top):
+            raise MissingError(f"{top}: no such folder; a folder of runs, as results/, or one run's would do")
+        for folder, inside, files in os.walk(top, followlinks=True):
+            if os.path.realpath(folder) in seen:         # met before, or a link that leads in a circle
+                inside.clear()
+                continue
+            seen.add(os.path.realpath(folder))
+            inside.sort()
+            seed = SEED.fullmatch(os.path.basename(os.path.abspath(folder)))
+            if seed and any(name in files for name in FILES):
+                inside.clear()
+                found[os.path.realpath(folder)] = Run(os.path.normpath(folder), name_of(folder, top), int(seed.group(1)))
+    if not found:
+        raise MissingError(f"{', '.join(folders)}: no run there; a run is a folder s<seed> with flags.json, as in results/<name>/s0/")
+    homes = {}
+    for run in found.values():
+        homes.setdefault(run.name, set()).add(os.path.dirname(os.path.realpath(run.folder)))
+    for run in found.values():
+        if len(homes[run.name]) > 1:
+            run.name = os.path.dirname(run.folder)
+    return sorted(found.values(), key=lambda run: (natural(run.name), run.seed))
+
+
+def natural(name):
+    """A key that sorts lr_2 before lr_10."""
+    return [(int(part), "") if part.isascii() and part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
+
+
+def name_of(folder, top):
+    """The experiment's name of the run in `folder`, found under `top`."""
+    parent = os.path.dirname(os.path.abspath(folder))
+    name = read_object(os.path.join(folder, "flags.json")).get("name")
+    if isinstance(name, str) and name and (os.sep + parent.strip(os.sep)).endswith(os.sep + os.path.join(*name.split("/"))):
+        return name
+    below = os.path.relpath(parent, os.path.abspath(top)).replace(os.sep, "/")
+    return os.path.basename(parent) if below.split("/")[0] in (".", "..") else below
+
+
+def experiments(runs):
+    """{name: [Run, ...] by seed}."""
+    groups = {}
+    for run in runs:
+        groups.setdefault(run.name, []).append(run)
+    return groups
