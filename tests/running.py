@@ -29,6 +29,11 @@ def launch(*words, cwd=ROOT, env=None, launcher=(sys.executable,), timeout=240):
                           capture_output=True, text=True, timeout=timeout)
 
 
+def mode(save_path, *words):
+    """Runs a mode on the run in this process; returns the exit code."""
+    return task_launcher.main([f"--save_path={save_path}", *map(str, words)])
+
+
 def newest(save_path, name="deleteme", seed=0):
     """The newest checkpoint's state."""
     return checkpoint.newest(os.path.join(save_path, name, f"s{seed}", "checkpoints"), print)[1]

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from engine.errors import MissingError, UserError
-from tests.running import ROOT, SMALL, assert_equal, launch, newest, train
+from tests.running import ROOT, SMALL, assert_equal, launch, mode, newest, train
 
 
 def folder_of(tmp_path, name="deleteme"):
@@ -192,8 +192,7 @@ def test_sample_mode_needs_only_the_name(tmp_path):
     run = folder_of(tmp_path)
 
     def sample(*words):
-        done = launch("--mode=sample", f"--save_path={tmp_path}", "--name=deleteme", *words)
-        assert done.returncode == 0, done.stderr
+        assert mode(tmp_path, "--mode=sample", "--name=deleteme", *words) == 0
     before = listing(run / "checkpoints")
     sample()
     Image.open(run / "samples_00000004.png").load()
@@ -206,6 +205,8 @@ def test_sample_mode_needs_only_the_name(tmp_path):
     assert (np.asarray(Image.open(tmp_path / "pngs" / "000001.png")) == five[1, :, :, 0]).all()
     done = launch("--mode=sample", f"--save_path={tmp_path}", "--name=deleteme", f"--out={tmp_path}/a.npz")
     assert done.returncode == 2 and "exists" in done.stderr
+    done = launch("--mode=sample", f"--save_path={tmp_path}", "--name=deleteme", f"--out={tmp_path}/c.npz", cwd=tmp_path)
+    assert done.returncode == 0 and (np.load(tmp_path / "c.npz")["images"][:5] == five).all(), done.stderr
     assert listing(run / "checkpoints") == before
 
 

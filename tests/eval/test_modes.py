@@ -1,11 +1,9 @@
 import math
-import os
 
-import pytest
 import torch
 
 from eval.interpolate import slerp
-from tests.running import launch, train
+from tests.running import mode, train
 
 
 def test_slerp_keeps_to_the_arc():
@@ -22,8 +20,7 @@ def test_slerp_keeps_to_the_arc():
 def test_interpolate_mode(tmp_path):
     from PIL import Image
     assert train(tmp_path, "--max_steps=2") == 0
-    done = launch("--mode=interpolate", f"--save_path={tmp_path}", "--samples=3", "--frames=5")
-    assert done.returncode == 0, done.stderr
+    assert mode(tmp_path, "--mode=interpolate", "--samples=3", "--frames=5") == 0
     picture = Image.open(tmp_path / "deleteme" / "s0" / "interpolate_00000002.png")
     assert picture.size == (5 * 50 + 2, 3 * 50 + 2)
     movie = Image.open(tmp_path / "deleteme" / "s0" / "interpolate_00000002.gif")

@@ -1,13 +1,13 @@
 """Evaluation of runs: in training, by --mode=evaluate, and as the tables read it."""
 import json
-import subprocess
 import sys
 
 import pytest
 import torch
 
 from engine.errors import UserError
-from tests.running import ROOT, assert_equal, launch, newest, train
+from eval import tables
+from tests.running import assert_equal, launch, mode, newest, train
 
 EVAL = ["--eval_every=1", "--extractor=pixels", "--metrics", "kid", "fid", "--ema=0.9"]
 
@@ -31,25 +31,29 @@ def test_evaluation_does_not_disturb_the_run_and_survives_a_resume(tmp_path):
     assert all(torch.equal(v, best[1]["modules"][n]) for n, v in best[0]["modules"].items())
 
 
-def test_evaluate_mode_and_the_table_of_it(tmp_path):
+def test_evaluate_mode_and_the_table_of_it(tmp_path, capsys, monkeypatch):
     for seed in (0, 1):
         assert train(tmp_path, f"--seed={seed}", "--max_steps=10", "--save_every_steps=5") == 0
-    words = ["--mode=evaluate", f"--save_path={tmp_path}", "--extractor=pixels", "--protocol=30-20-test"]
-    done = launch(*words, "--at=all")
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("FD-pixels 30-20-test") == 2
-    assert launch(*words).returncode == launch(*words, "--seed=1").returncode == 0
+    capsys.readouterr()
+    words = ["--mode=evaluate", "--extractor=pixels", "--protocol=30-20-test"]
+    assert mode(tmp_path, *words, "--at=all") == 0
+    assert capsys.readouterr().out.count("FD-pixels 30-20-test") == 2
+    assert mode(tmp_path, *words) == mode(tmp_path, *words, "--seed=1") == 0
     lines = [json.loads(line) for line in (tmp_path / "deleteme" / "s0" / "evaluations.jsonl").read_text().splitlines()]
     assert [(r["step"], r["metric"]) for r in lines] == [(5, "fid"), (5, "kid"), (10, "fid"), (10, "kid")]        # replaced, not doubled
     assert {"extractor", "sha256", "resize", "protocol", "n_real", "n_fake", "split", "seed", "singular", "versions", "ema", "checkpoint"} <= set(lines[0])
     assert lines[0]["singular"] and (lines[0]["n_real"], lines[0]["n_fake"]) == (30, 20)
-    table = subprocess.run([sys.executable, "-m", "eval.tables", str(tmp_path), "--format", "csv"], cwd=ROOT, capture_output=True, text=True)
-    assert table.returncode == 0 and "FD-pixels 30-20-test" in table.stdout, table.stderr
+    capsys.readouterr()
+    assert tables.main([str(tmp_path), "--format", "csv"]) == 0
+    assert "FD-pixels 30-20-test" in capsys.readouterr().out
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.delenv("INCEPTION_WEIGHTS", raising=False)
     for bad, code, said in ((["--protocol=50k-train"], 2, "the data has 40 train images"), (["--extractor=inceptio"], 2, "--extractor: given inceptio"),
                             (["--at=7"], 3, "there is 10, 5"), (["--at=best"], 3, "no checkpoint (best)"), (["--extractor=inception"], 3, "weights"),
                             (["--metrics", "fed"], 2, "--metrics: given fed")):
-        done = launch(*words, *bad, env={"TORCH_HOME": str(tmp_path)})
-        assert done.returncode == code and said in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
+        with pytest.raises(UserError) as caught:
+            mode(tmp_path, *words, *bad)
+        assert caught.value.exit_code == code and said in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_what_evaluation_lacks_is_found_before_the_first_step(tmp_path):
@@ -58,10 +62,10 @@ def test_what_evaluation_lacks_is_found_before_the_first_step(tmp_path):
     assert not (tmp_path / "deleteme").exists()
 
 
-def test_neighbours_mode(tmp_path):
+def test_neighbours_mode(tmp_path, capsys):
     assert train(tmp_path, "--max_steps=2") == 0
-    done = launch("--mode=neighbours", f"--save_path={tmp_path}", "--samples=3")
-    assert done.returncode == 0 and "distance to the nearest training image" in done.stdout, done.stderr
+    assert mode(tmp_path, "--mode=neighbours", "--samples=3") == 0
+    assert "distance to the nearest training image" in capsys.readouterr().out
     from PIL import Image
     assert Image.open(tmp_path / "deleteme" / "s0" / "neighbours_00000002.png").size == (6 * 50 + 2, 3 * 50 + 2)
 

@@ -1,0 +1,129 @@
+"""Every mode of an autoencoder on a freshly trained tiny run writes files that open."""
+import csv
+import glob
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from engine.errors import UserError
+from eval import autoencoder_modes, modes
+from tests.running import train
+
+NET = ["--network=networks/autoencoder32.py", "--network_args", "width=4", "code=8", "scales=2"]
+DATA = ["--iterator=tests/made_parts.py", "--max_steps=6", "--samples=4", "--log_every=5"]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Three short runs under one folder."""
+    at = tmp_path_factory.mktemp("runs")
+    train(at, *NET, *DATA, "--name=amr", "--trainer=trainers/amr.py", "--mixer=fm2")
+    train(at, *NET, "attributes=3", *DATA, "--name=sup", "--trainer=trainers/class_mixing.py")
+    train(at, "--name=vae", "--trainer=trainers/beta_vae.py", "--network=networks/dsprites.py", "--network_args", "vae=True", "width=4", "ndf=4", "hidden=8",
+          "--iterator=iterators/dsprites.py", "--max_steps=2", "--samples=4", "--save_images_every=0")
+    return at
+
+
+@pytest.fixture
+def mode(runs, monkeypatch, tmp_path):
+    for name, function in autoencoder_modes.MODES.items():
+        monkeypatch.setitem(modes.MODES, name, function)
+
+    def go(name, run, *words):
+        """Runs a mode as the launcher does, on a copy; returns its folder."""
+        shutil.copytree(runs / run, tmp_path / run)
+        from tests.running import ROOT
+        import task_launcher
+        here = os.getcwd()
+        os.chdir(ROOT)
+        try:
+            assert task_launcher.main([f"--save_path={tmp_path}", f"--name={run}", f"--mode={name}", "--cpu", *words]) == 0
+        finally:
+            os.chdir(here)
+        return tmp_path / run / "s0"
+    return go
+
+
+@pytest.mark.parametrize("split", ("train", "valid"))
+def test_interpolation_strips(mode, split):
+    at = mode(f"interp_{split}", "amr", "--val_batch_size=3", "--num_interps=5")
+    pictures = sorted(glob.glob(str(at / f"interp_{split}" / "fm2_step00000006" / "*.png")))
+    assert [os.path.basename(p) for p in pictures] == ["all.png", "pair_0000.png", "pair_0001.png", "pair_0002.png"]
+    assert Image.open(pictures[1]).size == (5 * 50 + 2, 50 + 2) and Image.open(pictures[0]).size == (5 * 50 + 2, 3 * 50 + 2)
+
+
+def test_interpolation_between_pixels_runs_from_the_partner_to_the_example(mode):
+    at = mode("interp_pixel_valid", "amr", "--val_batch_size=2", "--num_interps=3")
+    a, b = (np.asarray(Image.open(at / "interp_pixel_valid" / "pixel" / f"pair_000{i}.png")).astype(int) for i in (0, 1))
+    parts = [[strip[2:50, 2 + 50 * k:50 + 50 * k] for k in range(3)] for strip in (a, b)]
+    assert (parts[0][0] == parts[1][2]).all() and (parts[0][2] == parts[1][0]).all()      # of two examples each is the other's partner
+    assert np.abs(parts[0][1] - (parts[0][0] + parts[0][2]) / 2).max() <= 1
+
+
+def test_class_mixes_and_their_masks(mode):
+    at = mode("interp_sup_train", "sup", "--val_batch_size=4")
+    assert len(glob.glob(str(at / "interp_sup_train" / "step00000006" / "pair_*.png"))) == 8
+    for path in glob.glob(str(at / "interp_sup_train" / "step00000006" / "*.png")):
+        Image.open(path).load()
+
+
+def test_class_embeddings(mode):
+    at = mode("class_embeddings", "sup")
+    table = list(csv.reader(open(at / "class_embeddings" / "step00000006.csv")))
+    assert len(table) == 9 and len(table[0]) == 5 and table[8][:3] == ["1", "1", "1"] and all(0 < float(v) < 1 for row in table[1:] for v in row[3:])
+
+
+def test_frames(mode):
+    at = mode("save_frames", "amr", "--val_batch_size=3", "--num_interps=4", "--resize_to=16")
+    folder = at / "save_frames" / "fm2_step00000006"
+    film = Image.open(folder / "out.gif")
+    assert film.n_frames > 1 and film.size == (16, 16) and len(list((folder / "frames").iterdir())) == 12
+    assert (folder / "out.mp4").exists() or not shutil.which("ffmpeg")
+
+
+def test_embedding(mode):
+    at = mode("embedding", "amr")
+    for split, n in (("train", 40), ("valid", 20), ("test", 30)):
+        found = np.load(at / "embedding" / "step00000006" / f"{split}.npz")
+        assert found[f"X_{split}"].shape == (n, 8) and found[f"y_{split}"].shape == (n,)
+
+
+@pytest.mark.parametrize("words", [(), ("--use_labels=0",)])
+def test_tsne(mode, words):
+    at = mode("tsne", "amr", "--tsne_examples=30", *words) / "tsne" / "step00000006"
+    assert len(open(at / "clusters.txt").read().splitlines()) == 7
+    assert {len(glob.glob(str(at / f"*.{kind}"))) for kind in ("pdf", "png", "npz")} == {5}
+    assert open(at / "seed0.pdf", "rb").read(4) == b"%PDF" and np.load(at / "seed0.npz")["points"].shape == (30, 2)
+
+
+def test_logreg_and_what_tables_make_of_it(mode, capsys):
+    at = mode("logreg", "amr")
+    found = json.load(open(at / "probe.json"))
+    assert set(found["probes"]) == {"codes", "random encoder", "PCA"} and found["dims"] == 8 and found["test"] == 30
+    assert found["probes"]["PCA"]["test"] == 1.0         # brightness tells the label
+    capsys.readouterr()
+    from eval import tables
+    assert tables.main([str(at.parent.parent), "--metric", "probe accuracy, codes", "probe accuracy, PCA"]) == 0
+    assert "amr" in capsys.readouterr().out
+
+
+def test_disentangle(mode):
+    at = mode("disentangle", "vae", "--votes", "60", "40", "--vote_images=8")
+    found = json.load(open(at / "disentangle" / "step00000002.json"))
+    assert 0 <= found["FactorVAE"]["score"] <= 1 and found["beta-VAE"]["chance"] == 0.2
+    assert len(open(at / "evaluations.jsonl").read().splitlines()) == 2
+
+
+def test_sampling(mode):
+    from eval.modes import draw
+    assert draw and mode("sample", "vae", "--samples=4")
+
+
+def test_runs_that_a_mode_is_not_for(mode):
+    for name, run, message in (("disentangle", "amr", "dsprites"), ("class_embeddings", "vae", "class_mixing"), ("sample", "sup", "no prior")):
+        with pytest.raises(UserError, match=message):
+            mode(name, run)

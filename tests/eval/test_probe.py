@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+import torch
+
+from eval import probe
+
+
+def blobs(n, k=3, d=4, spread=0.3, seed=0):
+    draw = torch.Generator().manual_seed(seed)
+    labels = torch.arange(n) % k
+    centres = 2 * torch.randn(k, d, generator=torch.Generator().manual_seed(9))
+    return centres[labels] + spread * torch.randn(n, d, generator=draw), labels
+
+
+def test_separable_classes_are_told_apart_and_noise_is_not():
+    found = probe.linear_probe(blobs(120), blobs(60, seed=1), blobs(60, seed=2))
+    assert found["test"] == found["valid"] == 1.0 and found["dims"] == 4
+    noise = [(torch.randn(n, 4), torch.randint(0, 3, (n,))) for n in (300, 300, 600)]
+    assert probe.linear_probe(*noise)["test"] == pytest.approx(1 / 3, abs=0.08)
+
+
+def test_it_is_the_minimum_that_sklearn_finds():
+    from sklearn.linear_model import LogisticRegression
+    codes, labels = blobs(200, spread=2.0)
+    codes = probe.standardiser(codes)(codes)
+    weights, converged = probe.fit(codes, labels, 3, l2=1e-2)
+    theirs = LogisticRegression(C=1 / (1e-2 * 200), tol=1e-10, max_iter=5000).fit(codes.numpy(), labels.numpy())
+    assert converged
+    p, q = torch.softmax(codes @ weights[:-1] + weights[-1], 1).numpy(), theirs.predict_proba(codes.numpy())
+    assert np.abs(p - q).max() < 1e-4
+
+
+def test_it_does_not_depend_on_scale_and_drops_what_does_not_vary():
+    train, valid, test = blobs(90, spread=2.0), blobs(90, spread=2.0, seed=1), blobs(90, spread=2.0, seed=2)
+    scaled = [(torch.cat([c * torch.tensor([1e3, 1e-3, 1.0, 5.0]) + 7, torch.ones(len(c), 1)], 1), y) for c, y in (train, valid, test)]
+    a, b = probe.linear_probe(train, valid, test), probe.linear_probe(*scaled)
+    assert (a["test"], a["valid"], a["dims"]) == (b["test"], b["valid"], b["dims"])
+
+
+def test_the_penalty_is_chosen_on_validation_alone():
+    train, valid = blobs(60, spread=2.0), blobs(60, spread=2.0, seed=1)
+    chosen = {probe.linear_probe(train, valid, blobs(60, spread=2.0, seed=s))["l2"] for s in (2, 3, 4)}
+    assert len(chosen) == 1
+
+
+def test_pca_against_the_singular_value_decomposition():
+    x = torch.randn(50, 6, dtype=torch.float64) @ torch.diag(torch.tensor([5.0, 4, 3, 2, 1, 0.5], dtype=torch.float64)) + 3
+    codes = probe.pca(x, 3)(x)
+    u, s, _ = torch.linalg.svd(x - x.mean(0), full_matrices=False)
+    assert torch.allclose(codes.abs(), (u[:, :3] * s[:3]).abs(), atol=1e-8)
+    assert probe.pca(x, 9)(x).shape == (50, 6)
+    with pytest.raises(ValueError):
+        probe.pca(x, 0)
+
+
+def test_cluster_distance_by_hand():
+    points = torch.tensor([[0.0, 0.0], [0.0, 0.0], [2.0, 0.0], [2.0, 0.0]])
+    # centred entries are -1, 1 and zeros: the overall deviation is sqrt(1/2), and 2^2 / (1/2) = 8
+    assert probe.cluster_distance(points, torch.tensor([0, 0, 1, 1])) == pytest.approx(8.0)
+    assert probe.cluster_distance(torch.randn(4000, 2), torch.arange(4000) % 4) < 0.02
+    assert probe.cluster_distance(points, torch.zeros(4)) == 0.0

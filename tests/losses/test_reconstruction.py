@@ -1,0 +1,53 @@
+import math
+
+import pytest
+import torch
+
+from losses import reconstruction
+from losses.reconstruction import LABELLED, RECONSTRUCTION
+
+
+def test_distances_by_hand():
+    recon, x = torch.tensor([[[[0.5, -1.0]]], [[[0.0, 0.0]]]]), torch.tensor([[[[1.0, -1.0]]], [[[1.0, -1.0]]]])
+    assert torch.allclose(RECONSTRUCTION["l1"](recon, x), torch.tensor([0.25, 1.0]))
+    assert torch.allclose(RECONSTRUCTION["l2"](recon, x), torch.tensor([0.125, 1.0]))
+    expected = torch.tensor([-math.log(0.75), 2 * math.log(2)])
+    assert torch.allclose(RECONSTRUCTION["bce_sum"](recon, x), expected)
+    assert torch.allclose(RECONSTRUCTION["bce"](recon, x), expected / 2)
+
+
+def test_cross_entropy_stays_finite_at_the_ends_of_the_range():
+    recon = torch.tensor([[1.0, -1.0]], requires_grad=True)
+    loss = RECONSTRUCTION["bce_sum"](recon.tanh() * 1.0, torch.tensor([[-1.0, 1.0]])).sum()
+    assert torch.isfinite(torch.autograd.grad(loss, recon)[0]).all()
+    assert torch.isfinite(RECONSTRUCTION["bce_sum"](torch.tensor([[1.0]]), torch.tensor([[-1.0]]))).all()
+
+
+def test_kl_is_that_of_torch():
+    mean, log_var = torch.randn(5, 3), torch.randn(5, 3)
+    expected = torch.distributions.kl_divergence(torch.distributions.Normal(mean, (log_var / 2).exp()), torch.distributions.Normal(0.0, 1.0)).sum(1)
+    assert torch.allclose(reconstruction.kl_standard_normal(mean, log_var), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", LABELLED)
+def test_the_best_probability_is_the_label(name):
+    """Of logits against a soft label t, the minimum lies at sigmoid(logit) = t: what makes ACAI's critic estimate 2 min(alpha, 1 - alpha)."""
+    for t in (0.1, 0.5, 0.9):
+        logits = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+        optim = torch.optim.LBFGS([logits], max_iter=100, line_search_fn="strong_wolfe")
+
+        def closure():
+            optim.zero_grad()
+            loss = LABELLED[name](logits, torch.tensor([t], dtype=torch.float64)).sum()
+            loss.backward()
+            return loss
+        optim.step(closure)
+        assert float(logits.detach().sigmoid()) == pytest.approx(t, abs=1e-3)
+    assert LABELLED[name](torch.zeros(3), 1.0).shape == (3,)
+
+
+def test_labelled_losses_by_hand():
+    l = torch.tensor([0.0, 2.0])
+    assert torch.allclose(LABELLED["bce"](l, 1.0), torch.nn.functional.softplus(-l)) and torch.allclose(LABELLED["bce"](l, 0.0), torch.nn.functional.softplus(l))
+    assert torch.allclose(LABELLED["mse"](l, 0.0), torch.sigmoid(l) ** 2)
+    assert torch.isfinite(LABELLED["bce"](torch.tensor([1e4, -1e4]), 1.0)).all()
