@@ -4,6 +4,7 @@ import os
 from engine import record
 from engine.errors import UserError
 from engine.randomness import seeded
+from eval import autoencoder_modes
 from eval.interpolate import gif, slerp
 
 
@@ -90,4 +91,4 @@ def neighbours(trainer, data, run, args):
     return 0
 
 
-MODES = {"sample": sample, "interpolate": interpolate, "evaluate": evaluate, "neighbours": neighbours}
+MODES = {"sample": sample, "interpolate": interpolate, "evaluate": evaluate, "neighbours": neighbours} | autoencoder_modes.MODES

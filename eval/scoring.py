@@ -15,7 +15,7 @@ class Scorer:
     """
 
     def __init__(self, args, data, device, run):
-        self.args, self.run = args, run
+        self.args, self.run, self.data = args, run, data
         self.extractor = extractors.get(args.extractor, device, args.inception_weights or None, data)
         metrics = args.metrics or (["fid", "is", "kid"] if self.extractor.has_logits else ["fid", "kid"])
         self.metrics = list(dict.fromkeys(metrics))
@@ -30,10 +30,13 @@ class Scorer:
 
     def score(self, trainer, step, name):
         """The results at this step, in every process; noted in evaluations.jsonl, where they replace older ones of the same step. name: of the checkpoint."""
+        results = []
         with trainer.evaluating():
-            results = evaluate.evaluate(trainer.sample, self.reference, self.extractor, self.args.protocol, self.metrics, self.args.eval_batch_size, self.args.seed)
-        for result in results:
-            result |= {"step": step, "ema": self.args.ema, "checkpoint": name}
+            # an autoencoder has no samples of its own, but mixes and reconstructions of images
+            drawn = trainer.sample_fns(self.data) if hasattr(trainer, "sample_fns") else {"": trainer.sample}
+            for kind, sample_fn in drawn.items():
+                for result in evaluate.evaluate(sample_fn, self.reference, self.extractor, self.args.protocol, self.metrics, self.args.eval_batch_size, self.args.seed):
+                    results.append(result | {"name": result["name"] + (f" of {kind}" if kind else ""), "step": step, "ema": self.args.ema, "checkpoint": name})
         if distributed.rank() == 0:
             names = {result["name"] for result in results}
             kept = [line for line, old in self.file.lines() if not (old["step"] == step and old["name"] in names)]

@@ -33,3 +33,73 @@ def beta_weights(n, alpha, fold=False, device=None):
 def pick(layers):
     """One of `layers`, uniformly: drawn once a batch, on the CPU, so that no device waits."""
     return layers[int(torch.randint(len(layers), ()))]
+
+
+# Mixing k codes: who is mixed with whom, and in which shares
+
+def partners(n, k, device=None):
+    """k index tensors [n]: the batch itself, then k - 1 independent random permutations (an example may meet itself)."""
+    return [torch.arange(n, device=device)] + [torch.randperm(n, device=device) for _ in range(k - 1)]
+
+
+def simplex(k, shape, device=None):
+    """Weights [k, *shape] ~ Dirichlet(1, ..., 1), uniform on the simplex; for k = 2 that is (a, 1 - a), a ~ U(0, 1)."""
+    weights = torch.empty(k, *shape, device=device).exponential_()
+    return weights / weights.sum(0)
+
+
+def chosen(source, k):
+    """Weights [k, ...] that are 1 for the source named in `source`, int64 in 0 .. k-1, and 0 for the others."""
+    return torch.stack([(source == i).float() for i in range(k)])
+
+
+def shares(p, k):
+    """p as k shares that sum to 1: a number p is (p, 1 - p). Raises ValueError for another number of them, or another sum."""
+    values = [float(v) for v in (p if isinstance(p, (tuple, list)) else (p, 1 - p))]
+    if len(values) != k or min(values) < 0 or abs(sum(values) - 1) > 1e-6:
+        raise ValueError(f"p={p}: {k} shares of at least 0 that sum to 1 would do")
+    return values
+
+
+def fixed_order(channels, p, k, device=None):
+    """The source [channels] of each channel for given shares: in a fixed shuffled order the first floor(p_1 C) are of the first source,
+    the next of the second, ...; so that neighbouring p share most channels and an interpolation moves step by step."""
+    order = torch.randperm(channels, generator=torch.Generator().manual_seed(0))
+    source, start = torch.full((channels,), k - 1), 0.0
+    for i, share in enumerate(shares(p, k)[:-1]):
+        stop = start + share
+        source[order[int(start * channels + 1e-9):int(stop * channels + 1e-9)]] = i      # 0.29 * 100 is 28.999...
+        start = stop
+    return source.to(device)
+
+
+def mixup_weights(n, channels, k=2, p=None, device=None):
+    """One Dirichlet weight vector an example, [k, n]; with shares p, those."""
+    return simplex(k, (n,), device) if p is None else torch.tensor(shares(p, k), device=device)[:, None].expand(k, n)
+
+
+def mixup2_weights(n, channels, k=2, p=None, device=None):
+    """One Dirichlet weight vector an example and channel, [k, n, channels]; with shares p, those."""
+    return simplex(k, (n, channels), device) if p is None else mixup_weights(n, channels, k, p, device)
+
+
+def fm_weights(n, channels, k=2, p=None, device=None):
+    """Each channel of each example from one source, uniformly, [k, n, channels]: for k = 2 Bernoulli(1/2) masks."""
+    if p is not None:
+        return chosen(fixed_order(channels, p, k, device), k)[:, None].expand(k, n, channels)
+    return chosen(torch.randint(k, (n, channels), device=device), k)
+
+
+def fm2_weights(n, channels, k=2, p=None, device=None):
+    """As fm_weights, but the sources' probabilities are drawn once a batch, p ~ Dirichlet(1, ..., 1): for k = 2 Bernoulli(p), p ~ U(0, 1).
+
+    "Bernoulli mixup" of Beckham et al. 2019: the mean is that of fm, the variance of a batch's mean higher (1/12).
+    """
+    if p is not None:
+        return fm_weights(n, channels, k, p, device)
+    bounds = simplex(k, (), device).cumsum(0)[:-1]                    # a uniform draw between two bounds: that source
+    return chosen(torch.bucketize(torch.rand(n, channels, device=device), bounds), k)
+
+
+# weights(n, channels, k, p, device) -> [k, n] or [k, n, channels], to be given to mix(); all convex
+MIXERS = {"mixup": mixup_weights, "mixup2": mixup2_weights, "fm": fm_weights, "fm2": fm2_weights}

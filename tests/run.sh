@@ -3,4 +3,4 @@
 set -eu; cd "$(dirname "$0")/.."
 . exps/env.sh
 install requirements.txt tests/requirements.txt
-exec "$LAUNCH" -m pytest tests -q "$@"
+exec "$PYTHON" -m pytest tests -q "$@"

@@ -9,12 +9,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import task_launcher
 from engine.errors import UserError
-from eval import autoencoder_modes, modes
-from tests.running import train
+from tests.running import ROOT, train
 
 NET = ["--network=networks/autoencoder32.py", "--network_args", "width=4", "code=8", "scales=2"]
 DATA = ["--iterator=tests/made_parts.py", "--max_steps=6", "--samples=4", "--log_every=5"]
+
+
+def launcher(*words):
+    """task_launcher.main in the project's folder."""
+    here = os.getcwd()
+    os.chdir(ROOT)
+    try:
+        return task_launcher.main(list(words))
+    finally:
+        os.chdir(here)
 
 
 @pytest.fixture(scope="module")
@@ -23,27 +33,17 @@ def runs(tmp_path_factory):
     at = tmp_path_factory.mktemp("runs")
     train(at, *NET, *DATA, "--name=amr", "--trainer=trainers/amr.py", "--mixer=fm2")
     train(at, *NET, "attributes=3", *DATA, "--name=sup", "--trainer=trainers/class_mixing.py")
-    train(at, "--name=vae", "--trainer=trainers/beta_vae.py", "--network=networks/dsprites.py", "--network_args", "vae=True", "width=4", "ndf=4", "hidden=8",
+    launcher(f"--save_path={at}", "--cpu", "--batch_size=8", "--name=vae", "--trainer=trainers/beta_vae.py", "--network=networks/dsprites.py", "--network_args", "vae=True", "width=4", "ndf=4", "hidden=8",
           "--iterator=iterators/dsprites.py", "--max_steps=2", "--samples=4", "--save_images_every=0")
     return at
 
 
 @pytest.fixture
-def mode(runs, monkeypatch, tmp_path):
-    for name, function in autoencoder_modes.MODES.items():
-        monkeypatch.setitem(modes.MODES, name, function)
-
+def mode(runs, tmp_path):
     def go(name, run, *words):
         """Runs a mode as the launcher does, on a copy; returns its folder."""
         shutil.copytree(runs / run, tmp_path / run)
-        from tests.running import ROOT
-        import task_launcher
-        here = os.getcwd()
-        os.chdir(ROOT)
-        try:
-            assert task_launcher.main([f"--save_path={tmp_path}", f"--name={run}", f"--mode={name}", "--cpu", *words]) == 0
-        finally:
-            os.chdir(here)
+        assert launcher(f"--save_path={tmp_path}", f"--name={run}", f"--mode={name}", "--cpu", *words) == 0
         return tmp_path / run / "s0"
     return go
 
@@ -127,3 +127,9 @@ def test_runs_that_a_mode_is_not_for(mode):
     for name, run, message in (("disentangle", "amr", "dsprites"), ("class_embeddings", "vae", "class_mixing"), ("sample", "sup", "no prior")):
         with pytest.raises(UserError, match=message):
             mode(name, run)
+
+
+def test_evaluate_scores_mixes_and_reconstructions(mode):
+    at = mode("evaluate", "amr", "--extractor=pixels", "--protocol=10-8-train", "--metrics", "fid")
+    names = [json.loads(line)["name"] for line in (at / "evaluations.jsonl").read_text().splitlines()]
+    assert names == ["FD-pixels 10-8-train of mix", "FD-pixels 10-8-train of recon"]

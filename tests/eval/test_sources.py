@@ -52,21 +52,26 @@ def test_a_stream_gives_exactly_as_many_as_asked_for():
         list(sources.of(batches).batches(21, 4))
 
 
-def test_keys_tell_images_apart_and_nothing_else():
-    keys = {sources.of(x).key for x in (images(), images().contiguous(memory_format=torch.channels_last), images().clone())}
-    assert len(keys) == 1
+def test_fingerprints_tell_images_apart_and_nothing_else():
+    def of(x, n=20):
+        return sources.of(x).fingerprint(n)
+    whole = of(images())
+    assert {of(images().contiguous(memory_format=torch.channels_last)), of(DataIterator({"x": images()}, 4, seed=1))} == {whole}
     other = images()
     other[19, 2, 4, 4] ^= 1
-    assert sources.of(other).key not in keys and sources.of(images()[:19]).key not in keys
-    assert sources.of(images(3, 4).view(3, 5, 4, 5)).key != sources.of(images(3, 4)).key
-    assert sources.of(DataIterator({"x": images()}, 4, seed=1)).key in keys and sources.of(DataIterator(Lazy(), 4)).key is None
+    assert len({whole, of(other), of(images(19), 19), of(images(), 19)}) == 4
+    assert of(images(3, 4).view(3, 5, 4, 5), 3) != of(images(3, 4), 3)
+    unused = images()
+    unused[permutation(20, "evaluation")[19]] ^= 1
+    assert of(unused, 19) == of(images(), 19)
+    assert of(DataIterator(Lazy(), 4)) is None and of([images()]) is None
 
 
-def test_the_ith_sample_depends_on_seed_and_batch_size_alone():
+def test_the_ith_sample_depends_on_the_seed_alone():
     def sample(n):
         return torch.rand(n, 1, 2, 2) * 2 - 1
-    few, many, other = (drawn(sources.Generated(sample, seed), n) for seed, n in ((0, 7), (0, 20), (1, 7)))
-    assert torch.equal(few, many[:7]) and not torch.equal(few, other)
+    few, many, other = (drawn(sources.Generated(sample, seed), n, batch) for seed, n, batch in ((0, 77, 6), (0, 200, 100), (1, 77, 6)))
+    assert torch.equal(few, many[:77]) and not torch.equal(few, other) and not torch.equal(many[:64], many[64:128])
 
 
 def test_drawing_leaves_the_generators_as_they_were():
@@ -78,7 +83,7 @@ def test_drawing_leaves_the_generators_as_they_were():
 
 
 def test_a_generator_that_gives_fewer_than_asked_for():
-    with pytest.raises(UserError, match="^the generator gives 3 samples when asked for 6;"):
+    with pytest.raises(UserError, match="^the generator gives 3 samples when asked for 64;"):
         drawn(sources.Generated(lambda n: torch.zeros(3, 1, 2, 2), 0), 6)
 
 

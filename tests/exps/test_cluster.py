@@ -12,6 +12,7 @@ from tests.running import ROOT
 
 WORDS = ["--iterator=tests/made.py", "--iterator_args", "size=8", "channels=1", "--network_args", "width=8", "--batch_size=8", "--cpu", "--log_every=1",
          "--samples=4", "--save_images_every=0"]
+PATH = f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"
 SRUN = """#!/bin/sh
 trap 'kill -USR1 $pids' USR1
 task=0 pids=
@@ -33,8 +34,8 @@ def slurm(tmp_path):
         path = tmp_path / name
         path.write_text(text)
         path.chmod(0o755)
-    env = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_SUBMIT_DIR": ROOT, "SLURM_JOB_ID": "4711", "SLURM_NTASKS": "1",
-                        "SLURM_JOB_NODELIST": "here", "LAUNCH": sys.executable, "VIRTUAL_ENV": sys.prefix}
+    env = os.environ | {"SLURM_SUBMIT_DIR": ROOT, "SLURM_JOB_ID": "4711", "SLURM_NTASKS": "1",
+                        "SLURM_JOB_NODELIST": "here", "LAUNCH": sys.executable, "VIRTUAL_ENV": sys.prefix, "PATH": f"{tmp_path}:{PATH}"}
     return env, tmp_path / "asked"
 
 
@@ -86,7 +87,7 @@ def test_until_done_restarts_on_75_alone_and_passes_signals_on(tmp_path):
         (tmp_path / "n").unlink(missing_ok=True)
         done = subprocess.run(["sh", f"{ROOT}/exps/until_done.sh", str(script), str(code)])
         assert done.returncode == code and (tmp_path / "n").read_text() == "3\n"
-    env = os.environ | {"LAUNCH": sys.executable, "VIRTUAL_ENV": sys.prefix}
+    env = os.environ | {"LAUNCH": sys.executable, "VIRTUAL_ENV": sys.prefix, "PATH": PATH}
     process = subprocess.Popen(["sh", f"{ROOT}/exps/until_done.sh", f"{ROOT}/exps/quickstart.sh", f"--save_path={tmp_path}", *WORDS, "--name=q", "--max_steps=1000000"],
                                env=env, stdout=subprocess.DEVNULL)
     wait_for(tmp_path / "q" / "s0" / "metrics.jsonl")
@@ -95,7 +96,7 @@ def test_until_done_restarts_on_75_alone_and_passes_signals_on(tmp_path):
 
 
 def test_seeds(tmp_path):
-    env = os.environ | {"LAUNCH": sys.executable, "VIRTUAL_ENV": sys.prefix}
+    env = os.environ | {"LAUNCH": sys.executable, "VIRTUAL_ENV": sys.prefix, "PATH": PATH}
     done = subprocess.run(["sh", "exps/seeds.sh", "exps/quickstart.sh", "1-2", f"--save_path={tmp_path}", *WORDS, "--name=q", "--max_steps=1"], env=env, cwd=ROOT,
                           capture_output=True, text=True)
     assert done.returncode == 0 and sorted(os.listdir(tmp_path / "q")) == ["s1", "s2"], done.stderr

@@ -1,0 +1,291 @@
+"""What --mode can do with a trained autoencoder: functions of (trainer, data, run, args) that return an exit code, as in eval/modes.py.
+
+Each writes to <run>/<mode>/, under names with the step. A trainer offers encode(x), decode(h) and interpolate(h, other, p).
+"""
+import csv
+import itertools
+import json
+import math
+import os
+import shutil
+import subprocess
+
+import numpy as np
+import torch
+from PIL import Image
+
+from engine import record, setup
+from engine.errors import MissingError, UserError
+from engine.randomness import seeded
+from eval import disentanglement, probe
+from eval.interpolate import gif
+
+RED, GREEN = (220, 40, 40), (40, 180, 60)
+
+
+# --- what the modes share
+
+def restored(trainer, data, run, args, needs="encode"):
+    """(step, the data's iterators) of the newest checkpoint. Raises UserError for a trainer that is no autoencoder."""
+    if not hasattr(trainer, needs):
+        raise UserError(f"--mode={args.mode}: {args.trainer} has no {needs}; a run of trainers/amr.py or another autoencoder would do")
+    return run.restore(trainer), data()
+
+
+def folder_of(run, args, *parts):
+    """<run>/<mode>/<parts>, made."""
+    path = os.path.join(run.folder, args.mode, *parts)
+    os.makedirs(path, exist_ok=True)
+    return path
+
+
+def split_of(data, name):
+    """The iterator of a split. Raises UserError with the way to have one."""
+    if name not in data:
+        raise UserError(f"--mode: the data has no {name} split, there is {', '.join(data)}; --iterator_args valid=N would do")
+    return data[name]
+
+
+def examples(iterator, n, seed):
+    """The first n examples in an order that the seed fixes, as a batch; at most all of them."""
+    parts = list(itertools.islice(iter(iterator), max(2, math.ceil(4 * n / iterator.batch_size))))
+    batch = {name: torch.cat([part[name] for part in parts]) for name, value in parts[0].items() if torch.is_tensor(value)}
+    order = torch.randperm(len(batch["x"]), generator=torch.Generator().manual_seed(seed))[:n].to(batch["x"].device)
+    return {name: value[order] for name, value in batch.items()}
+
+
+def codes_of(encode, iterator, most=None):
+    """(codes float32 [n, d], labels int64 [n] or None) of a split, on the CPU, in its order (the training split's is that of epoch 0)."""
+    codes, labels, n = [], [], 0
+    for batch in iterator:
+        codes.append(encode(batch["x"]).flatten(1).float().cpu())
+        labels.append(batch["y"].cpu() if "y" in batch else torch.empty(0, dtype=torch.int64))
+        n += len(codes[-1])
+        if most and n >= most:
+            break
+    labels = torch.cat(labels)[:most]
+    return torch.cat(codes)[:most], labels if len(labels) else None
+
+
+def strips(path, walks):
+    """Walks [k, n, C, H, W], one picture a pair and all.png with a row a pair."""
+    for i in range(walks.shape[1]):
+        record.grid(walks[:, i:i + 1].transpose(0, 1)).save(os.path.join(path, f"pair_{i:04d}.png"))
+    record.grid(walks.transpose(0, 1)).save(os.path.join(path, "all.png"))
+    print(f"{walks.shape[1]} pairs, {len(walks)} images each: {path}")
+
+
+# --- interpolation
+
+def interpolation(split, space):
+    """A mode that walks from partners to examples of a split (p = 0 .. 1), in code space by --mixer or between pixels."""
+    def mode(trainer, data, run, args):
+        step, data = restored(trainer, data, run, args)
+        x = examples(split_of(data, split), args.val_batch_size, args.vis_seed)["x"]
+        ps = torch.linspace(0, 1, args.num_interps).tolist()
+        with trainer.evaluating():
+            other = x.roll(1, 0)
+            if space == "pixel":
+                walks = torch.stack([torch.lerp(other, x, p) for p in ps])
+                return strips(folder_of(run, args, "pixel"), walks) or 0
+            h = trainer.encode(x)
+            walks = torch.stack([trainer.decode(trainer.interpolate(h, h.roll(1, 0), p)) for p in ps])
+        return strips(folder_of(run, args, f"{args.mixer}_step{step:08d}"), walks) or 0
+    mode.__doc__ = f"Strips of --num_interps images between --val_batch_size pairs of {split} in {space} space, from the partner (p = 0) to the example (p = 1)."
+    return mode
+
+
+def supervised(split):
+    """A mode that decodes every combination of attributes between two examples' attributes, with the class mixer."""
+    def mode(trainer, data, run, args):
+        step, data = restored(trainer, data, run, args, "class_mixer")
+        batch = examples(split_of(data, split), args.val_batch_size, args.vis_seed)
+        path, x, a = folder_of(run, args, f"step{step:08d}"), batch["x"], batch["attributes"].float()
+        with trainer.evaluating():
+            h = trainer.encode(x)
+            for i in range(len(x)):
+                first, second = a[i - 1], a[i]
+                differ = (first != second).nonzero().flatten()[:6]           # 64 combinations at most
+                wanted = second.repeat(2 ** len(differ), 1)
+                for row, bits in enumerate(itertools.product((0, 1), repeat=len(differ))):
+                    for at, bit in zip(differ, bits):
+                        wanted[row, at] = (first, second)[bit][at]
+                images = trainer.decode(trainer.blend(h[i:i + 1].expand(len(wanted), *h.shape[1:]), h[i - 1:i].expand(len(wanted), *h.shape[1:]) if i else
+                                                      h[-1:].expand(len(wanted), *h.shape[1:]), wanted))
+                row = torch.cat([x[i - 1:i] if i else x[-1:], images, x[i:i + 1]])
+                record.grid(row[None]).save(os.path.join(path, f"pair_{i:04d}.png"))
+                squares(torch.cat([first[None], wanted, second[None]])).save(os.path.join(path, f"pair_{i:04d}_attributes.png"))
+        print(f"{len(x)} pairs: {path}")
+        return 0
+    mode.__doc__ = f"All combinations of the attributes in which two examples of {split} differ, decoded with the class mixer; _attributes.png: red 0, green 1."
+    return mode
+
+
+def squares(values, side=12):
+    """Attributes [n, A] as columns of squares, red for 0 and green for 1."""
+    table = np.array([[GREEN if v else RED for v in column] for column in values.t().tolist()], np.uint8)
+    return Image.fromarray(table.repeat(side, 0).repeat(side, 1))
+
+
+def save_frames(trainer, data, run, args):
+    """An animation x1 -> x2 -> ... -> x1 of --val_batch_size valid (else training) examples, --num_interps images a leg: out.gif, frames/, and out.mp4 where ffmpeg is found."""
+    step, data = restored(trainer, data, run, args)
+    x = examples(data.get("valid", data["train"]), args.val_batch_size, args.vis_seed)["x"]
+    ps = torch.linspace(0, 1, args.num_interps + 1)[1:].tolist()
+    with trainer.evaluating():
+        h = trainer.encode(x)
+        legs = torch.stack([trainer.decode(trainer.interpolate(h.roll(-1, 0), h, p)) for p in ps], 1)          # [n, k, C, H, W]
+    frames = []
+    for images in legs.flatten(0, 1).split(1):
+        pixels = record.to_uint8(images)[0]
+        picture = Image.fromarray(pixels.permute(1, 2, 0).squeeze(2).numpy() if len(pixels) == 1 else pixels[:3].permute(1, 2, 0).numpy())
+        side = args.resize_to or max(picture.size)
+        frames.append(picture.resize((side, side), Image.Resampling.NEAREST))
+    path = folder_of(run, args, f"{args.mixer}_step{step:08d}")
+    gif(os.path.join(path, "out.gif"), frames, 1 / args.framerate)
+    folder = os.path.join(path, "frames")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.makedirs(folder)
+    for i, frame in enumerate(frames):
+        frame.save(os.path.join(folder, f"{i:06d}.png"))
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg:
+        done = subprocess.run([ffmpeg, "-y", "-loglevel", "error", "-framerate", str(args.framerate), "-i", os.path.join(folder, "%06d.png"), "-c:v", "libx264",
+                               "-crf", str(args.crf), "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p", os.path.join(path, "out.mp4")],
+                              capture_output=True, text=True)
+        if done.returncode:
+            print(f"ffmpeg failed, out.mp4 was not written: {done.stderr.strip()[:200]}")
+    print(f"{len(frames)} frames: {path}/out.gif" + (" and out.mp4" if ffmpeg and not done.returncode else " (no out.mp4: no working ffmpeg on PATH)"))
+    return 0
+
+
+# --- codes
+
+def embedding(trainer, data, run, args):
+    """Codes and labels: train.npz (X_train, y_train), valid.npz and test.npz likewise, X float32 [n, d], y int64 [n] where there are labels."""
+    step, data = restored(trainer, data, run, args)
+    path = folder_of(run, args, f"step{step:08d}")
+    with trainer.evaluating():
+        for split in data:
+            codes, labels = codes_of(trainer.encode, data[split])
+            np.savez(os.path.join(path, f"{split}.npz"), **{f"X_{split}": codes.numpy()} | ({f"y_{split}": labels.numpy()} if labels is not None else {}))
+            print(f"{len(codes)} codes of {codes.shape[1]} dimensions: {path}/{split}.npz")
+    return 0
+
+
+def tsne(trainer, data, run, args):
+    """Five t-SNE maps (seeds 0 to 4) of --tsne_examples training codes: a scatter plot (.pdf, .png), the points (.npz), and in clusters.txt the mean squared
+    distance between class centres after division by the overall deviation. --use_labels=0: classes are k-means clusters of the codes."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    try:
+        from sklearn.cluster import KMeans
+        from sklearn.manifold import TSNE
+    except ImportError:
+        raise MissingError("--mode=tsne: the package scikit-learn is not installed; pip install scikit-learn would do") from None
+    step, data = restored(trainer, data, run, args)
+    path = folder_of(run, args, f"step{step:08d}")
+    with trainer.evaluating():
+        codes, labels = codes_of(trainer.encode, data["train"], args.tsne_examples)
+    if not args.use_labels or labels is None:
+        labels = torch.from_numpy(KMeans(10, n_init=4, random_state=0).fit(codes.numpy()).labels_).long()
+    lines = [f"codes: {probe.cluster_distance(codes, labels):.4f}"]
+    for seed in range(5):
+        points = TSNE(2, random_state=seed, perplexity=min(30, (len(codes) - 1) / 3), init="random").fit_transform(codes.numpy())
+        lines.append(f"t-SNE, seed {seed}: {probe.cluster_distance(points, labels):.4f}")
+        np.savez(os.path.join(path, f"seed{seed}.npz"), codes=codes.numpy(), points=points, labels=labels.numpy())
+        figure = Figure(figsize=(6, 6), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots()
+        for label in labels.unique().tolist():
+            chosen = labels.numpy() == label
+            axes.scatter(*points[chosen].T, s=4, label=str(label))
+        axes.legend(markerscale=3, fontsize=8)
+        for kind in ("pdf", "png"):
+            figure.savefig(os.path.join(path, f"seed{seed}.{kind}"), dpi=100)
+    with open(os.path.join(path, "clusters.txt"), "w", encoding="utf8") as file:
+        file.write("\n".join(["mean squared distance between class centres / variance of all points", *lines]) + "\n")
+    print("\n".join(lines) + f"\n{path}")
+    return 0
+
+
+def logreg(trainer, data, run, args):
+    """The frozen probe (eval/probe.py) of codes, and of two yardsticks of the same dimension: PCA of the pixels, and the untrained encoder.
+    Fitted on train, chosen on valid, reported on test: probe.json, and lines for `python -m eval.tables` in evaluations.jsonl."""
+    step, data = restored(trainer, data, run, args)
+    parts = [split_of(data, name) for name in ("train", "valid", "test")]
+    with trainer.evaluating():
+        trained = [codes_of(trainer.encode, part) for part in parts]
+        if trained[0][1] is None:
+            raise UserError("--mode=logreg: the data has no labels y; data with labels would do")
+        untrained = setup.networks(args)["enc"].to(next(trainer.enc.parameters()).device).eval()
+        kinds = {"codes": trained, "random encoder": [codes_of(lambda x: trainer.code(untrained(x)), part) for part in parts]}
+    pixels = [codes_of(lambda x: x, part) for part in parts]
+    components = probe.pca(pixels[0][0], trained[0][0].shape[1])
+    kinds["PCA"] = [(components(x), y) for x, y in pixels]
+    found = {kind: probe.linear_probe(*splits) for kind, splits in kinds.items()}
+    counts = [len(codes) for codes, _ in trained]
+    with open(os.path.join(run.folder, "probe.json"), "w", encoding="utf8") as file:
+        json.dump({"step": step, "train": counts[0], "valid": counts[1], "test": counts[2], "dims": trained[0][0].shape[1], "probes": found}, file, indent=1)
+    for kind, result in found.items():
+        tell(run, step, "probe accuracy", f"probe accuracy, {kind}", result["test"], f"frozen {kind}, L-BFGS, {counts[0]} train, L2 by {counts[1]} valid",
+             split="test", n_real=counts[2])
+        print(f"{kind}: test {100 * result['test']:.2f}%, valid {100 * result['valid']:.2f}%, train {100 * result['train']:.2f}%, "
+              f"{result['dims']} dimensions, L2 {result['l2']:g}")
+    return 0
+
+
+def tell(run, step, metric, name, value, protocol, **more):
+    """One line of evaluations.jsonl, which eval/runs.py reads."""
+    line = {"step": step, "metric": metric, "name": name, "value": value, "std": None, "protocol": protocol} | more
+    with open(os.path.join(run.folder, "evaluations.jsonl"), "a", encoding="utf8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def class_embeddings(trainer, data, run, args):
+    """The class mixer's mask for every combination of attributes (at most 2^12): class_embeddings.csv, a row a combination."""
+    if not hasattr(trainer, "class_mixer"):
+        raise UserError(f"--mode=class_embeddings: {args.trainer} has no class mixer; a run of trainers/class_mixing.py would do")
+    step = run.restore(trainer)
+    n = trainer.class_mixer[0].in_features
+    if n > 12:
+        raise UserError(f"--mode=class_embeddings: {n} attributes have {2 ** n:,} combinations; a model of 12 or fewer would do")
+    combinations = torch.tensor(list(itertools.product((0.0, 1.0), repeat=n)))
+    with trainer.evaluating():
+        masks = trainer.class_mixer(combinations.to(next(trainer.class_mixer.parameters()).device)).cpu()
+    path = os.path.join(folder_of(run, args), f"step{step:08d}.csv")
+    with open(path, "w", newline="", encoding="utf8") as file:
+        table = csv.writer(file)
+        table.writerow([f"attribute_{i}" for i in range(n)] + [f"mask_{i}" for i in range(masks.shape[1])])
+        table.writerows([*map(int, c)] + [f"{v:.6f}" for v in m] for c, m in zip(combinations.tolist(), masks.tolist()))
+    print(f"{len(masks)} masks: {path}")
+    return 0
+
+
+def disentangle(trainer, data, run, args):
+    """The FactorVAE and the beta-VAE metric of the codes (eval/disentanglement.py) on data that renders factors, as dSprites does."""
+    step, data = restored(trainer, data, run, args)
+    source = getattr(data["train"], "source", None)
+    if not hasattr(source, "images"):
+        raise UserError(f"--mode=disentangle: {args.iterator} has no images by factors; --iterator=iterators/dsprites.py would do")
+    device = trainer.bad_steps.device
+
+    def encode(factors):
+        return trainer.encode(source.images(factors).to(device)).flatten(1).cpu()
+    with trainer.evaluating():
+        train, evaluation = args.votes
+        found = {"FactorVAE": disentanglement.factor_vae(encode, source.sizes, args.vote_images, train, evaluation, seed=args.vis_seed),
+                 "beta-VAE": disentanglement.beta_vae(encode, source.sizes, args.vote_images, train, evaluation, seed=args.vis_seed)}
+    with open(os.path.join(folder_of(run, args), f"step{step:08d}.json"), "w", encoding="utf8") as file:
+        json.dump({"step": step} | found, file, indent=1)
+    for metric, result in found.items():
+        tell(run, step, f"{metric} score", f"{metric} score", result["score"], f"{train} train, {evaluation} eval, {args.vote_images} images a vote")
+        print(f"{metric}: {result['score']:.4f} (chance {result['chance']:.2f}); {result}")
+    return 0
+
+
+MODES = {**{f"interp_{split}": interpolation(split, "code") for split in ("train", "valid")},
+         **{f"interp_pixel_{split}": interpolation(split, "pixel") for split in ("train", "valid")},
+         **{f"interp_sup_{split}": supervised(split) for split in ("train", "valid")},
+         "save_frames": save_frames, "embedding": embedding, "tsne": tsne, "logreg": logreg,
+         "class_embeddings": class_embeddings, "disentangle": disentangle}

@@ -1,0 +1,6 @@
+#!/bin/sh
+# AMR on SVHN, 256-dimensional code: an adversary on reconstructions, no mixes; lamb 10.
+# Published (Beckham et al. 2019, Table 3): number not found. Protocol there: accuracy of a linear probe trained beside the model, 1000 epochs.
+set -eu; cd "$(dirname "$0")/../.."; . exps/svhn256_downstream/common.sh
+exec $LAUNCH task_launcher.py $SHARED --name=svhn256_downstream/baseline --trainer=trainers/amr.py --disable_mix --beta=0 \
+  --lamb=10 --epochs=1000 "$@"

@@ -1,0 +1,6 @@
+#!/bin/sh
+# AMR on SVHN, 32-dimensional code: channels from 3 codes (fm); lamb 10.
+# Published (Beckham et al. 2019, Table 1): number not found. Protocol there: accuracy of a linear probe trained beside the model, 4500 epochs.
+set -eu; cd "$(dirname "$0")/../.."; . exps/svhn32_downstream/common.sh
+exec $LAUNCH task_launcher.py $SHARED --name=svhn32_downstream/bern3 --trainer=trainers/amr.py --mixer=fm --k=3 --beta=0 \
+  --lamb=10 --epochs=4500 "$@"
