@@ -4,7 +4,6 @@ Functions of arrays: codes [n, d] (or images, flattened by the caller) and label
 """
 import numpy as np
 import torch
-from scipy import optimize
 
 GRID = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 0.0)                 # weights of the L2 penalty, each fitted from the one before
 
@@ -56,6 +55,7 @@ def fit(codes, labels, n_classes, l2=0.0, start=None, steps=2000, tolerance=1e-5
         return float(value), gradient.flatten().numpy()
 
     start = np.zeros(x.shape[1] * n_classes) if start is None else start.flatten().numpy()
+    from scipy import optimize                           # here, since the launcher imports this file at each start
     # scipy bounds the largest entry of the gradient; over sqrt(entries) that bounds its norm
     found = optimize.minimize(loss, start, jac=True, method="L-BFGS-B",
                               options={"maxiter": steps, "maxfun": 2 * steps, "maxcor": 20, "ftol": 0.0, "gtol": tolerance / len(start) ** 0.5})

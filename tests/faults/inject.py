@@ -24,10 +24,18 @@ from engine.preemption import SIGNALS
 from tests.running import ROOT, SMALL, assert_equal, newest
 
 # every trainer, with the options that keep most state
+AUTO = ["--iterator=tests/made_parts.py", "--network=networks/autoencoder32.py", "--network_args", "width=4", "code=8", "scales=2"]
 CONFIGURATIONS = {
     "gan": ["--mixup=vh2", "--mixup_ff", "--ema=0.9", "--penalty", "gp=1", "r1=0.1", "--update_g_every=3"],
     "gan, dnorm apart": ["--loss=hinge", "--dnorm=0.5", "--dnorm_step=separate", "--lr_schedule=exp"],
+    "gan, evaluated": ["--mixup=pixel", "--ema=0.9", "--eval_every=1", "--extractor=pixels", "--protocol=20-train"],
+    "autoencoder": ["--trainer=trainers/autoencoder.py", *AUTO],
+    "amr": ["--trainer=trainers/amr.py", *AUTO, "--k=3", "--mixer=fm2"],
+    "acai": ["--trainer=trainers/acai.py", *AUTO],
+    "beta_vae": ["--trainer=trainers/beta_vae.py", "--iterator_args", "size=16", "--network=networks/dsprites.py", "--network_args", "vae=True", "width=4"],
+    "class_mixing": ["--trainer=trainers/class_mixing.py", *AUTO, "attributes=3"],
 }
+THOROUGH = "gan"                                         # this one suffers every fault, the others the first two and damage
 BUSY = ["--max_steps=40", "--save_every_steps=3", "--save_images_every=1", "--keep_last=3", "--resume=auto"]
 
 
@@ -264,11 +272,14 @@ def main():
             case = Case(folder, name, words)
             kills = -(-args.kills // len(CONFIGURATIONS))
             points = [(f, n) for f in ("fsync", "replace") for n in range(1, 16)] + [("remove", n) for n in range(2, 6)]
-            arguments = ((kills, draw), (points,), (list(SIGNALS) * 2, draw), (3,), (DAMAGES,), (4,), (2,))
-            for (fault, function), given in zip(FAULTS, arguments):
-                times, lost = function(case, *given)
-                bad |= lost != "nothing"
-                print(f"| {name} | {fault} | {times} | {lost} |", flush=True)
+            arguments = {random_kills: (kills, draw), kills_inside_writes: (points if name == THOROUGH else points[4::7],), damaged_checkpoints: (DAMAGES,)}
+            if name == THOROUGH:
+                arguments |= {polite_signals: (list(SIGNALS) * 2, draw), time_limits: (3,), full_disks: (4,), second_writers: (2,)}
+            for fault, function in FAULTS:
+                if function in arguments:
+                    times, lost = function(case, *arguments[function])
+                    bad |= lost != "nothing"
+                    print(f"| {name} | {fault} | {times} | {lost} |", flush=True)
     return int(bad)
 
 
