@@ -42,9 +42,9 @@ def reference(real, extractor, protocol, metrics=("fid", "is", "kid", "prdc"), b
     source = sources.of(real[wanted.split] if isinstance(real, dict) else real, wanted.split)
     n_real, n_fake = wanted.resolve(source.n) if source.n is not None else (wanted.real, wanted.fake)
     keep = kept(metrics, n_real)
-    facts = found = None
-    if source.key is not None:
-        facts = {"images": source.key, "split": wanted.split, "count": n_real, "extractor": extractor.name, "sha256": extractor.sha256,
+    images, facts, found = source.fingerprint(n_real), None, None
+    if images is not None:
+        facts = {"images": images, "split": wanted.split, "count": n_real, "extractor": extractor.name, "sha256": extractor.sha256,
                  "resize": extractor.resize, "keep": keep}
         found = statistics.find("statistics", facts, cache) if distributed.rank() == 0 else None
     if distributed.on_rank0(lambda: found is not None):
@@ -58,9 +58,10 @@ def reference(real, extractor, protocol, metrics=("fid", "is", "kid", "prdc"), b
 def evaluate(sample_fn, real, extractor, protocol, metrics=("fid", "is", "kid", "prdc"), batch=64, seed=0, cache=None):
     """Scores of n images drawn by sample_fn, as a list of dictionaries, the same in every process.
 
-    sample_fn(batch) -> [batch, C, H, W] in [-1, 1] or uint8, in evaluation mode; batch k is drawn under (seed, "evaluate", k), and
-    torch's, numpy's and Python's generators are as before afterwards. real: a Reference, or what `reference` takes. metrics:
-    of METRICS. Batches are shared out among processes, which does not change which images there are.
+    sample_fn(n) -> [n, C, H, W] in [-1, 1] or uint8, in evaluation mode; samples are drawn in blocks of 64, block k under
+    (seed, "evaluate", k), and torch's, numpy's and Python's generators are as before afterwards. real: a Reference, or what
+    `reference` takes. metrics: of METRICS. batch: how many images are measured at a time; neither it nor the number of processes,
+    among which the work is shared, changes which images there are.
 
     Each result has metric, title ("FID", "FD-classifier"), name (with counts and split), value, std (over IS splits or KID
     subsets, else None), extractor, sha256, resize, protocol, n_real, n_fake, split, seed, singular (n <= d, for the Frechet

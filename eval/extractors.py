@@ -91,11 +91,21 @@ def get(name, device="cpu", weights=None, data=None, cache=None):
     efficientnet for others. cache: a folder instead of ${XDG_CACHE_HOME:-~/.cache}/task_launcher. Called in every process.
     Raises MissingError for weights or packages that are not there, UserError for an unknown name.
     """
+    why = None
     if name == "auto":
-        name, why = automatic(weights, data)
-        extractor = get(name, device, weights, data, cache)
-        extractor.why = why
-        return extractor
+        name, why = distributed.on_rank0(lambda: automatic(weights, data))
+    extractor = problem = None
+    try:
+        extractor = _made(name, device, weights, data, cache)
+    except UserError as error:
+        problem = error
+    for problem in filter(None, distributed.gather(problem)):            # one node may lack what another has: none goes on alone
+        raise problem
+    extractor.why = why or extractor.why
+    return extractor
+
+
+def _made(name, device, weights, data, cache):
     if name == "inception":
         return inception(device, weights)
     if name == "efficientnet":
@@ -103,8 +113,7 @@ def get(name, device="cpu", weights=None, data=None, cache=None):
     if name in ("classifier", "stacked-classifier"):
         return trained_classifier(device, data, cache, name == "stacked-classifier")
     if name == "pixels":
-        return Extractor("pixels", Pixels(), device, "none", "none", "the pixels, 0 .. 1, as they are",
-                         has_logits=False)
+        return Extractor("pixels", Pixels(), device, "none", "none", "the pixels, 0 .. 1, as they are", has_logits=False)
     if name.endswith(".py"):
         return from_file(name, device)
     raise UserError(f"--extractor: given {name}; {', '.join(NAMES)}, or the path of a .py file with get_extractor(), would do")

@@ -21,7 +21,6 @@ class Folder:
     In colour whatever their mode, as a folder may mix modes; size: see `iterators.cache.fit`. Raises MissingError if there are
     none or one cannot be decoded, UserError if they differ in size and none is given.
     """
-    key = None
 
     def __init__(self, path, size=None, workers=2):
         if not os.path.exists(path):
@@ -65,7 +64,6 @@ class Folder:
 
 class Array:
     """The array "images", uint8 [n, H, W, C], of a .npz file, as --mode=sample writes it."""
-    key = None
 
     def __init__(self, path):
         try:

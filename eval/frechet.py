@@ -1,57 +1,60 @@
 """Frechet distance between Gaussians fitted to two sets of features.
 
-Heusel et al. 2017 (FID). Stable ways to compute it: the generalised symmetric eigenvalue problem, and singular values where
-there are fewer examples than features.
+Heusel et al. 2017 (FID). Stable ways to compute it: eigenvalues of a symmetric matrix instead of a matrix square root, and singular
+values where there are fewer examples than features.
 """
-import numpy as np
-from scipy import linalg
+import torch
 
 
 def frechet(mean_1, cov_1, mean_2, cov_2, rank=None):
     """|mean_1 - mean_2|^2 + Tr C_1 + Tr C_2 - 2 Tr (C_1 C_2)^(1/2).
 
     mean: [d]; cov: [d, d], of n examples with divisor n - 1; rank: a bound on the rank of C_1 C_2, min(n_1, n_2) - 1 where that
-    is below d. Returns a float. Dowson and Landau 1982, equation 16.
+    is below d. Arrays or tensors, taken as float64. Returns a float. Dowson and Landau 1982, equation 16.
     """
-    root = trace_of_root(cov_1, cov_2, rank)
-    return float(np.square(mean_1 - mean_2).sum() + np.trace(cov_1) + np.trace(cov_2) - 2 * root)
+    mean_1, cov_1, mean_2, cov_2 = map(_double, (mean_1, cov_1, mean_2, cov_2))
+    squares = (mean_1 - mean_2).square().sum() + cov_1.trace() + cov_2.trace()
+    return float(squares) - 2 * trace_of_root(cov_1, cov_2, rank)
 
 
 def frechet_of_few(x_1, x_2):
     """The same from features [n, d], for n below d: Tr (C_1 C_2)^(1/2) is the sum of the singular values of
     X_1 X_2^T / ((n_1 - 1) (n_2 - 1))^(1/2), X the features less their mean."""
-    x_1, x_2 = np.asarray(x_1, np.float64), np.asarray(x_2, np.float64)
+    x_1, x_2 = _double(x_1), _double(x_2)
     mean_1, mean_2 = x_1.mean(0), x_2.mean(0)
-    x_1, x_2 = (x_1 - mean_1) / np.sqrt(len(x_1) - 1), (x_2 - mean_2) / np.sqrt(len(x_2) - 1)
-    root = linalg.svdvals(x_1 @ x_2.T).sum()
-    return float(np.square(mean_1 - mean_2).sum() + np.square(x_1).sum() + np.square(x_2).sum() - 2 * root)
+    x_1, x_2 = (x_1 - mean_1) / (len(x_1) - 1) ** 0.5, (x_2 - mean_2) / (len(x_2) - 1) ** 0.5
+    squares = (mean_1 - mean_2).square().sum() + x_1.square().sum() + x_2.square().sum()
+    return float(squares - 2 * torch.linalg.svdvals(x_1 @ x_2.T).sum())
 
 
 def trace_of_root(cov_1, cov_2, rank=None):
     """Tr (C_1 C_2)^(1/2), the sum of the square roots of the eigenvalues of C_1 C_2, which are real and not negative."""
+    cov_1, cov_2 = _double(cov_1), _double(cov_2)
     # a feature that is constant in one of the sets has a row of zeros there, and adds nothing
-    used = (np.diagonal(cov_1) > 0) & (np.diagonal(cov_2) > 0)
+    used = (cov_1.diagonal() > 0) & (cov_2.diagonal() > 0)
     if not used.all():
-        cov_1, cov_2 = cov_1[np.ix_(used, used)], cov_2[np.ix_(used, used)]
-    if not used.any():
-        return 0.0
-    values = np.sort(eigenvalues(cov_1, cov_2))
+        cov_1, cov_2 = cov_1[used][:, used], cov_2[used][:, used]
+    values = eigenvalues(cov_1, cov_2)
     # those known to be zero come out as +-1e-16 of the largest, and a thousand square roots of that would be seen
-    return np.sqrt(values[-min(rank or len(values), len(values)):].clip(0)).sum()
+    if rank is not None and rank < len(values):
+        values = values.topk(rank).values
+    return float(values.clamp(min=0).sqrt().sum())
 
 
 def eigenvalues(cov_1, cov_2):
-    """The eigenvalues of C_1 C_2, unsorted.
+    """The eigenvalues of C_1 C_2.
 
-    With C_2 = L L^T (Cholesky) they are those of the symmetric L^T C_1 L; the other way round if C_2 is singular. If both
-    are, those of B C_2 B^T with C_1 = B^T B from its eigendecomposition, negative eigenvalues taken for zero.
+    With C_2 = L L^T (Cholesky) they are those of the symmetric L^T C_1 L; the other way round if C_2 is singular. If both are,
+    those of B C_2 B^T with C_1 = B^T B from its eigendecomposition, negative eigenvalues taken for zero.
     """
     for a, b in (cov_1, cov_2), (cov_2, cov_1):
-        try:
-            return linalg.eigh(a, b, type=2, eigvals_only=True, check_finite=False)
-        except linalg.LinAlgError:
-            continue
-    values, vectors = linalg.eigh(cov_1, check_finite=False)
-    root = np.sqrt(values.clip(0))[:, None] * vectors.T
-    product = root @ cov_2 @ root.T
-    return linalg.eigvalsh((product + product.T) / 2, check_finite=False)
+        root, failed = torch.linalg.cholesky_ex(b)
+        if not failed:
+            return torch.linalg.eigvalsh(root.T @ a @ root)
+    values, vectors = torch.linalg.eigh(cov_1)
+    root = values.clamp(min=0).sqrt()[:, None] * vectors.T
+    return torch.linalg.eigvalsh(root @ cov_2 @ root.T)
+
+
+def _double(x):
+    return torch.as_tensor(x, dtype=torch.float64)

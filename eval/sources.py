@@ -1,5 +1,4 @@
 """Images to measure, in batches shared out among processes: of a tensor, a DataIterator, any stream of batches, or a generator."""
-import functools
 import hashlib
 
 import numpy as np
@@ -10,6 +9,8 @@ from engine import distributed
 from engine.errors import UserError
 from engine.randomness import permutation, seeded
 from engine.record import to_uint8
+
+BLOCK = 64                            # samples drawn under one seed: part of what makes results comparable
 
 
 def of(real, split="train"):
@@ -32,12 +33,14 @@ class Indexed:
     """A source of n images that are read by their numbers."""
     what = "the real images"
 
-    def batches(self, n, batch):
-        """(positions int64 [b], images [b, C, H, W]) of this process's share of the first n in a fixed random order.
+    def order(self, n):
+        """The numbers of the first n, int64. Some of a data set must be a random part, since many are sorted by class; which part
+        depends on nothing but the size of the whole."""
+        return permutation(self.n, "evaluation")[:n]
 
-        Some of a data set must be a random part, since many are sorted by class; which part depends on nothing but its size.
-        """
-        order = permutation(self.n, "evaluation")[:n].split(batch)
+    def batches(self, n, batch):
+        """(positions int64 [b], images [b, C, H, W]) of this process's share of the first n."""
+        order = self.order(n).split(batch)
         starts = range(0, n, batch)
         mine = slice(distributed.rank(), None, distributed.world_size())
         for start, images in zip(starts[mine], self.read(order[mine])):
@@ -51,13 +54,11 @@ class Rows(Indexed):
         self.x, self.rows = x, torch.arange(len(x)) if rows is None else rows
         self.n = len(self.rows)
 
-    @functools.cached_property
-    def key(self):
-        """The sha256 of the images' shape and bytes."""
+    def fingerprint(self, n):
+        """The sha256 of the first n images' shape and bytes."""
         digest = hashlib.sha256(repr((tuple(self.x.shape[1:]), self.x.dtype)).encode())
-        x = self.x.permute(0, 2, 3, 1)                   # the order in which iterators/common.py holds them: nothing is rearranged
-        for rows in self.rows.split(4096):
-            digest.update(x.index_select(0, rows.to(x.device)).cpu().contiguous().numpy())
+        for images in self.read(self.order(n).split(4096)):
+            digest.update(images.permute(0, 2, 3, 1).cpu().contiguous().numpy())
         return digest.hexdigest()
 
     def read(self, parts):
@@ -68,11 +69,13 @@ class Rows(Indexed):
 
 class Items(Indexed):
     """A map-style Dataset behind a DataIterator, read by as many worker processes as it has."""
-    key = None                                           # no cheap fingerprint of what the files hold
 
     def __init__(self, dataset, iterator, rows=None):
         self.dataset = dataset if rows is None else Subset(dataset, rows.tolist())
         self.iterator, self.n = iterator, len(self.dataset)
+
+    def fingerprint(self, n):
+        """None: it would cost as much as what it is to save."""
 
     def read(self, parts):
         loader = DataLoader(self.dataset, batch_sampler=[part.tolist() for part in parts], num_workers=self.iterator.num_workers,
@@ -83,11 +86,14 @@ class Items(Indexed):
 
 class Stream:
     """Batches one after another: dicts with "x", or tensors. What has `from_step` yields a process's own share, all else all."""
-    n = key = None
+    n = None
     what = "the real images"
 
     def __init__(self, batches):
         self.given = batches
+
+    def fingerprint(self, n):
+        """None: it can be read once only."""
 
     def batches(self, n, batch):
         """(positions, images) of this process's share of the first n, or of all if n is None. Raises UserError for fewer."""
@@ -110,20 +116,23 @@ class Stream:
 
 
 class Generated:
-    """Samples of sample_fn(batch) -> [batch, C, H, W]; the i-th depends on the seed and the batch size, not on how many there are
-    or how many processes draw them."""
+    """Samples of sample_fn(n) -> [n, C, H, W]. The i-th depends on the seed alone: not on how many there are, how many are measured
+    at a time, or which process draws them."""
     what = "the generator's samples"
 
     def __init__(self, sample_fn, seed):
         self.sample_fn, self.seed = sample_fn, seed
 
     def batches(self, n, batch):
-        for k, start in list(enumerate(range(0, n, batch)))[distributed.rank()::distributed.world_size()]:
-            with torch.no_grad(), seeded(self.seed, "evaluate", k):
-                images = self.sample_fn(batch)
-            if len(images) != batch:
-                raise UserError(f"the generator gives {len(images)} samples when asked for {batch}; as many as asked for would do")
-            yield torch.arange(start, min(start + batch, n)), images[:n - start]
+        """(positions, images) of this process's share of the first n: of every world_size()-th block of BLOCK samples."""
+        blocks = range(0, n, BLOCK)[distributed.rank()::distributed.world_size()]
+        for start in blocks:
+            with torch.no_grad(), seeded(self.seed, "evaluate", start // BLOCK):
+                images = self.sample_fn(BLOCK)
+            if len(images) != BLOCK:
+                raise UserError(f"the generator gives {len(images)} samples when asked for {BLOCK}; as many as asked for would do")
+            images = images[:n - start]
+            yield from zip(torch.arange(start, start + len(images)).split(batch), images.split(batch))
 
 
 def images_of(batch, keys=("x",)):
