@@ -61,8 +61,11 @@ class RunDirectory:
         distributed.on_rank0(self.lock_up)
         self.step, state, fresh = distributed.on_rank0(self.find)      # process 0 reads: nodes need not share a file system
         if self.writes:
-            if fresh:
-                self.begin()
+            if fresh:                                    # what an earlier start without a checkpoint left is dropped
+                shutil.rmtree(self.samples)
+                os.makedirs(self.samples)
+            if fresh or not os.path.isdir(os.path.join(self.folder, "files")):
+                self.copy_files()
             self.write_flags()
             record.Metrics(os.path.join(self.folder, "evaluations.jsonl")).cut(self.step)
             self.metrics.cut(self.step, (state or {}).get("provisional", []) if self.step < self.args.total_steps else [])
@@ -104,7 +107,7 @@ class RunDirectory:
             step, state = checkpoint.newest(self.checkpoints, lambda text: self.say(f"warning: {text}", error=True))
             if own and state is None:
                 raise UserError(f"--resume: none of the {len(own)} checkpoints in {self.checkpoints} can be read; move them away to start afresh")
-            return step, state, state is None or then is None
+            return step, state, state is None
         state = checkpoint.named(args.resume)
         step, inside = state["step"], os.path.dirname(os.path.abspath(args.resume)) == os.path.abspath(self.checkpoints)
         if own and not (inside and step == own[0]):
@@ -158,10 +161,8 @@ class RunDirectory:
         if found:
             raise UserError(f"{'; '.join(found)}: these would change the run in {self.folder}; the flags it began with, or another --name, would do")
 
-    def begin(self):
-        """A fresh start: copies of the three loaded files; what an earlier start without a checkpoint left is dropped."""
-        shutil.rmtree(self.samples)
-        os.makedirs(self.samples)
+    def copy_files(self):
+        """Copies of the three loaded files."""
         for flag in flags.FILES:
             path = getattr(self.args, flag)
             copy = flags.copied(self.folder, flag, path)

@@ -5,4 +5,4 @@ set -eu; cd "$(dirname "$0")/.."; . exps/env.sh
 install requirements.txt
 # one thread: such small convolutions gain nothing from two
 exec $LAUNCH task_launcher.py --name=quickstart --iterator=iterators/digits.py --network=networks/small.py --epochs=100 \
-  --mixup=hidden --lr=5e-4 --beta1=0.0 --ema=0.995 --save_every=25 --save_images_every=5 --threads=1 --resume=auto "$@"
+  --mixup=hidden --lr=5e-4 --beta1=0.0 --ema=0.995 --save_every=10 --save_images_every=5 --threads=1 --resume=auto "$@"
