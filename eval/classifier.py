@@ -3,13 +3,14 @@
 The network is the usual convolutional example of Keras: for small images the old one, as in PacGAN (Lin et al. 2018), for others
 the newer, which pools after the first convolution too and costs a quarter.
 """
+import contextlib
 import hashlib
 import sys
 
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 
 from engine.errors import UserError
 from engine.randomness import seeded
@@ -49,7 +50,7 @@ def trained(train, test, cache=None):
     """(Classifier, test accuracy, digest of its weights) for pairs of images uint8 [N, C, H, W] and labels int64 [N].
 
     Found in <cache>/classifiers/ or trained, by RECIPE and one seed, and kept there. The weights depend on the images, on torch
-    and, in their last digits, on the processor and the number of threads; the digest tells. Raises UserError for images
+    and, in their last digits, on the kind of processor; the digest tells. Raises UserError for images
     under 8 pixels a side.
     """
     shape, classes = tuple(train[0].shape[1:]), int(train[1].max()) + 1
@@ -73,7 +74,7 @@ def fit(net, images, labels):
     optim = torch.optim.Adam(net.parameters(), lr=RECIPE["lr"])
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optim, RECIPE["steps"])
     net.train()
-    with seeded("classifier", RECIPE["version"], "training"), torch.enable_grad():
+    with one_thread(), seeded("classifier", RECIPE["version"], "training"), torch.enable_grad():
         for _ in range(RECIPE["steps"]):
             rows = torch.randint(len(images), (RECIPE["batch"],))
             loss = F.cross_entropy(net(jittered(images[rows].float()))["logits"], labels[rows])
@@ -82,6 +83,17 @@ def fit(net, images, labels):
             optim.step()
             schedule.step()
     net.eval()
+
+
+@contextlib.contextmanager
+def one_thread():
+    """The weights, and so their digest, shall not depend on the number of threads; of many, so small a network gains little."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def jittered(x):
@@ -102,10 +114,9 @@ def accuracy(net, images, labels):
     return right / len(labels)
 
 
-def labelled(data, split):
-    """(uint8 [N, C, H, W], int64 [N]) on the CPU: all of a split of data, {split: DataIterator, or a pair of that kind}.
-
-    Raises UserError where the split is missing or has no labels.
+def labelled(data, split, whole=False):
+    """(uint8 [N, C, H, W], int64 [N]) on the CPU: a split of data, {split: DataIterator, or a pair of that kind}; with `whole`
+    also what --iterator_args valid or subset keep from it. Raises UserError where the split is missing or has no labels.
     """
     if split not in data:
         raise UserError(f"--extractor classifier: the data has no {split} split; there is {', '.join(data)}")
@@ -114,11 +125,13 @@ def labelled(data, split):
         x, y = given
     elif hasattr(getattr(given, "source", None), "tensors"):
         x, y = given.source.tensors["x"], given.source.tensors.get("y")
-        if split != "train" and given.indices is not None:
+        if not whole and given.indices is not None:
             x, y = x[given.indices.to(x.device)], y if y is None else y[given.indices.to(y.device)]
     else:
-        # the data set behind it where there is one: iterating gives a process its own share only
-        batches = DataLoader(given.source, 256, num_workers=given.num_workers, collate_fn=given.collate_fn) if hasattr(given, "source") else given
+        batches = given
+        if hasattr(given, "source"):                     # iterating gives a process its own share only
+            part = given.source if whole or given.indices is None else Subset(given.source, given.indices.tolist())
+            batches = DataLoader(part, 256, num_workers=given.num_workers, collate_fn=given.collate_fn, generator=torch.Generator())
         batches = [batch if isinstance(batch, dict) else dict(zip(given.keys, batch)) for batch in batches]
         x = torch.cat([batch["x"] for batch in batches])
         y = torch.cat([batch["y"] for batch in batches]) if "y" in batches[0] else None

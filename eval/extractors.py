@@ -274,7 +274,9 @@ def trained_classifier(device, data, cache=None, stacked=False):
         raise UserError("--extractor classifier: it is trained on a data set with labels, and none is given; efficientnet, inception or pixels would do")
 
     def prepared():
-        train, test = (classifier.labelled(data, split) for split in ("train", "test" if "test" in data else "valid"))
+        # where only a part of the training split is left to measure accuracy on, that part is not trained on
+        train = classifier.labelled(data, "train", whole="test" in data)
+        test = classifier.labelled(data, "test" if "test" in data else "valid")
         return classifier.trained(*(map(unstacked, (train, test)) if stacked else (train, test)), cache)
 
     net, accuracy, digest = distributed.on_rank0(prepared)

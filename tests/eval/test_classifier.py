@@ -91,6 +91,19 @@ def test_stacked_digits(quick, tmp_path):
     assert torch.allclose(out["logits"].exp().sum(1), torch.ones(20), atol=1e-5)
 
 
+def test_data_read_item_by_item_and_parts_of_it():
+    from torch.utils.data import TensorDataset
+    x, y = blobs(30)
+    lazy = type("Lazy", (TensorDataset,), {})(x.float() / 127.5 - 1, y)
+    state = torch.get_rng_state()
+    for source in (lazy, {"x": x, "y": y}):
+        data = {"train": DataIterator(source, 8, indices=[4, 9, 2])}
+        whole, part = (classifier.labelled(data, "train", whole) for whole in (True, False))
+        assert torch.equal(whole[0], x) and torch.equal(whole[1], y)
+        assert torch.equal(part[0], x[[4, 9, 2]]) and torch.equal(part[1], y[[4, 9, 2]])
+    assert torch.equal(state, torch.get_rng_state())
+
+
 @pytest.mark.slow
 def test_accuracy_on_the_digits(tmp_path):
     from iterators import digits
