@@ -97,7 +97,7 @@ def test_data_read_item_by_item_and_parts_of_it():
     lazy = type("Lazy", (TensorDataset,), {})(x.float() / 127.5 - 1, y)
     state = torch.get_rng_state()
     for source in (lazy, {"x": x, "y": y}):
-        data = {"train": DataIterator(source, 8, indices=[4, 9, 2])}
+        data = {"train": DataIterator(source, 2, indices=[4, 9, 2])}
         whole, part = (classifier.labelled(data, "train", whole) for whole in (True, False))
         assert torch.equal(whole[0], x) and torch.equal(whole[1], y)
         assert torch.equal(part[0], x[[4, 9, 2]]) and torch.equal(part[1], y[[4, 9, 2]])
