@@ -12,7 +12,7 @@ from engine.load import load_file
 from engine.loop import fit
 from engine.preemption import INTERRUPTED, Interrupted, Stopper, time_limit
 from engine.run import RunDirectory
-from eval.modes import MODES
+from eval.modes import MODES, SHARED
 from iterators.common import wrap
 
 
@@ -21,6 +21,8 @@ def main(argv=None):
     args = flags.parse(argv, ("train", *MODES))
     stopper = Stopper(time_limit(args.time_limit)).install()
     device = setup.device(args)
+    if args.mode not in ("train", *SHARED) and distributed.world_size() > 1:
+        raise UserError(f"--mode={args.mode}: is for one process; without torchrun would do")
     data = partial(setup.data, args, device, wrap)       # a mode that needs no data set does not load it
     if args.mode == "train":
         data = data()

@@ -123,7 +123,7 @@ def labelled(data, split, whole=False):
     given = data[split]
     if isinstance(given, (tuple, list)):
         x, y = given
-    elif hasattr(getattr(given, "source", None), "tensors"):
+    elif isinstance(getattr(getattr(given, "source", None), "tensors", None), dict):
         x, y = given.source.tensors["x"], given.source.tensors.get("y")
         if not whole and given.indices is not None:
             x, y = x[given.indices.to(x.device)], y if y is None else y[given.indices.to(y.device)]

@@ -1,7 +1,7 @@
 """What --mode can do with a trained run: functions of (trainer, data, run, args) that return an exit code. `data` is a function: call it if needed."""
 import os
 
-from engine import record
+from engine import distributed, record
 from engine.errors import UserError
 from engine.randomness import seeded
 from eval import autoencoder_modes
@@ -10,15 +10,24 @@ from eval.interpolate import gif, slerp
 
 def sample(trainer, data, run, args):
     """Draws --samples images from the newest checkpoint (or --resume=PATH) and writes them to --out: a .png grid, a .npz array
-    "images" uint8 [n, H, W, C], or a folder of numbered PNGs. The i-th image does not depend on how many are drawn."""
+    "images" uint8 [n, H, W, C], or a folder of numbered PNGs. The i-th image does not depend on how many are drawn, nor on the
+    number of processes that share the work."""
     step = run.restore(trainer)
     out = args.out or os.path.join(run.folder, f"samples_{step:08d}.png")
     kind = os.path.splitext(out)[1].lower()
     if kind not in ("", ".png", ".npz"):
         raise UserError(f"--out: given {out}; a .png, a .npz or a folder would do")
-    if os.path.exists(out) and (kind or os.listdir(out)):
+    if distributed.on_rank0(lambda: os.path.exists(out) and (kind or os.listdir(out))):
         raise UserError(f"--out: {out} exists; another path would do")
     images = draw(trainer, args.samples, args.seed)
+    if distributed.rank() == 0:
+        write(images, out, kind)
+        print(f"{args.samples} images of {run.folder} at step {step}: {out}")
+    return 0
+
+
+def write(images, out, kind):
+    """Images [n, C, H, W] in [-1, 1] to a .png grid, a .npz or (kind "") a folder."""
     os.makedirs(os.path.dirname(os.path.abspath(out)) if kind else out, exist_ok=True)
     if kind == ".png":
         record.grid(images).save(out)
@@ -28,10 +37,8 @@ def sample(trainer, data, run, args):
     else:
         from PIL import Image
         for i, image in enumerate(record.to_uint8(images)):
-            Image.fromarray(image.permute(1, 2, 0).squeeze(2).numpy() if len(image) == 1 else image.permute(1, 2, 0).numpy()).save(
-                os.path.join(out, f"{i:06d}.png"))
-    print(f"{args.samples} images of {run.folder} at step {step}: {out}")
-    return 0
+            array = image.permute(1, 2, 0).squeeze(2) if len(image) == 1 else image.permute(1, 2, 0)
+            Image.fromarray(array.numpy()).save(os.path.join(out, f"{i:06d}.png"))
 
 
 def interpolate(trainer, data, run, args):
@@ -54,14 +61,16 @@ def interpolate(trainer, data, run, args):
 
 
 def draw(trainer, n, seed, batch=256):
-    """n images [n, C, H, W] in [-1, 1] on the CPU, in evaluation mode, from noise that depends on (seed, number of the batch)."""
+    """n images [n, C, H, W] in [-1, 1] on the CPU, in every process, in evaluation mode, from noise that depends on (seed, number of
+    the batch); the batches are shared out among processes."""
     import torch
-    images = []
+    mine = {}
     with trainer.evaluating():
-        for start in range(0, n, batch):
+        for start in range(0, n, batch)[distributed.rank()::distributed.world_size()]:
             with seeded(seed, "draw", start):
-                images.append(trainer.sample(batch)[:n - start].cpu())
-    return torch.cat(images)
+                mine[start] = trainer.sample(batch)[:n - start].cpu()
+    drawn = {start: images for part in distributed.gather(mine) for start, images in part.items()}
+    return torch.cat([drawn[start] for start in sorted(drawn)])
 
 
 def evaluate(trainer, data, run, args):
@@ -91,4 +100,5 @@ def neighbours(trainer, data, run, args):
     return 0
 
 
+SHARED = ("sample", "evaluate")                          # what several processes can do together; other modes are for one
 MODES = {"sample": sample, "interpolate": interpolate, "evaluate": evaluate, "neighbours": neighbours} | autoencoder_modes.MODES

@@ -22,7 +22,7 @@ def of(real, split="train"):
     if torch.is_tensor(real) or isinstance(real, np.ndarray):
         return Rows(torch.as_tensor(real))
     source, indices = getattr(real, "source", None), getattr(real, "indices", None)
-    if hasattr(source, "tensors"):
+    if isinstance(getattr(source, "tensors", None), dict):             # an Arrays of iterators/common.py; a TensorDataset has a tuple
         return Rows(source.tensors["x"], None if split == "train" else indices)
     if hasattr(source, "__getitem__") and hasattr(source, "__len__"):
         return Items(source, real, None if split == "train" else indices)

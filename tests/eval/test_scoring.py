@@ -70,9 +70,16 @@ def test_neighbours_mode(tmp_path, capsys):
     assert Image.open(tmp_path / "deleteme" / "s0" / "neighbours_00000002.png").size == (6 * 50 + 2, 3 * 50 + 2)
 
 
-def test_two_processes_give_the_same_scores(tmp_path):
+def test_two_processes_give_the_same_scores_and_samples(tmp_path):
+    import numpy as np
     assert train(tmp_path, "--max_steps=2") == 0
+    group = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
     words = ["--mode=evaluate", f"--save_path={tmp_path}", "--extractor=pixels", "--eval_batch_size=7"]
-    outputs = [launch(*words, launcher=launcher).stdout.splitlines()[-2:] for launcher in (
-        (sys.executable,), (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"))]
+    outputs = [launch(*words, launcher=launcher).stdout.splitlines()[-2:] for launcher in ((sys.executable,), group)]
     assert outputs[0] == outputs[1] and len(outputs[0]) == 2
+    assert mode(tmp_path, "--mode=sample", "--samples=600", f"--out={tmp_path}/one.npz") == 0
+    done = launch("--mode=sample", f"--save_path={tmp_path}", "--samples=600", f"--out={tmp_path}/two.npz", launcher=group)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (np.load(tmp_path / "one.npz")["images"] == np.load(tmp_path / "two.npz")["images"]).all()
+    done = launch("--mode=interpolate", f"--save_path={tmp_path}", launcher=group)
+    assert done.returncode != 0 and done.stderr.count("--mode=interpolate: is for one process") == 1
