@@ -33,7 +33,8 @@ class Classifier(nn.Module):
         channels, height, width = shape
         self.size = min(height, LARGEST), min(width, LARGEST)
         early = nn.MaxPool2d(2) if min(self.size) >= 16 else nn.Identity()
-        self.body = nn.Sequential(nn.Conv2d(channels, 32, 3), nn.ReLU(), early, nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
+        # pooling before the ReLU gives the same, and spares three quarters of it
+        self.body = nn.Sequential(nn.Conv2d(channels, 32, 3), early, nn.ReLU(), nn.Conv2d(32, 64, 3), nn.MaxPool2d(2), nn.ReLU(),
                                   nn.Dropout(0.25), nn.Flatten(), nn.LazyLinear(128), nn.ReLU())
         self.dropout, self.head = nn.Dropout(0.5), nn.Linear(128, classes)
         self(torch.zeros(1, channels, height, width))    # gives the lazy layer its width
