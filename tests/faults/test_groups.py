@@ -25,10 +25,16 @@ def finish(process):
     return output
 
 
-def workers(name):
-    """Process numbers of the launchers of the run `name`."""
-    found = subprocess.run(["pgrep", "-f", f"task_launcher.py .*--name={name}( |$)"], capture_output=True, text=True).stdout.split()
-    return [int(p) for p in found if "torch.distributed.run" not in open(f"/proc/{p}/cmdline").read()]
+def worker(group, rank):
+    """The process number of a rank of the group: a child of its torchrun (a grandchild may look the same until it has begun its own program)."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat") as stat, open(f"/proc/{pid}/environ") as environ:
+                if int(stat.read().rsplit(")", 1)[1].split()[1]) == group.pid and f"RANK={rank}" in environ.read().split("\0"):
+                    return int(pid)
+        except OSError:
+            pass                                         # it has just ended
+    raise AssertionError(f"no process of rank {rank}")
 
 
 def wait_for_checkpoint(folder):
@@ -44,7 +50,7 @@ def test_a_killed_worker_resumes_by_itself(tmp_path):
     finish(torchrun("--standalone", "--nproc_per_node=2", *words, "--name=whole"))
     group = torchrun("--standalone", "--nproc_per_node=2", "--max-restarts=3", *words, "--name=elastic")
     wait_for_checkpoint(tmp_path / "elastic" / "s0" / "checkpoints")
-    os.kill(workers("elastic")[-1], signal.SIGKILL)
+    os.kill(worker(group, 1), signal.SIGKILL)
     output = finish(group)
     assert len(re.findall("start at step", output)) == 2
     assert_equal(newest(tmp_path, "whole"), newest(tmp_path, "elastic"))
@@ -59,7 +65,7 @@ def test_a_group_stops_together_at_a_signal_to_one(tmp_path):
     finish(torchrun("--standalone", "--nproc_per_node=2", *words, "--name=whole", "--max_steps=60"))
     group = torchrun("--standalone", "--nproc_per_node=2", *words, "--name=parts", "--max_steps=60")
     wait_for_checkpoint(tmp_path / "parts" / "s0" / "checkpoints")
-    os.kill(workers("parts")[-1], signal.SIGUSR1)
+    os.kill(worker(group, 1), signal.SIGUSR1)
     group.communicate(timeout=120)
     assert '"interrupted"' in (tmp_path / "parts/s0/status.json").read_text()
     finish(torchrun("--standalone", "--nproc_per_node=2", *words, "--name=parts", "--max_steps=60"))
