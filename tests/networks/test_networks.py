@@ -14,7 +14,9 @@ from networks import layers, model_resnet, model_resnet_bnd, model_resnet_ppresn
 
 FOLDER = os.path.dirname(layers.__file__)
 FILES = sorted(os.path.basename(f)[:-3] for f in glob.glob(f"{FOLDER}/*.py"))
-FILES = [f for f in FILES if f not in ("__init__", "layers", "autoencoder32", "dsprites")]       # autoencoders have tests of their own
+# files with other roles, or that are not of images alone, have tests of their own
+OTHERS = {"__init__", "layers", "autoencoder32", "dsprites"}
+FILES = [f for f in FILES if f not in OTHERS]
 SHAPES = {"mnist": (1, 28, 28), "models_64x64": (3, 64, 64), "small": (1, 8, 8)}       # the others: 3x32x32
 NARROW = {"sngan": {"width": 8, "gen_width": 12}, "mnist": {"width": 8, "dense_width": 32}}
 SPECTRAL = [f for f in FILES if "specnorm" in f or f in ("sngan", "small")]
