@@ -6,7 +6,7 @@ import traceback
 from engine import distributed
 from engine.errors import DivergedError
 from engine.preemption import INTERRUPTED
-from engine.randomness import seed_step
+from engine.randomness import seed_all, seed_step
 from engine.record import Console, Means, duration
 
 
@@ -55,6 +55,9 @@ class Fit:
         self.means.restore(sums)
         self.console = Console(step, total, args.steps_per_epoch, run.say)
         self.trainer.train()
+        if step == 0 and hasattr(self.trainer, "prepare"):
+            seed_all(args.seed, "prepare", distributed.rank())
+            self.trainer.initialise(next(self.stream.from_step(0)))
         self.stopper.patient = True
         batches, waited, began, first = self.stream.from_step(step), 0.0, time.monotonic(), step
         try:

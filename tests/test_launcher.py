@@ -231,3 +231,24 @@ def test_tensorboard_events_when_the_package_is_there(tmp_path):
     events = EventAccumulator(str(folder_of(tmp_path) / "tensorboard"))
     events.Reload()
     assert [e.step for e in events.Scalars("disc/real")] == [2, 4] and "samples" in events.Tags()["images"]
+
+
+def test_prepare_is_called_once_before_the_first_step_with_real_data(tmp_path):
+    (tmp_path / "t.py").write_text(
+        "from trainers.gan import *\nimport torch\nclass T(MixupGAN):\n"
+        " def prepare(self, batch):\n"
+        "  print('prepared with', len(batch['x']), torch.is_grad_enabled())\n"
+        "  next(self.disc.parameters()).fill_(batch['x'].std()).add_(torch.rand(())); next(self.gen.parameters()).zero_()\n"
+        "def get_trainer(nets, args): return T(nets, args)\n")
+    said = []
+    for name, steps in (("whole", [4]), ("split", [2, 4])):
+        for n in steps:
+            done = launch(*SMALL, f"--save_path={tmp_path}", f"--name={name}", f"--trainer={tmp_path}/t.py", "--ema=0.5", f"--max_steps={n}", "--schedule_steps=4", "--resume=auto")
+            assert done.returncode == 0, done.stderr
+            said.append(done.stdout.count("prepared with 8 False"))
+    assert said == [1, 1, 0]
+    assert_equal(newest(tmp_path, "whole"), newest(tmp_path, "split"))
+    state = newest(tmp_path, "whole")["modules"]
+    first = next(name for name in state if name.startswith("gen.") and state[name].is_floating_point())
+    # the average started from the prepared weights: zero plus four steps of Adam, not the initial ones
+    assert state[first.replace("gen.", "gen_ema.", 1)].abs().max() < 4 * 2e-4

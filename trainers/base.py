@@ -104,6 +104,15 @@ class Trainer(nn.Module):
                 group["lr"] = group["base_lr"] * self.lr_factor(step)
         refresh(self)
 
+    def initialise(self, batch):
+        """prepare(batch), without gradients; then process 0's outcome everywhere, and averages that start from it."""
+        with torch.no_grad():
+            self.prepare(batch)
+            distributed.broadcast([*self.parameters(), *self.shared_buffers()])
+            for role in self.averaged:
+                self.best(role).load_state_dict(getattr(self, role).state_dict())
+        refresh(self)
+
     def lr_factor(self, step):
         """--lr_schedule at a step: 1; or 1 - step/schedule_steps, exactly 0 at the end; or lr_gamma^epoch."""
         args = self.args
