@@ -29,7 +29,7 @@ class Trainer(nn.Module):
         for role, net in nets.items():
             self.add_module(role, net)
         self.args = args
-        self.optims, self.owned, self.averaged = {}, {}, {}
+        self.optims, self.owned, self.averaged, self.caching = {}, {}, {}, {}
         self.share = 1.0                                 # of this process in the batch, times the number of processes
         self.warnings, self.remarks = [], []             # said once when the run starts
         self.register_buffer("bad_steps", torch.zeros(2, dtype=torch.int64))             # in a row, in all
@@ -90,7 +90,7 @@ class Trainer(nn.Module):
         optim.zero_grad(set_to_none=True)
         self.count(bad)
         for module in self.owned[name]:
-            refresh(module)
+            self.renew(module)
         self.move_averages(name)
         return {f"{name}/{term}": mean.detach() for term, mean in means.items()}
 
@@ -102,7 +102,7 @@ class Trainer(nn.Module):
         for optim in self.optims.values():
             for group in optim.param_groups:
                 group["lr"] = group["base_lr"] * self.lr_factor(step)
-        refresh(self)
+        self.renew(self)
 
     def initialise(self, batch):
         """prepare(batch), without gradients; then process 0's outcome everywhere, and averages that start from it."""
@@ -111,7 +111,14 @@ class Trainer(nn.Module):
             distributed.broadcast([*self.parameters(), *self.shared_buffers()])
             for role in self.averaged:
                 self.best(role).load_state_dict(getattr(self, role).state_dict())
-        refresh(self)
+        self.renew(self)
+
+    def renew(self, module):
+        """Calls refresh() of every part of `module` that has it: such parts cache something derived from their parameters."""
+        if module not in self.caching:                   # walking the modules costs as much as a small network's layer
+            self.caching[module] = [part for part in module.modules() if hasattr(part, "refresh")]
+        for part in self.caching[module]:
+            part.refresh()
 
     def lr_factor(self, step):
         """--lr_schedule at a step: 1; or 1 - step/schedule_steps, exactly 0 at the end; or lr_gamma^epoch."""
@@ -134,7 +141,7 @@ class Trainer(nn.Module):
                 torch._foreach_lerp_(list(ema.parameters()), [p.detach() for p in net.parameters()], 1 - decay)
                 for average, buffer in zip(ema.buffers(), net.buffers()):
                     average.copy_(buffer)
-                refresh(ema)
+                self.renew(ema)
 
     def train(self, mode=True):
         """nn.Module.train, which leaves averaged networks in evaluation mode."""
@@ -178,11 +185,5 @@ class Trainer(nn.Module):
         except (RuntimeError, KeyError, ValueError) as error:
             raise UserError(f"--resume: the checkpoint is of other networks ({str(error).splitlines()[-1].strip()}); "
                             "the flags it was made with would do") from error
-        refresh(self)
+        self.renew(self)
 
-
-def refresh(module):
-    """Tells every part of `module` that caches something derived from its parameters to derive it anew."""
-    for part in module.modules():
-        if hasattr(part, "refresh"):
-            part.refresh()
