@@ -2,6 +2,9 @@
 
 Alpaydin and Kaynak 1998, Optical Recognition of Handwritten Digits, UCI machine learning repository: the test part alone.
 """
+import importlib.util
+import os
+
 import numpy as np
 
 from engine.errors import MissingError
@@ -15,16 +18,21 @@ def get_iterators(batch_size, seed=0, num_workers=2, size=None, valid=0, flip=Fa
     scikit-learn does not tell UCI's writers apart, so the split is not official: a fixed random part is the test set. The
     grey levels 0 .. 16 become 0 .. 255.
     """
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError:
-        raise MissingError("the digits data needs the package scikit-learn; pip install scikit-learn would do") from None
     cache.whole("size", size)
-    digits = load_digits()
-    x = np.rint(digits.images * (255 / 16)).astype(np.uint8)[..., None]
+    rows = np.loadtxt(table(), delimiter=",")            # 64 grey levels and the label
+    x = np.rint(rows[:, :64].reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)
     if size is not None:
         x = cache.resize_all(x, size, num_workers)
     order = permutation(len(x), "digits").numpy()
-    x, y = x.transpose(0, 3, 1, 2)[order], digits.target.astype(np.int64)[order]
+    x, y = x.transpose(0, 3, 1, 2)[order], rows[order, 64].astype(np.int64)
     splits = {"train": {"x": x[:1500], "y": y[:1500]}, "test": {"x": x[1500:], "y": y[1500:]}}
     return common.iterators(splits, batch_size, seed, 10, valid, subset, flip)
+
+
+def table():
+    """The path of the digits inside scikit-learn. Its own loader would import the whole package, a second or more of each start."""
+    package = importlib.util.find_spec("sklearn")
+    path = package and os.path.join(os.path.dirname(package.origin), "datasets", "data", "digits.csv.gz")
+    if not path or not os.path.isfile(path):
+        raise MissingError("the digits data needs the package scikit-learn; pip install scikit-learn would do")
+    return path
