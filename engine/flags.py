@@ -14,7 +14,7 @@ MAY_CHANGE = {"name", "save_path", "mode", "resume", "last_epoch", "epochs", "ma
               "save_images_every", "log_every", "num_workers", "device", "cpu", "threads", "deterministic", "tensorboard",
               "traceback", "samples", "frames", "out", "schedule_steps", "total_steps",
               "eval_every", "metrics", "extractor", "protocol", "inception_weights", "eval_batch_size", "at", "save_minutes", "keep_last", "keep_every", "time_limit", "max_bad_steps"}
-DERIVED = {"steps_per_epoch", "data_shape", "n_classes"}  # not flags, but kept beside them: what the data said
+DERIVED = {"steps_per_epoch", "data_shape", "data_shape_b", "n_classes"}  # not flags, but kept beside them: what the data said
 FILES = ("network", "iterator", "trainer")               # compared by content, not by name
 
 
@@ -94,8 +94,8 @@ def add_shared(parser):
     g.add_argument("--lr", type=rate, default=2e-4, help="Adam's learning rate (default 2e-4; GAN mixup)")
     g.add_argument("--beta1", type=number(float, 0, 1), default=0.5, help="Adam's first decay (default 0.5; GAN mixup)")
     g.add_argument("--beta2", type=number(float, 0, 1), default=0.999, help="Adam's second decay (default 0.999; GAN mixup)")
-    g.add_argument("--lr_schedule", choices=("constant", "linear", "exp"), default="constant", help="constant; linear to zero over schedule_steps (Miyato et al. 2018); "
-                   "exp: times lr_gamma each epoch (default constant)")
+    g.add_argument("--lr_schedule", choices=("constant", "linear", "half", "half_exp", "exp"), default="constant", help="constant; linear to zero over schedule_steps (Miyato et al. 2018); "
+                   "half: constant for the first half of them, then linear to zero (Zhu et al. 2017); half_exp: constant likewise, then exponentially to a hundredth (Donahue et al. 2017); exp: times lr_gamma each epoch (default constant)")
     g.add_argument("--lr_gamma", type=number(float, 0, 1, open_low=True), default=0.99, help="factor an epoch of --lr_schedule=exp (default 0.99; GAN mixup)")
     g.add_argument("--schedule_steps", type=count, default=0, help="steps that schedules stretch over (default 0: the whole run)")
     g.add_argument("--ema", type=number(float, 0, 1), default=0.0, help="decay, a step, of the averaged generator that samples are drawn from, "
@@ -131,6 +131,9 @@ def add_shared(parser):
     g.add_argument("--cpu", action="store_true", help="the same as --device=cpu (GAN mixup)")
     g.add_argument("--threads", type=count, default=0, help="CPU threads a process (default 0: torch's choice)")
     g.add_argument("--num_workers", type=count, default=2, help="processes or threads that decode images; changes no result (default 2)")
+    g.add_argument("--amp", choices=("off", "bf16", "fp16"), default="off", help="networks compute in bfloat16, or in float16 with a scaled loss; penalties, spectral norms, losses and "
+                   "updates in float32 (default off)")
+    g.add_argument("--compile", action="store_true", help="torch.compile for the networks that it suits; the log says which")
     g.add_argument("--time_limit", default="", metavar="HH:MM:SS", help="save and exit 75 before so much time has passed (default: what SLURM_JOB_END_TIME leaves, else none)")
     g.add_argument("--max_bad_steps", type=positive, default=50, help="updates in a row with a loss or gradient that is not finite, each skipped, before the run stops with exit 4 (default 50)")
     g.add_argument("--deterministic", action="store_true", help="on a GPU: only kernels that give the same bits each time")
@@ -211,8 +214,8 @@ def differences(then, now, folder):
                 continue                                 # an edited file is warned of, not refused: see edited()
         elif name == "iterator_args":                    # data may move; steps_per_epoch tells if it changed
             old, new = ({k: v for k, v in (d or {}).items() if k not in ("root", "cache")} for d in (old, new))
-        elif name == "schedule_steps" and now.get("lr_schedule") == "linear" and old != new:
-            found.append(f"--schedule_steps: {old} then, {new} now (a linear schedule is planned over the whole run: "
+        elif name == "schedule_steps" and now.get("lr_schedule") in ("linear", "half", "half_exp") and old != new:
+            found.append(f"--schedule_steps: {old} then, {new} now (the learning rate's schedule is planned over the whole run: "
                          f"give --schedule_steps={old} to keep the plan)")
             continue
         elif name in MAY_CHANGE:

@@ -67,7 +67,7 @@ class Fit:
                 waited += time.monotonic() - asked
                 seed_step(args.seed, step, distributed.rank())
                 self.trainer.begin(step, self.stream.share(step))
-                self.means.add(self.trainer.train_step(self.batch, step))
+                self.means.add(self.trainer.step(self.batch, step))
                 distributed.broadcast(self.trainer.shared_buffers())
                 step += 1
                 self.console.step()

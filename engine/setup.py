@@ -17,8 +17,35 @@ def device(args):
     if args.threads:
         torch.set_num_threads(args.threads)
     chosen = distributed.start(args.device)
+    check_precision(args, chosen)
     torch.backends.cudnn.benchmark = chosen.type == "cuda" and not args.deterministic
     return chosen
+
+
+def check_precision(args, device):
+    """Raises UserError for an --amp that the device has no arithmetic for."""
+    if device.type == "cuda":
+        if args.amp == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
+            raise UserError("--amp: given bf16, which this GPU emulates; fp16 would do")
+    elif args.amp == "fp16" or (args.amp == "bf16" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()):
+        raise UserError(f"--amp: given {args.amp}, which this processor " + ("has no training for; bf16 or off would do" if args.amp == "fp16" else "emulates; off would do"))
+
+
+def compile(trainer):
+    """torch.compile, in place, for the networks that it suits; what it leaves out, and why, becomes a remark. Raises UserError if it leaves out all."""
+    compiled, left = [], []
+    for role in (r for r in trainer.roles + trainer.optional_roles if hasattr(trainer, r)):
+        net = getattr(trainer, role)
+        if role in trainer.twice_differentiated:
+            left.append(f"{role} (its loss needs second derivatives, which compiled code does not have)")
+        elif any(hasattr(part, "refresh") for part in net.modules()):
+            left.append(f"{role} (its spectral norm is computed once a step and shared, which compiled code cannot)")
+        else:
+            net.compile()
+            compiled.append(role)
+    if not compiled:
+        raise UserError(f"--compile: suits no network here: {'; '.join(left)}; leaving it out would do")
+    trainer.remarks.append(f"compiled: {', '.join(compiled)}" + (f"; not: {', '.join(left)}" if left else ""))
 
 
 def data(args, device, wrap):
@@ -33,6 +60,8 @@ def data(args, device, wrap):
         iterator.to(device)
     train = given["train"]
     args.data_shape, args.n_classes, args.steps_per_epoch = list(train.data_shape), train.n_classes, len(train)
+    if hasattr(train, "data_shape_b"):                   # data of two domains
+        args.data_shape_b = list(train.data_shape_b)
     args.total_steps = args.max_steps or args.epochs * len(train)
     args.schedule_steps = args.schedule_steps or max(args.total_steps, 1)
     return given
@@ -42,6 +71,8 @@ def networks(args):
     """{role: module} of the network file for data of args.data_shape; the same initial weights in every process."""
     file = load_file(args.network, "--network", "get_network")
     offered = {"data_shape": tuple(args.data_shape), "n_classes": args.n_classes, "z_dim": args.z_dim}
+    if hasattr(args, "data_shape_b"):
+        offered["data_shape_b"] = tuple(args.data_shape_b)
     seed_all(args.seed, "weights")
     try:
         nets = call(file.get_network, offered, args.network_args, "--network_args")

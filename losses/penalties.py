@@ -7,9 +7,10 @@ import torch
 
 
 def input_gradient(disc, x, create_graph=True):
-    """grad_x sum_i disc(x)_i, flattened: [N, d]. Raises RuntimeError if disc ignores its input."""
+    """grad_x sum_i disc(x)_i, flattened: [N, d]; in float32 inside autocast too. Raises RuntimeError if disc ignores its input."""
     x = x.detach().requires_grad_()
-    grad, = torch.autograd.grad(disc(x).sum(), x, create_graph=create_graph)
+    with torch.autocast(x.device.type, enabled=False):
+        grad, = torch.autograd.grad(disc(x).sum(), x, create_graph=create_graph)
     return grad.flatten(1)
 
 

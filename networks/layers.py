@@ -31,6 +31,10 @@ class Staged(nn.Module):
             x = self.stages[k](x)
         return x
 
+    def prepare(self, x):
+        """Data-dependent start from images x [N, C, H, W], of layers that have one."""
+        data_dependent_start(self, x)
+
 
 class Generator(nn.Module):
     """x = maps(reshape(dense(z))), from z [N, z_dim] to images [N, C, H, W] in [-1, 1].
@@ -45,6 +49,30 @@ class Generator(nn.Module):
 
     def forward(self, z):
         return self.maps(to_maps(self.dense(z), *self.start))
+
+    def prepare(self, noise):
+        """Data-dependent start of layers that have one; noise(n) draws z [n, z_dim]."""
+        data_dependent_start(self, lambda: noise(100))
+
+
+class ReferenceGenerator(Generator):
+    """A Generator with virtual batch norm: its reference batch, a constant z [n, z_dim] in the checkpoint, runs in front of every batch.
+
+    x_i depends on z_i and the reference alone. Reference activations are those of the current weights, and carry gradients.
+    prepare(noise) draws the reference from the noise that the generator is trained with; before that it is N(0, I).
+    Salimans et al. 2016, section 3.5.
+    """
+
+    def __init__(self, dense, start, maps, z_dim, references):
+        super().__init__(dense, start, maps)
+        self.register_buffer("reference", torch.randn(references, z_dim))
+
+    def forward(self, z):
+        return super().forward(torch.cat([self.reference.to(z.dtype), z]))[len(self.reference):]
+
+    def prepare(self, noise):
+        self.reference.copy_(noise(len(self.reference)))
+        super().prepare(noise)
 
 
 class ResBlock(nn.Module):
@@ -169,6 +197,11 @@ class SpectralNorm(nn.Module):
         return weight / torch.dot(self.u.clone(), torch.mv(weight.flatten(1), self.v.clone()))
 
     def forward(self, weight):
+        with torch.autocast(weight.device.type, enabled=False):           # sigma to half precision would not be sigma
+            return self.current(weight)
+
+    def current(self, weight):
+        """W / sigma: shared by the forwards of a step, as said above."""
         if not self.training or torch.is_inference_mode_enabled():
             return self.normalised(weight)
         # catches a loaded or moved weight; not every update, as fused optimisers leave the version as it is
@@ -199,6 +232,116 @@ def spectral(layer):
     return layer
 
 
+# Normalisation by a reference batch, weight normalisation, and starting from data
+
+class VirtualBatchNorm(nn.Module):
+    """gamma (x - mu) / sqrt(eps + var) + beta, with statistics of a reference batch and, by a share of 1 / (n + 1), of x itself.
+
+    x: [n + N, C, ...], the n reference examples first (ReferenceGenerator puts them there); same shape out. Reference examples are
+    normalised by their own statistics, over batch and space. The others: mean mu = w mu_x + (1 - w) mu_R, mean square
+    s = w s_x + (1 - w) s_R, w = 1 / (n + 1), mu_x and s_x those of the one example over space (without space x and x^2), and var = s - mu^2,
+    computed as w var_x + (1 - w) var_R + w (1 - w) (mu_x - mu_R)^2, which is the same and never negative.
+    gamma ~ N(1, 0.02^2), beta = 0. Salimans et al. 2016, section 3.5, and openai/improved-gan (eps, shares).
+    """
+
+    def __init__(self, features, references, eps=1e-5):
+        super().__init__()
+        self.references, self.eps = references, eps
+        self.weight, self.bias = nn.Parameter(1 + 0.02 * torch.randn(features)), nn.Parameter(torch.zeros(features))
+
+    def forward(self, x):
+        n, space = self.references, tuple(range(2, x.ndim))
+        reference, own = x[:n], x[n:]
+        var_r, mean_r = torch.var_mean(reference, (0, *space), correction=0, keepdim=True)
+        var_x, mean_x = torch.var_mean(own, space, correction=0, keepdim=True) if space else (torch.zeros_like(own), own)
+        w = 1 / (n + 1)
+        mean = torch.lerp(mean_r.expand_as(mean_x), mean_x, w)
+        var = w * var_x + (1 - w) * var_r + w * (1 - w) * (mean_x - mean_r).square()
+        gamma, beta = (p.reshape(-1, *[1] * len(space)) for p in (self.weight, self.bias))
+        parts = []
+        for part, mu, v in ((reference, mean_r, var_r), (own, mean, var)):
+            scale = gamma * (v + self.eps).rsqrt()
+            parts.append(part * scale + (beta - mu * scale))
+        return torch.cat(parts)
+
+
+class WeightNorm(nn.Module):
+    """scale v / |v|, one |v| and one scale an output: the parametrisation of a weight v. Salimans and Kingma 2016, eq. 2.
+
+    dim: the weight's dimension of outputs. learn: whether the scale is trained. std: of the outputs after a data-dependent start.
+    """
+
+    def __init__(self, outputs, dim, std=1.0, learn=True):
+        super().__init__()
+        self.dim, self.std = dim, std
+        self.scale = nn.Parameter(torch.ones(outputs), requires_grad=learn)
+
+    def forward(self, v):
+        norm = v.norm(dim=[d for d in range(v.ndim) if d != self.dim], keepdim=True)
+        return v * (self.scale.reshape(norm.shape) / norm.clamp(min=1e-6))
+
+    @torch.no_grad()
+    def start(self, layer, y):
+        """Sets the scale, and the layer's bias, so that these outputs y [N, C, ...] of it have mean 0 and deviation std; returns those.
+
+        Salimans and Kingma 2016, section 3: the bias must be 0 before.
+        """
+        mean, deviation = y.transpose(0, 1).flatten(1).mean(1), y.transpose(0, 1).flatten(1).std(1, correction=0)
+        factor = self.std / deviation.clamp(min=1e-6)
+        self.scale *= factor
+        layer.bias.copy_(-mean * factor)
+        shape = (-1, *[1] * (y.ndim - 2))
+        return y * factor.reshape(shape) + layer.bias.reshape(shape)
+
+
+def weight_norm(layer, std=1.0, learn=True):
+    """`layer` (convolution, transposed or not, or linear, with a bias) with a WeightNorm weight."""
+    dim = 1 if getattr(layer, "transposed", False) else 0
+    register_parametrization(layer, "weight", WeightNorm(layer.weight.shape[dim], dim, std, learn), unsafe=True)
+    return layer
+
+
+def starts(layer):
+    """The data-dependent start of a layer, (inputs, output) -> the output that goes on; None where it has none."""
+    norm = layer.parametrizations.weight[0] if hasattr(layer, "parametrizations") and "weight" in layer.parametrizations else None
+    if isinstance(norm, WeightNorm):
+        return lambda inputs, output: norm.start(layer, output)
+    if hasattr(layer, "start") and callable(layer.start):
+        return lambda inputs, output: (layer.start(*inputs), layer.forward(*inputs))[1]
+    return None
+
+
+def data_dependent_start(net, x):
+    """One forward pass of `net` on x, in which each layer sets what it starts from data, on inputs from layers that have done so.
+
+    x: the net's input, or a function that gives it. Does nothing, and draws nothing, where no layer has such a start.
+    """
+    hooks = {layer: start for layer in net.modules() if (start := starts(layer))}
+    if not hooks:
+        return
+    handles = [layer.register_forward_hook(lambda layer, inputs, output: hooks[layer](inputs, output)) for layer in hooks]
+    try:
+        with torch.no_grad():
+            net(x() if callable(x) else x)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+class GaussianNoise(nn.Module):
+    """x + std e, e ~ N(0, I), in training mode; x otherwise."""
+
+    def __init__(self, std):
+        super().__init__()
+        self.std = std
+
+    def forward(self, x):
+        return x + self.std * torch.randn_like(x) if self.training else x
+
+    def extra_repr(self):
+        return f"std={self.std}"
+
+
 # Initialisation, and checks of options
 
 def glorot(layer, gain=1.0):
@@ -217,6 +360,12 @@ def normal(layer, std=0.02):
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)
     return layer
+
+
+def normal_norm(norm, std=0.02):
+    """A norm layer with scale N(1, std^2) and shift 0 (Radford et al. 2016's code)."""
+    nn.init.normal_(norm.weight, 1.0, std)
+    return norm
 
 
 def choice(option, value, choices):

@@ -33,6 +33,12 @@ class Trainer(nn.Module):
         self.share = 1.0                                 # of this process in the batch, times the number of processes
         self.warnings, self.remarks = [], []             # said once when the run starts
         self.register_buffer("bad_steps", torch.zeros(2, dtype=torch.int64))             # in a row, in all
+        self.twice_differentiated = ()                   # roles whose losses need second derivatives, which --compile cannot give
+        if args.amp != "off":
+            for net in nets.values():
+                net.register_forward_hook(lambda module, inputs, output: output.float() if torch.is_tensor(output) else output)
+        if args.amp == "fp16":
+            self.register_buffer("loss_scale", torch.tensor([2.0 ** 16, 0.0]))           # and good updates since it last moved
 
     # --- for algorithms
 
@@ -79,7 +85,7 @@ class Trainer(nn.Module):
         params, optim = self.parameters_of(name), self.optims[name]
         means = {term: value.mean() for term, value in terms.items()}
         loss = sum(means.values())
-        grads = torch.autograd.grad(loss, params, materialize_grads=True)                 # unused: zero, not None
+        grads = self.gradients(loss, params)
         *grads, loss = distributed.average([*grads, loss.detach()], self.share)           # one flat all-reduce
         bad = ~torch.isfinite(torch.stack(torch._foreach_norm([*grads, loss]))).all()
         for p, grad in zip(params, grads):
@@ -94,7 +100,22 @@ class Trainer(nn.Module):
         self.move_averages(name)
         return {f"{name}/{term}": mean.detach() for term, mean in means.items()}
 
+    def gradients(self, loss, params):
+        """d loss / d params; with --amp=fp16 by way of a scaled loss, so that small gradients are not lost in float16."""
+        if self.args.amp != "fp16":
+            return torch.autograd.grad(loss, params, materialize_grads=True)             # unused: zero, not None
+        scaled = torch.autograd.grad(loss * self.loss_scale[0], params, materialize_grads=True)
+        return torch._foreach_div(scaled, self.loss_scale[0])
+
     # --- for the loop
+
+    def step(self, batch, step):
+        """train_step(batch, step) in the precision that --amp asks for."""
+        amp = self.args.amp
+        if amp == "off":
+            return self.train_step(batch, step)
+        with torch.autocast(self.bad_steps.device.type, torch.bfloat16 if amp == "bf16" else torch.float16):
+            return self.train_step(batch, step)
 
     def begin(self, step, share=1.0):
         """Sets what depends on the step: learning rates, this process's share of the batch, fresh caches."""
@@ -121,16 +142,26 @@ class Trainer(nn.Module):
             part.refresh()
 
     def lr_factor(self, step):
-        """--lr_schedule at a step: 1; or 1 - step/schedule_steps, exactly 0 at the end; or lr_gamma^epoch."""
+        """--lr_schedule at a step s of S = schedule_steps: 1; linear, 1 - s/S, exactly 0 at the end; half, min(1, 2 (1 - s/S)); half_exp, 0.01^max(0, 2 s/S - 1);
+        exp, lr_gamma^epoch."""
         args = self.args
         if args.lr_schedule == "linear":
             return max(0.0, 1 - step / args.schedule_steps)
+        if args.lr_schedule == "half":
+            return max(0.0, min(1.0, 2 * (1 - step / args.schedule_steps)))
+        if args.lr_schedule == "half_exp":
+            return 0.01 ** min(1.0, max(0.0, 2 * step / args.schedule_steps - 1))
         return args.lr_gamma ** (step // args.steps_per_epoch) if args.lr_schedule == "exp" else 1.0
 
     def count(self, bad):
-        """Counts a skipped update: bad_steps holds how many in a row, and how many in all."""
+        """Counts a skipped update: bad_steps holds how many in a row, and how many in all. Moves the scale of --amp=fp16."""
         self.bad_steps += bad
         self.bad_steps[0] *= bad
+        if self.args.amp == "fp16":
+            # half after an overflow, double after 2,000 updates without one: Micikevicius et al. 2018, section 3.2
+            scale, good = self.loss_scale
+            grown = good >= 1999
+            self.loss_scale.copy_(torch.stack([torch.where(bad, scale / 2, torch.where(grown, scale * 2, scale)), torch.where(bad | grown, 0.0, good + 1)]))
 
     def move_averages(self, name):
         """ema <- decay ema + (1 - decay) parameters, for the averaged networks that optimiser `name` updates."""
