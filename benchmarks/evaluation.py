@@ -6,16 +6,15 @@ of float32 matrix products. Inception has random weights where the official ones
 import argparse
 import os
 import resource
-import statistics
 import sys
 import tempfile
-import time
 
 import numpy as np
 import torch
 from scipy import linalg
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from benchmarks.common import machine, matrix_product, medians           # noqa: E402
 from eval import extractors                                              # noqa: E402
 from eval.frechet import frechet_of_few, trace_of_root                   # noqa: E402
 from eval.kid import kid                                                 # noqa: E402
@@ -23,18 +22,6 @@ from eval.manifold import manifold                                       # noqa:
 from eval.statistics import Moments                                      # noqa: E402
 
 INCEPTION_FLOP = 11.4e9               # of one image: performance.md
-
-
-def medians(functions, repeats):
-    """{name: median seconds}, the functions called in turn after one call each."""
-    seconds = {name: [] for name in functions}
-    for repeat in range(repeats + 1):
-        for name, function in functions.items():
-            began = time.perf_counter()
-            function()
-            if repeat:
-                seconds[name].append(time.perf_counter() - began)
-    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 def show(title, seconds, more=lambda s: ""):
@@ -132,9 +119,9 @@ def main():
     if args.threads:
         torch.set_num_threads(args.threads)
     d, repeats = (128, 1) if args.quick else (2048, 5)
-    a, b = torch.randn(2048, 2048), torch.randn(2048, 2048)
-    rate = 2 * 2048 ** 3 / medians({"product": lambda: a @ b}, 5)["product"]
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} threads; 2048x2048 float32 matrix product: {rate / 1e9:.0f} GFLOP/s")
+    product, operations = matrix_product()
+    rate = operations / medians({"product": product}, 5)["product"]
+    print(f"{machine()}; 2048x2048 float32 matrix product: {rate / 1e9:.0f} GFLOP/s")
     torch.manual_seed(0)
     frechet_distances(d, repeats, args.slow)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,0 +1,44 @@
+"""What the benchmarks share: alternating medians, the machine's own rate, and a script's flags."""
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+import torch
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def medians(functions, repeats):
+    """{name: median seconds}, the functions called in turn after one call each, so that a drift of the machine meets all alike."""
+    seconds = {name: [] for name in functions}
+    for repeat in range(repeats + 1):
+        for name, function in functions.items():
+            began = time.perf_counter()
+            function()
+            if repeat:
+                seconds[name].append(time.perf_counter() - began)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def matrix_product(size=2048):
+    """A function that does one float32 matrix product, and its number of operations."""
+    a, b = torch.randn(size, size), torch.randn(size, size)
+    return lambda: a @ b, 2 * size ** 3
+
+
+def machine():
+    """One line: processor, threads, torch."""
+    name = "processor unknown"
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo", encoding="utf8") as file:
+            name = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), name)
+    return f"{name}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+
+def words_of(script, *more):
+    """The flags that a script of exps/ gives the launcher, `more` at their end."""
+    environment = os.environ | {"LAUNCH": r"printf %s\0", "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
+    done = subprocess.run(["sh", os.path.join(ROOT, script), *more], env=environment, capture_output=True, text=True, check=True)
+    return done.stdout.split("\0")[1:-1]

@@ -1,0 +1,46 @@
+"""Peak memory of training, each experiment in a process of its own: python benchmarks/memory.py [SCRIPT ...] [--batch N].
+
+Random data of the experiment's shape, as in benchmarks/steps.py: the peak of resident memory over two periods of updates, and how much of it the
+libraries took before there was a network.
+"""
+import argparse
+import os
+import resource
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from benchmarks.common import machine, words_of                          # noqa: E402
+
+
+def peak():
+    """The highest resident memory of this process so far, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def one(script, more):
+    """Prints the line of one script."""
+    from benchmarks.steps import SCRIPTS, Case
+    before = peak()
+    case = Case([*words_of(script), "--resume=none", *more], SCRIPTS[script])
+    case.run(2 * case.period)
+    print(f"{script:<44}batch {case.args.batch_size:>4}  peak {peak():8.0f} MiB, libraries {before:5.0f} MiB", flush=True)
+
+
+def main():
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scripts", nargs="*", help="scripts that benchmarks/steps.py knows (default: all of them)")
+    parser.add_argument("--batch", type=int, help="another batch size")
+    args = parser.parse_args()
+    more = [f"--batch_size={args.batch}"] if args.batch else []
+    if len(args.scripts) == 1:
+        return one(args.scripts[0], more)
+    from benchmarks.steps import SCRIPTS
+    print(machine())
+    for script in args.scripts or SCRIPTS:
+        subprocess.run([sys.executable, __file__, script, *([f"--batch={args.batch}"] if args.batch else [])], check=True)
+
+
+if __name__ == "__main__":
+    main()

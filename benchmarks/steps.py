@@ -1,0 +1,170 @@
+"""Time of a training step of each experiment beside its floor: python benchmarks/steps.py [SCRIPT ...] [--batch N] [--width W].
+
+SCRIPT: of exps/, as in exps/baseline.specnorm.sh; by default one of every system. Data are random, of the experiment's shape, so nothing is needed.
+One line each: seconds a step, averaged over a whole period of the algorithm's updates; images/s; the operations of its convolutions and matrix
+products, counted as they run, second derivatives included; and the time over the floor, which is those operations at the rate of a 2048x2048
+matrix product measured between the steps. Medians, everything alternating in one process.
+
+--plain adds the same mathematics without the savings, for scripts whose network can: `unfolded` (resampling apart from convolution), `contiguous`
+(NCHW), `norm per forward` (a power iteration and a division of each weight at each forward), `original` (all of these, with a generator's graph and an
+unused second-order gradient norm in each step, as the original of system 1 has it).
+"""
+import argparse
+import os
+import resource
+import sys
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from benchmarks.common import ROOT, machine, matrix_product, medians, words_of       # noqa: E402
+from engine import flags, setup                                                      # noqa: E402
+from engine.errors import UserError                                                  # noqa: E402
+from engine.load import load_file                                                    # noqa: E402
+from engine.randomness import seed_step                                              # noqa: E402
+from losses.penalties import zero_centred                                            # noqa: E402
+
+COLOUR, GREY = (3, 32, 32), (1, 32, 32)
+# script: shape of x (and of x_b); batch size as in the script
+SCRIPTS = {
+    "exps/quickstart.sh": [(1, 8, 8)],
+    "exps/baseline.specnorm.sh": [COLOUR], "exps/visible.dnorm0.specnorm.sh": [COLOUR], "exps/hidden.dnorm0.5.pp.sh": [COLOUR],
+    "exps/cifar10.baseline.dnorm10.sh": [COLOUR],
+    "exps/mnist_downstream/plain.sh": [GREY], "exps/mnist_downstream/mixup.sh": [GREY], "exps/mnist_downstream/acai.sh": [GREY],
+}
+
+
+class Operations(TorchDispatchMode):
+    """Counts the operations of convolutions and products that run inside it, in `total`. torch's own counter follows modules too, which
+    autograd.grad does not allow."""
+    total = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        out = function(*args, **(kwargs or {}))
+        count = flop_registry.get(function._overloadpacket)
+        self.total += count(*args, **(kwargs or {}), out_val=out) if count else 0
+        return out
+
+
+class Case:
+    """One experiment's trainer on random data. words: its flags; shapes: of x and x_b."""
+
+    def __init__(self, words, shapes, layout=torch.channels_last, refresh=True):
+        self.args = args = flags.parse(words)
+        args.data_shape, args.n_classes, args.steps_per_epoch, args.total_steps = list(shapes[0]), 10, 100, 1000
+        args.schedule_steps = args.schedule_steps or 1000
+        if len(shapes) > 1:
+            args.data_shape_b = list(shapes[1])
+        os.chdir(ROOT)
+        self.trainer = load_file(args.trainer, "--trainer", "get_trainer").get_trainer(setup.networks(args), args).to(memory_format=layout).train()
+        n = args.batch_size
+        self.batch = {"y": torch.arange(n) % 10, "attributes": torch.arange(n * 40).reshape(n, 40) % 2}
+        for name, shape in zip(("x", "x_b"), shapes):
+            self.batch[name] = (torch.rand(n, *shape) * 2 - 1).to(memory_format=layout)
+        if not refresh:
+            self.trainer.renew = lambda module: None
+        self.step_number = 0
+        self.period = getattr(args, "update_g_every", 1)
+
+    def step(self):
+        seed_step(0, self.step_number)
+        self.trainer.begin(self.step_number)
+        self.trainer.step(self.batch, self.step_number)
+        self.step_number += 1
+
+    def run(self, steps):
+        for _ in range(steps):
+            self.step()
+
+    def operations(self):
+        """Operations a step of convolutions and products, over a whole period."""
+        with Operations() as counted:
+            self.run(self.period)
+        return counted.total / self.period
+
+
+class Original(Case):
+    """The same networks and losses as the original of system 1 trains them: G's graph in each step, and a gradient norm that nothing uses."""
+
+    def step(self):
+        t, real = self.trainer, self.batch["x"]
+        if not hasattr(self, "adam"):
+            self.adam = {name: torch.optim.Adam(t.parameters_of(name), self.args.lr, (self.args.beta1, self.args.beta2)) for name in ("gen", "disc")}
+        fake = t.gen(t.noise(len(real)))
+        if self.step_number % self.period == 0:
+            self.adam["gen"].zero_grad()
+            t.objective.g(t.disc(fake)).mean().backward()
+            self.adam["gen"].step()
+            fake = t.gen(t.noise(len(real)))
+        self.adam["disc"].zero_grad()
+        norm = zero_centred(t.probability, real)
+        loss = t.objective.d_real(t.disc(real)).mean() + t.objective.d_fake(t.disc(fake.detach())).mean() + 0.0 * norm.detach().mean()
+        loss.backward()
+        self.adam["disc"].step()
+        self.step_number += 1
+
+
+def cases_of(script, shapes, more, plain):
+    """{name: Case}, ours first."""
+    words = [*words_of(script), "--threads=0", "--resume=none", *more]
+    cases = {"ours": Case(words, shapes)}
+    if plain:
+        unfolded = [*words, "--network_args", "fold=False"]
+        try:
+            cases["unfolded"] = Case(unfolded, shapes)
+        except UserError:
+            unfolded = words
+        cases["contiguous"] = Case(words, shapes, torch.contiguous_format)
+        if any(hasattr(part, "refresh") for part in cases["ours"].trainer.modules()):
+            cases["norm per forward"] = Case(words, shapes, refresh=False)
+        if cases["ours"].trainer.__class__.__name__ == "MixupGAN" and not cases["ours"].trainer.layers:
+            cases["original"] = Original(unfolded, shapes, torch.contiguous_format, refresh=False)
+    return cases
+
+
+def main():
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scripts", nargs="*", help="scripts of exps/ (default: one of every system)")
+    parser.add_argument("--shape", help="shape of x for scripts that the benchmark does not know, as in 3,32,32")
+    parser.add_argument("--batch", type=int, help="another batch size")
+    parser.add_argument("--width", type=int, help="another width of the networks")
+    parser.add_argument("--flags", nargs="*", default=[], metavar="NAME=VALUE", help="further flags of the launcher, without their dashes, as in amp=bf16")
+    parser.add_argument("--plain", action="store_true", help="the plain formulations too")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: torch's choice)")
+    parser.add_argument("--profile", action="store_true", help="where the time of the first script's step goes")
+    args = parser.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    product, operations = matrix_product()
+    print(machine())
+    print(f"{'script':<40}{'form':<18}{'s/step':>9}{'images/s':>10}{'GFLOP/step':>12}{'GFLOP/s':>9}{'product':>9}{'of floor':>10}{'x':>7}", flush=True)
+    more = [*([f"--batch_size={args.batch}"] if args.batch else []), *(["--network_args", f"width={args.width}"] if args.width else []), *[f"--{f}" for f in args.flags]]
+    for script in args.scripts or SCRIPTS:
+        known = os.path.relpath(os.path.abspath(script), ROOT)
+        shapes = [tuple(int(n) for n in args.shape.split(","))] if args.shape else SCRIPTS.get(known)
+        if shapes is None:
+            parser.error(f"{script}: its data's shape is not known here; --shape=3,32,32, say, would do")
+        cases = cases_of(known, shapes, more, args.plain)
+        period, counted = cases["ours"].period, cases["ours"].operations()
+        steps = period * max(1, 20 // period) if counted < 1e9 else period      # short steps are timed by the dozen
+        seconds = medians({"product": product} | {name: lambda case=case: case.run(steps) for name, case in cases.items()}, args.repeats)
+        rate = operations / seconds.pop("product")
+        for name, s in seconds.items():
+            s /= steps
+            flop = counted if name == "ours" else cases[name].operations()
+            print(f"{known:<40}{name:<18}{s:9.4f}{cases['ours'].args.batch_size / s:10.1f}{flop / 1e9:12.2f}{flop / s / 1e9:9.1f}{rate / 1e9:9.1f}"
+                  f"{s / (counted / rate):10.2f}{s / (seconds['ours'] / steps):7.2f}", flush=True)
+        if args.profile:
+            with torch.profiler.profile() as profile:
+                cases["ours"].run(steps)
+            print(profile.key_averages().table(sort_by="self_cpu_time_total", row_limit=20))
+            break
+    print(f"peak memory of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** 20:.2f} GiB")
+
+
+if __name__ == "__main__":
+    main()
