@@ -12,6 +12,7 @@ from engine.load import load_file
 from engine.loop import fit
 from engine.preemption import INTERRUPTED, Interrupted, Stopper, time_limit
 from engine.run import RunDirectory
+from eval import points
 from eval.modes import MODES, SHARED
 from iterators.common import wrap
 
@@ -29,9 +30,15 @@ def main(argv=None):
     nets = setup.networks(args)
     trainer = load_file(args.trainer, "--trainer", "get_trainer").get_trainer(nets, args)
     trainer.to(device, memory_format=torch.channels_last)
+    if args.compile and args.mode == "train":
+        setup.compile(trainer)
     run = RunDirectory(args)
     if args.mode == "train":
-        return fit(trainer, data, run, args, stopper, evaluations(args, trainer, data, device, run))
+        measure = points_of if points.are(args.data_shape) else evaluations
+        code = fit(trainer, data, run, args, stopper, measure(args, trainer, data, device, run))
+        if code == 0 and points.are(args.data_shape) and run.writes:
+            MODES["animate"](trainer, data, run, args)
+        return code
     return MODES[args.mode](trainer, data, run, args)
 
 
@@ -43,6 +50,16 @@ def evaluations(args, trainer, data, device, run):
     scorer = Scorer(args, data, device, run)
     trainer.remarks.append(scorer.describe())
     return [(args.eval_every * args.steps_per_epoch, scorer.event(trainer, partial(run.save_best, trainer)))]
+
+
+def points_of(args, trainer, data, device, run):
+    """The events of data that are points of the line or plane, and the pictures in place of sample grids."""
+    if args.eval_every:
+        points.refuse(args, "--eval_every")
+    measured = points.Points(data, args)
+    trainer.remarks.append(measured.describe())
+    run.painter = measured.picture
+    return [measured.event(trainer)]
 
 
 def command_line():

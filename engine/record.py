@@ -1,4 +1,5 @@
 """What a run leaves behind for eyes and scripts: means, metrics.jsonl, the console, image grids, curves. Reads the device only when it writes."""
+import io
 import json
 import math
 import os
@@ -164,6 +165,13 @@ def grid(images, columns=None):
         sheet[:, top:top + height, left:left + width] = tile
     sheet = sheet[:3] if channels >= 3 else sheet[:1]
     return Image.fromarray(sheet.permute(1, 2, 0).squeeze(2).numpy() if channels < 3 else sheet.permute(1, 2, 0).numpy())
+
+
+def save_picture(picture, path):
+    """Writes a PIL image as PNG, whole or not at all."""
+    data = io.BytesIO()
+    picture.save(data, "png")
+    write_atomically(path, data.getvalue())
 
 
 def curves(records, path, title):

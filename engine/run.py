@@ -28,6 +28,7 @@ class RunDirectory:
         self.writes = distributed.rank() == 0
         self.lock = Lock(self.folder)
         self.board = None
+        self.painter = None                              # function(trainer, step) -> PIL image: drawn in place of the sample grid
         self.saved = None                                # the step of the newest checkpoint of this start
 
     def say(self, text, error=False):
@@ -205,15 +206,19 @@ class RunDirectory:
                 self.board.log(step, values)
 
     def draw(self, trainer, step, batch):
-        """samples/step_<8 digits>.png from fixed noise, or what the trainer's pictures(batch) gives: {name: images [n, C, H, W]}."""
+        """samples/step_<8 digits>.png from fixed noise, or what the trainer's pictures(batch) gives: {name: images [n, C, H, W]}; or what
+        the painter draws, where data are no images."""
         if not self.writes:
             return
-        from engine.randomness import seeded
-        with trainer.evaluating(), seeded(self.args.seed, "samples"):
-            pictures = trainer.pictures(batch) if hasattr(trainer, "pictures") else {"": trainer.sample(self.args.samples)}
-        for name, images in pictures.items():
-            picture = record.grid(images)
-            picture.save(os.path.join(self.samples, f"step_{step:08d}{'_' + name if name else ''}.png"))
+        if self.painter is not None:
+            pictures = {"": self.painter(trainer, step)}
+        else:
+            from engine.randomness import seeded
+            with trainer.evaluating(), seeded(self.args.seed, "samples"):
+                drawn = trainer.pictures(batch) if hasattr(trainer, "pictures") else {"": trainer.sample(self.args.samples)}
+            pictures = {name: record.grid(images) for name, images in drawn.items()}
+        for name, picture in pictures.items():
+            record.save_picture(picture, os.path.join(self.samples, f"step_{step:08d}{'_' + name if name else ''}.png"))
             if self.board:
                 self.board.image(step, name or "samples", picture)
 

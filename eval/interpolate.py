@@ -16,5 +16,6 @@ def slerp(z0, z1, t):
 
 
 def gif(path, frames, seconds=0.1):
-    """PIL images as an animation that repeats."""
-    frames[0].save(path, save_all=True, append_images=frames[1:], duration=round(1000 * seconds), loop=0)
+    """PIL images as an animation that repeats. seconds: how long a frame is shown, or one number a frame."""
+    times = [round(1000 * t) for t in seconds] if isinstance(seconds, list) else round(1000 * seconds)
+    frames[0].save(path, "gif", save_all=True, append_images=frames[1:], duration=times, loop=0)

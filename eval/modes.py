@@ -4,14 +4,14 @@ import os
 from engine import distributed, record
 from engine.errors import UserError
 from engine.randomness import seeded
-from eval import autoencoder_modes
+from eval import animation, autoencoder_modes, points, translation
 from eval.interpolate import gif, slerp
 
 
 def sample(trainer, data, run, args):
     """Draws --samples images from the newest checkpoint (or --resume=PATH) and writes them to --out: a .png grid, a .npz array
     "images" uint8 [n, H, W, C], or a folder of numbered PNGs. The i-th image does not depend on how many are drawn, nor on the
-    number of processes that share the work."""
+    number of processes that share the work. Points: the picture of training, or a .npz array "points" float32 [n, d]."""
     step = run.restore(trainer)
     out = args.out or os.path.join(run.folder, f"samples_{step:08d}.png")
     kind = os.path.splitext(out)[1].lower()
@@ -19,20 +19,32 @@ def sample(trainer, data, run, args):
         raise UserError(f"--out: given {out}; a .png, a .npz or a folder would do")
     if distributed.on_rank0(lambda: os.path.exists(out) and (kind or os.listdir(out))):
         raise UserError(f"--out: {out} exists; another path would do")
+    if points.are(args.data_shape) and kind != ".npz":
+        if not kind:
+            raise UserError(f"--out: given {out}; the data are points: a .png or a .npz would do")
+        picture = points.Points(data(), args).picture(trainer, step)
+        if distributed.rank() == 0:
+            os.makedirs(os.path.dirname(os.path.abspath(out)), exist_ok=True)
+            picture.save(out)
+            print(f"picture of {run.folder} at step {step}: {out}")
+        return 0
     images = draw(trainer, args.samples, args.seed)
     if distributed.rank() == 0:
         write(images, out, kind)
-        print(f"{args.samples} images of {run.folder} at step {step}: {out}")
+        print(f"{args.samples} {'points' if points.are(args.data_shape) else 'images'} of {run.folder} at step {step}: {out}")
     return 0
 
 
 def write(images, out, kind):
-    """Images [n, C, H, W] in [-1, 1] to a .png grid, a .npz or (kind "") a folder."""
+    """Images [n, C, H, W] in [-1, 1] to a .png grid, a .npz or (kind "") a folder; points [n, 1, 1, d] to a .npz as they are."""
     os.makedirs(os.path.dirname(os.path.abspath(out)) if kind else out, exist_ok=True)
     if kind == ".png":
         record.grid(images).save(out)
     elif kind == ".npz":
         import numpy as np
+        if points.are(images.shape[1:]):
+            np.savez(out, points=images.flatten(1).numpy())
+            return
         np.savez(out, images=record.to_uint8(images).permute(0, 2, 3, 1).numpy())
     else:
         from PIL import Image
@@ -44,6 +56,7 @@ def write(images, out, kind):
 def interpolate(trainer, data, run, args):
     """--samples walks of --frames images each, on the arc between two noise points: interpolate_<step>.png (a row a walk) and .gif (there and back)."""
     import torch
+    points.refuse(args, "--mode=interpolate")
     step = run.restore(trainer)
     if not hasattr(trainer, "generate"):
         raise UserError(f"--mode=interpolate: {args.trainer} has no generate(z)")
@@ -74,7 +87,10 @@ def draw(trainer, n, seed, batch=256):
 
 
 def evaluate(trainer, data, run, args):
-    """Scores of --at latest, best or all checkpoints, or that of a step: printed, and appended to evaluations.jsonl, which eval.tables reads."""
+    """Scores of --at latest, best or all checkpoints, or that of a step: printed, and appended to evaluations.jsonl, which eval.tables reads.
+    Points: their measures, printed."""
+    if points.are(args.data_shape):
+        return measure_points(trainer, data(), run, args)
     from eval.scoring import Scorer
     states = list(run.states(args.at))
     scorer = Scorer(args, data(), trainer.bad_steps.device, run)
@@ -87,9 +103,30 @@ def evaluate(trainer, data, run, args):
     return 0
 
 
+def measure_points(trainer, data, run, args):
+    """The measures of `eval.points` of --at latest, best or all checkpoints, or that of a step, printed."""
+    measured = points.Points(data, args)
+    if distributed.rank() == 0:
+        print(measured.describe())
+    for _, state in run.states(args.at):
+        trainer.restore(state)
+        found = measured.measure(measured.draw(trainer))
+        if distributed.rank() == 0:
+            print(f"step {state['step']}  " + "  ".join(f"{name} {value:.6g}" for name, value in found.items()), flush=True)
+    return 0
+
+
+def animate(trainer, data, run, args):
+    """The pictures of samples/, one after the other: animation.gif."""
+    for path, n in animation.animate(run, args):
+        print(f"animation of {n} frames: {path}")
+    return 0
+
+
 def neighbours(trainer, data, run, args):
     """The 5 training images nearest to each of --samples generated ones: neighbours_<step>.png, a row a sample, and their distances in pixels 0 .. 255."""
     from eval.neighbours import nearest, picture
+    points.refuse(args, "--mode=neighbours")
     step = run.restore(trainer)
     samples = draw(trainer, args.samples, args.seed)
     found = nearest(samples, data()["train"])
@@ -101,4 +138,4 @@ def neighbours(trainer, data, run, args):
 
 
 SHARED = ("sample", "evaluate")                          # what several processes can do together; other modes are for one
-MODES = {"sample": sample, "interpolate": interpolate, "evaluate": evaluate, "neighbours": neighbours} | autoencoder_modes.MODES
+MODES = {"sample": sample, "interpolate": interpolate, "evaluate": evaluate, "neighbours": neighbours, "animate": animate} | autoencoder_modes.MODES | translation.MODES

@@ -86,14 +86,19 @@ class DataIterator:
     augment: augment(x, generator) -> x for each key that begins with x, under (seed, "augment", step, rank). It is applied by
     `from_step`, not by `iter`.
     indices: the examples of source to use, int64 [n]; all by default. what: their name in messages.
+    mixture: of points drawn from Gaussians, {"centres": [m, d], "sigma": their deviation (one for all, or [m]), "radius": in sigmas,
+    "least": points that cover a mode}, which eval.points measures by.
     n_classes: by default the number of dataset.classes, or 1 + the largest of y, dataset.targets or dataset.labels, if the
     items have integer labels y [N], else 0.
 
-    Raises UserError for a batch larger than the data or smaller than 2 * world_size.
+    least: how many examples every process must have in each batch.
+
+    Raises UserError for a batch larger than the data or smaller than least * world_size.
     """
+    least = 2                                             # batch norm needs two
 
     def __init__(self, source, batch_size, seed=0, num_workers=0, shuffle=True, augment=None, keys=("x", "y"), n_classes=None,
-                 indices=None, collate_fn=None, what="training images"):
+                 indices=None, collate_fn=None, what="training images", mixture=None):
         collate_fn = collate_fn or torch_data.default_collate
         if type(source) is torch_data.TensorDataset and collate_fn is torch_data.default_collate:
             source = dict(zip(keys, source.tensors))
@@ -101,11 +106,11 @@ class DataIterator:
         self.indices = None if indices is None else torch.as_tensor(indices, dtype=torch.int64)
         self.n = len(self.source) if indices is None else len(self.indices)
         self.rank, self.world_size = distributed.rank(), distributed.world_size()
-        check_batch_size(batch_size, self.n, self.world_size, what)
+        check_batch_size(batch_size, self.n, self.world_size, what, self.least)
         self.batch_size, self.seed, self.num_workers = batch_size, seed, num_workers
-        self.shuffle, self.augment, self.keys, self.collate_fn = shuffle, augment, keys, collate_fn
+        self.shuffle, self.augment, self.keys, self.collate_fn, self.mixture = shuffle, augment, keys, collate_fn, mixture
         self.device = torch.device("cpu")
-        self._steps = self.n // batch_size + (self.n % batch_size >= 2 * self.world_size)
+        self._steps = self.n // batch_size + (self.n % batch_size >= self.least * self.world_size)
         first = self._finish(self._first())
         self.data_shape = tuple(first["x"].shape[1:])
         self.n_classes = count_classes(self.source, first) if n_classes is None else n_classes
@@ -211,12 +216,12 @@ class DataIterator:
         return value.long() if name == "y" else value
 
 
-def check_batch_size(batch_size, n, world_size, what):
-    """Raises UserError unless every process can have two examples in each batch."""
-    least = 2 * world_size
+def check_batch_size(batch_size, n, world_size, what, each=2):
+    """Raises UserError unless every process can have `each` examples in each batch."""
+    least = each * world_size
     if type(batch_size) is not int or batch_size < least:
-        raise UserError(f"--batch_size: given {batch_size!r}; {least} or more would do, since batch norm needs two examples in "
-                        f"each process ({world_size})")
+        why = "batch norm needs two examples in each process" if each == 2 else f"each process needs {each}"
+        raise UserError(f"--batch_size: given {batch_size!r}; {least} or more would do, since {why} ({world_size})")
     if batch_size > n:
         raise UserError(f"--batch_size: given {batch_size}; the data has {n:,} {what}, so {least} to {n} would do")
 
@@ -242,6 +247,26 @@ def random_flip(x, generator):
     return torch.where(flipped[:, None, None, None], x.flip(-1), x)
 
 
+def dequantised(x, generator):
+    """x b/127.5 - 1 of bytes b becomes b/128 - 1 + u, u ~ U(0, 1/128) for each value: densities in place of levels, in [-1, 1).
+
+    x: [N, C, H, W]; generator: on the CPU. Returns [N, C, H, W]. Gulrajani et al. 2017's code for CIFAR-10.
+    """
+    noise = torch.rand(x.shape, generator=generator).to(x.device, non_blocking=True)
+    return (x * 127.5 - 0.5 + noise) / 128
+
+
+def in_turn(*augmentations):
+    """One augmentation that applies those that are not None one after the other; None where all are."""
+    augmentations = [augment for augment in augmentations if augment is not None]
+
+    def augment(x, generator):
+        for each in augmentations:
+            x = each(x, generator)
+        return x
+    return augment if augmentations else None
+
+
 def split(n, amount):
     """(kept, held out): ascending int64 indices of a fixed random part of 0 .. n-1.
 
@@ -259,11 +284,12 @@ def split(n, amount):
     return (~held).nonzero().flatten(), held.nonzero().flatten()
 
 
-def iterators(splits, batch_size, seed=0, n_classes=0, valid=0, subset=None, flip=False):
+def iterators(splits, batch_size, seed=0, n_classes=0, valid=0, subset=None, flip=False, dequantise=False):
     """{"train", "valid", "test", ...} of DataIterators over {split: {name: array}}.
 
     valid: how many of the training examples, or which fraction of them, to hold out as "valid" (see `split`). subset: how
-    many of the others to train on, a fixed random part; all by default. flip: random_flip of the training images.
+    many of the others to train on, a fixed random part; all by default. flip: random_flip of the training images. dequantise:
+    `dequantised` training images.
     n_classes holds for the splits that have labels y. Splits other than train come in their own order, in batches no
     larger than they are.
     """
@@ -277,7 +303,7 @@ def iterators(splits, batch_size, seed=0, n_classes=0, valid=0, subset=None, fli
             raise UserError(f"--iterator_args subset: given {subset!r}; 1 to {len(chosen)}, the number of training images, "
                             "would do")
         chosen = chosen[permutation(len(chosen), "subset")[:subset]].sort().values
-    made = {"train": DataIterator(train, batch_size, seed, augment=random_flip if flip else None, indices=chosen,
+    made = {"train": DataIterator(train, batch_size, seed, augment=in_turn(random_flip if flip else None, dequantised if dequantise else None), indices=chosen,
                                   n_classes=n_classes if "y" in train.tensors else 0)}
     if len(held):
         made["valid"] = _in_order(train, batch_size, n_classes, "validation images (--iterator_args valid)", held)

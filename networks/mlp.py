@@ -1,0 +1,105 @@
+"""Fully connected pairs, for points x [N, 1, 1, d] and for images without regard to the neighbourhood of pixels."""
+import math
+
+import torch
+from torch import nn
+
+from networks.layers import Generator, Staged, choice, glorot, normal, spectral
+
+
+class Maxout(nn.Module):
+    """The largest of each group of `pieces` units: [N, units * pieces] -> [N, units]. Goodfellow et al. 2013."""
+
+    def __init__(self, pieces):
+        super().__init__()
+        self.pieces = pieces
+
+    def forward(self, h):
+        return h.unflatten(1, (-1, self.pieces)).amax(2)
+
+
+class Fourier(nn.Module):
+    """(x, sin 2 pi B x, cos 2 pi B x) with fixed B [n, d] ~ N(0, scale^2), in cycles a unit: [N, d] -> [N, d + 2 n]. Tancik et al. 2020, section 5.
+
+    Differs from the paper: x itself stays beside its features. Without them a perceptron learns broad shapes long before narrow ones.
+    """
+
+    def __init__(self, d, n, scale):
+        super().__init__()
+        self.register_buffer("frequencies", torch.randn(n, d) * (2 * math.pi * scale))
+
+    def forward(self, x):
+        phase = x @ self.frequencies.T
+        return torch.cat([x, phase.sin(), phase.cos()], 1)
+
+
+PIECES = 5                                               # of maxout, as PacGAN has them
+ACTIVATIONS = {"relu": lambda slope: nn.ReLU(inplace=True), "lrelu": lambda slope: nn.LeakyReLU(slope, inplace=True), "tanh": lambda slope: nn.Tanh(),
+               "softplus": lambda slope: nn.Softplus(), "maxout": lambda slope: Maxout(PIECES)}
+OUTPUTS = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "linear": nn.Identity}
+# None: the framework's default, U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for weights and biases
+INITS = {None: lambda layer: layer, "glorot": lambda layer: zero_bias(glorot(layer)), "normal": normal,
+         "he": lambda layer: zero_bias(he(layer)), "orthogonal": lambda layer: zero_bias(orthogonal(layer))}
+
+
+def get_network(data_shape, z_dim, width=128, layers=3, gen_out="tanh", activation="lrelu", slope=0.2, init=None, gen_norm=False, spec_norm=False,
+                disc_width=None, disc_layers=None, disc_activation=None, fourier=0, fourier_scale=1.0):
+    """Multilayer perceptrons: gen z [N, z_dim] -> x [N, C, H, W], disc x -> logits [N] in `layers` + 1 stages.
+
+    width, layers: units and number of hidden layers; disc_width, disc_layers, disc_activation: the discriminator's, as the generator's where not given.
+    gen_out: tanh (-1, 1), sigmoid (0, 1) or linear. activation: relu, lrelu (of `slope`), tanh, softplus, maxout (of 5 pieces a unit). gen_norm: batch norm before
+    each activation of the generator. spec_norm: spectral normalisation of all of the discriminator's layers. init of weights: None
+    (the framework's), glorot (U), normal (0.02), he (N(0, 2 / fan_in)), orthogonal (gain 1.4, as the released notebook of Metz et al. 2017);
+    biases 0 except with None. fourier: so many random frequencies of fourier_scale cycles a unit of x, whose sines and cosines the discriminator sees
+    beside x. Raises ValueError for what there is not.
+
+    The one-dimensional GANs of CS294-158: width=128 layers=3 slope=0.2 (2024), the defaults; width=256 layers=3 slope=0.01 in the public code
+    for 2020's. PacGAN's two-dimensional GAN (Lin et al. 2018, released code): width=400 layers=4 activation=relu gen_norm=True gen_out=linear
+    init=normal disc_width=200 disc_layers=3 disc_activation=maxout.
+    """
+    disc_activation = disc_activation or activation
+    activate, activate_disc = choice("activation", activation, ACTIVATIONS), choice("disc_activation", disc_activation, ACTIVATIONS)
+    out = choice("gen_out", gen_out, OUTPUTS)
+    initialise = choice("init", init, INITS)
+    disc_width, disc_layers = disc_width or width, layers if disc_layers is None else disc_layers
+    for option, number, least in (("width", width, 1), ("layers", layers, 1), ("disc_width", disc_width, 1), ("disc_layers", disc_layers, 1), ("fourier", fourier, 0)):
+        if type(number) is not int or number < least:
+            raise ValueError(f"{option}={number!r}: a whole number of at least {least} would do")
+    size = math.prod(data_shape)
+
+    def hidden(inputs, units):
+        # a bias before a batch norm is left out: its mean would subtract it
+        made = units * (PIECES if activation == "maxout" else 1)
+        layer = initialise(nn.Linear(inputs, made, bias=not gen_norm))
+        return [layer, *([nn.BatchNorm1d(made)] if gen_norm else []), activate(slope)]
+
+    def stage(inputs, units):
+        layer = initialise(nn.Linear(inputs, units * (PIECES if disc_activation == "maxout" else 1)))
+        return nn.Sequential(spectral(layer) if spec_norm else layer, activate_disc(slope))
+
+    units = [z_dim] + [width] * layers
+    dense = [part for pair in zip(units, units[1:]) for part in hidden(*pair)]
+    gen = Generator(nn.Sequential(*dense, initialise(nn.Linear(width, size))), tuple(data_shape), out())
+    features = [nn.Flatten(), *([Fourier(size, fourier, fourier_scale)] if fourier else [])]
+    stages = [stage(size + 2 * fourier if k == 0 else disc_width, disc_width) for k in range(disc_layers)]
+    head = initialise(nn.Linear(disc_width, 1))
+    return {"gen": gen, "disc": Staged(nn.Sequential(*features, *stages[0]), *stages[1:], nn.Sequential(spectral(head) if spec_norm else head, nn.Flatten(0)))}
+
+
+def zero_bias(layer):
+    """`layer` with bias 0."""
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer
+
+
+def he(layer):
+    """`layer` with weights N(0, 2 / fan_in) (He et al. 2015)."""
+    nn.init.kaiming_normal_(layer.weight)
+    return layer
+
+
+def orthogonal(layer):
+    """`layer` with weights a multiple, 1.4, of an orthogonal matrix (Saxe et al. 2014)."""
+    nn.init.orthogonal_(layer.weight, 1.4)
+    return layer
