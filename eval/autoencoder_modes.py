@@ -1,6 +1,7 @@
-"""What --mode can do with a trained autoencoder: functions of (trainer, data, run, args) that return an exit code, as in eval/modes.py.
+"""What --mode can do with a trained encoder: functions of (trainer, data, run, args) that return an exit code, as in eval/modes.py.
 
-Each writes to <run>/<mode>/, under names with the step. A trainer offers encode(x), decode(h) and interpolate(h, other, p).
+Each writes to <run>/<mode>/, under names with the step. A trainer (trainers/codes.py) has a network enc, and offers encode(x), decode(h) and
+interpolate(h, other, p).
 """
 import csv
 import itertools
@@ -16,7 +17,7 @@ from PIL import Image
 
 from engine import record, setup
 from engine.errors import MissingError, UserError
-from engine.randomness import seeded
+from engine.randomness import permutation
 from eval import disentanglement, probe
 from eval.interpolate import gif
 
@@ -26,10 +27,21 @@ RED, GREEN = (220, 40, 40), (40, 180, 60)
 # --- what the modes share
 
 def restored(trainer, data, run, args, needs="encode"):
-    """(step, the data's iterators) of the newest checkpoint. Raises UserError for a trainer that is no autoencoder."""
-    if not hasattr(trainer, needs):
+    """(step, the data's iterators) of the newest checkpoint. Raises UserError for a trainer without what is needed, or without the modes' flags."""
+    if not hasattr(trainer, needs) or not hasattr(args, "vis_seed"):
         raise UserError(f"--mode={args.mode}: {args.trainer} has no {needs}; a run of trainers/amr.py or another autoencoder would do")
     return run.restore(trainer), data()
+
+
+def way(args):
+    """How codes are mixed: the --mixer of trainers that have one."""
+    return getattr(args, "mixer", "linear")
+
+
+def untrained(trainer, data, args):
+    """The encoder as it was before training, in evaluation mode, batch norms' statistics estimated on the training split."""
+    enc = setup.networks(args)["enc"].to(trainer.bad_steps.device, memory_format=torch.channels_last)
+    return probe.estimate_batch_norm(enc, (batch["x"] for batch in data["train"]))
 
 
 def folder_of(run, args, *parts):
@@ -80,7 +92,7 @@ def strips(path, walks):
 def interpolation(split, space):
     """A mode that walks from partners to examples of a split (p = 0 .. 1), in code space by --mixer or between pixels."""
     def mode(trainer, data, run, args):
-        step, data = restored(trainer, data, run, args)
+        step, data = restored(trainer, data, run, args, "encode" if space == "pixel" else "decode")
         x = examples(split_of(data, split), args.val_batch_size, args.vis_seed)["x"]
         ps = torch.linspace(0, 1, args.num_interps).tolist()
         with trainer.evaluating():
@@ -90,7 +102,7 @@ def interpolation(split, space):
                 return strips(folder_of(run, args, "pixel"), walks) or 0
             h = trainer.encode(x)
             walks = torch.stack([trainer.decode(trainer.interpolate(h, h.roll(1, 0), p)) for p in ps])
-        return strips(folder_of(run, args, f"{args.mixer}_step{step:08d}"), walks) or 0
+        return strips(folder_of(run, args, f"{way(args)}_step{step:08d}"), walks) or 0
     mode.__doc__ = f"Strips of --num_interps images between --val_batch_size pairs of {split} in {space} space, from the partner (p = 0) to the example (p = 1)."
     return mode
 
@@ -129,7 +141,7 @@ def squares(values, side=12):
 
 def save_frames(trainer, data, run, args):
     """An animation x1 -> x2 -> ... -> x1 of --val_batch_size valid (else training) examples, --num_interps images a leg: out.gif, frames/, and out.mp4 where ffmpeg is found."""
-    step, data = restored(trainer, data, run, args)
+    step, data = restored(trainer, data, run, args, "decode")
     x = examples(data.get("valid", data["train"]), args.val_batch_size, args.vis_seed)["x"]
     ps = torch.linspace(0, 1, args.num_interps + 1)[1:].tolist()
     with trainer.evaluating():
@@ -141,7 +153,7 @@ def save_frames(trainer, data, run, args):
         picture = Image.fromarray(pixels.permute(1, 2, 0).squeeze(2).numpy() if len(pixels) == 1 else pixels[:3].permute(1, 2, 0).numpy())
         side = args.resize_to or max(picture.size)
         frames.append(picture.resize((side, side), Image.Resampling.NEAREST))
-    path = folder_of(run, args, f"{args.mixer}_step{step:08d}")
+    path = folder_of(run, args, f"{way(args)}_step{step:08d}")
     gif(os.path.join(path, "out.gif"), frames, 1 / args.framerate)
     folder = os.path.join(path, "frames")
     shutil.rmtree(folder, ignore_errors=True)
@@ -218,8 +230,8 @@ def logreg(trainer, data, run, args):
         trained = [codes_of(trainer.encode, part) for part in parts]
         if trained[0][1] is None:
             raise UserError("--mode=logreg: the data has no labels y; data with labels would do")
-        untrained = setup.networks(args)["enc"].to(next(trainer.enc.parameters()).device).eval()
-        kinds = {"codes": trained, "random encoder": [codes_of(lambda x: trainer.code(untrained(x)), part) for part in parts]}
+        start = untrained(trainer, data, args)
+        kinds = {"codes": trained, "random encoder": [codes_of(lambda x: trainer.code(start(x)), part) for part in parts]}
     pixels = [codes_of(lambda x: x, part) for part in parts]
     components = probe.pca(pixels[0][0], trained[0][0].shape[1])
     kinds["PCA"] = [(components(x), y) for x, y in pixels]
@@ -233,6 +245,58 @@ def logreg(trainer, data, run, args):
         print(f"{kind}: test {100 * result['test']:.2f}%, valid {100 * result['valid']:.2f}%, train {100 * result['train']:.2f}%, "
               f"{result['dims']} dimensions, L2 {result['l2']:g}")
     return 0
+
+
+def encoder(trainer, data, run, args):
+    """E and an untrained E of the same architecture, frozen, by four accuracies on test; and how well G inverts E, as in the table of Donahue et al. 2017's code.
+
+    NNC: one nearest neighbour among the training images, CLS: logistic regression (eval/probe.py), on E(x) (_e) and on the layer before it (_e-).
+    EGr: mean |x - G(E(x))|_2 with pixels in [0, 1]; EGr_b: the same of another test image x. Writes step<...>.json, and lines for
+    `python -m eval.tables` in evaluations.jsonl.
+    """
+    step, data = restored(trainer, data, run, args, "decode")
+    parts = {name: split_of(data, name) for name in ("train", "valid", "test")}
+    found, start = {}, untrained(trainer, data, args)
+    with trainer.evaluating():
+        for kind, enc in (("trained", trainer.best("enc")), ("random", start)):
+            for at, encode in layers_of(trainer, enc).items():
+                codes = {name: codes_of(encode, part) for name, part in parts.items()}
+                if codes["train"][1] is None:
+                    raise UserError("--mode=encoder: the data has no labels y; data with labels would do")
+                # in a thousand dimensions classes are soon separable, and without a penalty there is no minimum
+                result = probe.linear_probe(*codes.values(), probe.GRID if at == "e" else probe.GRID[:-1])
+                found[f"{kind} {at}"] = {"NNC": probe.nearest_neighbour(codes["train"], codes["test"]), "CLS": result["test"], "probe": result}
+        errors = recon_errors(trainer, parts["test"])
+    n = {name: part.n for name, part in parts.items()}
+    with open(os.path.join(folder_of(run, args), f"step{step:08d}.json"), "w", encoding="utf8") as file:
+        json.dump({"step": step, **n, "encoders": found} | errors, file, indent=1)
+    protocols = {"NNC": f"1-NN among {n['train']} train", "CLS": f"L-BFGS, {n['train']} train, L2 by {n['valid']} valid"}
+    for at in layers_of(trainer, start):
+        for measure, what in (("NNC", "1-NN accuracy"), ("CLS", "probe accuracy")):
+            values = [found[f"{kind} {at}"][measure] for kind in ("trained", "random")]
+            for label, value in (("", values[0]), ("random ", values[1]), ("margin ", values[0] - values[1])):
+                tell(run, step, f"{label}{measure}_{at}", f"{label}{measure}_{at} ({what})", value, protocols[measure], split="test", n_real=n["test"])
+            print(f"{measure}_{at} ({what}): {100 * values[0]:.2f}%, untrained encoder {100 * values[1]:.2f}%")
+    for metric, value in errors.items():
+        tell(run, step, metric, f"{metric} (L2 distance, pixels in [0, 1])", value, "test images", split="test", n_real=n["test"])
+    print(f"EGr {errors['EGr']:.3f}, EGr_b {errors['EGr_b']:.3f} (L2 distance of images, pixels in [0, 1])")
+    return 0
+
+
+def layers_of(trainer, enc):
+    """{"e": x -> codes, "e-": x -> the layer before}; the latter for encoders of several stages."""
+    before = {"e-": lambda x: enc(x, stop=enc.layers - 1)} if getattr(enc, "layers", 1) > 1 else {}
+    return {"e": lambda x: trainer.code(enc(x))} | before
+
+
+def recon_errors(trainer, batches, seed=0):
+    """{"EGr", "EGr_b"}: means of |x - G(E(x))|_2 and of |x' - G(E(x))|_2, pixels in [0, 1]; x' is another image, each once."""
+    x = torch.cat([batch["x"] for batch in batches])
+    recon = torch.cat([trainer.decode(trainer.encode(part)) for part in x.split(512)])
+    order = permutation(len(x), seed, "another image").to(x.device)
+    other = torch.empty_like(order)
+    other[order] = order.roll(1)                         # a cycle through all: none is its own other
+    return {name: float((recon - images).flatten(1).norm(dim=1).double().mean() / 2) for name, images in (("EGr", x), ("EGr_b", x[other]))}
 
 
 def tell(run, step, metric, name, value, protocol, **more):
@@ -287,5 +351,5 @@ def disentangle(trainer, data, run, args):
 MODES = {**{f"interp_{split}": interpolation(split, "code") for split in ("train", "valid")},
          **{f"interp_pixel_{split}": interpolation(split, "pixel") for split in ("train", "valid")},
          **{f"interp_sup_{split}": supervised(split) for split in ("train", "valid")},
-         "save_frames": save_frames, "embedding": embedding, "tsne": tsne, "logreg": logreg,
+         "save_frames": save_frames, "embedding": embedding, "tsne": tsne, "logreg": logreg, "encoder": encoder,
          "class_embeddings": class_embeddings, "disentangle": disentangle}

@@ -1,7 +1,7 @@
 """A small classifier, trained once on a data set's own training split: the feature network where ImageNet's say little, as for digits.
 
-The network is the usual convolutional example of Keras: for small images the old one, as in PacGAN (Lin et al. 2018), for others
-the newer, which pools after the first convolution too and costs a quarter.
+For grey images the network is the usual convolutional example of Keras: for small ones the old one, as in PacGAN (Lin et al. 2018), for others
+the newer, which pools after the first convolution too and costs a quarter. Colour images have a residual one with batch norm.
 """
 import contextlib
 import hashlib
@@ -17,6 +17,7 @@ from engine.randomness import seeded
 from eval import sources, statistics
 
 RECIPE = {"version": 1, "steps": 2000, "batch": 128, "lr": 3e-3, "turn": 10, "scale": 0.1, "shift": 0.08}
+COLOUR = {"version": 1, "steps": 3200, "batch": 128, "lr": 3e-3, "turn": 5, "scale": 0.1, "shift": 0.1, "flip": True}
 LARGEST = 32                          # pixels a side: larger images are averaged down to it
 
 
@@ -26,6 +27,7 @@ class Classifier(nn.Module):
 
     forward: uint8 or float [N, C, H, W] in 0 .. 255 -> {"features": [N, 128] after the ReLU, "logits": [N, K]}.
     """
+    dim = 128
 
     def __init__(self, shape, classes):
         super().__init__()
@@ -47,38 +49,82 @@ class Classifier(nn.Module):
         return {"features": features, "logits": self.head(self.dropout(features))}
 
 
-def trained(train, test, cache=None):
-    """(Classifier, test accuracy, digest of its weights) for pairs of images uint8 [N, C, H, W] and labels int64 [N].
+class ColourClassifier(nn.Module):
+    """conv4 32 of stride 2, conv3 64, max pool 2, conv3 128, a residual conv3 128, max pool 2, conv3 256, a residual conv3 256, mean, fully
+    connected K; batch norm and ReLU after each convolution.
 
-    Found in <cache>/classifiers/ or trained, by RECIPE and one seed, and kept there. The weights depend on the images, on torch
+    forward: uint8 or float [N, C, H, W] in 0 .. 255 -> {"features": [N, 256], the means, "logits": [N, K]}.
+    """
+    dim = 256
+
+    def __init__(self, shape, classes):
+        super().__init__()
+        self.shape = tuple(shape)
+        channels, height, width = shape
+        self.size = min(height, LARGEST), min(width, LARGEST)
+        pool = nn.MaxPool2d(2)
+        self.body = nn.Sequential(convolution(channels, 32, 4, 2), convolution(32, 64), pool, convolution(64, 128), Residual(convolution(128, 128)), pool,
+                                  convolution(128, 256), Residual(convolution(256, 256)))
+        self.head = nn.Linear(256, classes)
+
+    def forward(self, images):
+        x = images.float() / 127.5 - 1
+        if x.shape[2:] != self.size:
+            x = F.adaptive_avg_pool2d(x, self.size)
+        features = self.body(x).mean((2, 3))
+        return {"features": features, "logits": self.head(features)}
+
+
+def convolution(inputs, outputs, kernel=3, stride=1):
+    """Convolution with padding 1, batch norm, ReLU."""
+    return nn.Sequential(nn.Conv2d(inputs, outputs, kernel, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+
+
+class Residual(nn.Module):
+    """x + body(x)."""
+
+    def __init__(self, body):
+        super().__init__()
+        self.body = body
+
+    def forward(self, x):
+        return x + self.body(x)
+
+
+def trained(train, test, cache=None):
+    """(network, test accuracy, digest of its weights) for pairs of images uint8 [N, C, H, W] and labels int64 [N]: a Classifier for grey images,
+    a ColourClassifier for others.
+
+    Found in <cache>/classifiers/ or trained, by RECIPE or COLOUR and one seed, and kept there. The weights depend on the images, on torch
     and, in their last digits, on the kind of processor; the digest tells. Raises UserError for images
     under 8 pixels a side.
     """
     shape, classes = tuple(train[0].shape[1:]), int(train[1].max()) + 1
     if min(shape[1:]) < 8:
         raise UserError(f"--extractor classifier: given images of {shape[1]}x{shape[2]} pixels; 8x8 or more would do")
-    facts = {"recipe": RECIPE, "train": digest(*train), "test": digest(*test), "shape": list(shape), "classes": classes}
-    with seeded("classifier", RECIPE["version"]):
-        net = Classifier(shape, classes).to(memory_format=torch.channels_last)
+    kind, recipe = (Classifier, RECIPE) if shape[0] == 1 else (ColourClassifier, COLOUR)
+    facts = {"recipe": recipe, "train": digest(*train), "test": digest(*test), "shape": list(shape), "classes": classes}
+    with seeded("classifier", recipe["version"]):
+        net = kind(shape, classes).to(memory_format=torch.channels_last)
     found = statistics.find("classifiers", facts, cache)
     if found is None:
-        print(f"training the classifier that scores are computed with, once, on {len(train[0]):,} images", file=sys.stderr)
-        fit(net, *train)
+        print(f"training the classifier that scores are computed with, once, on {len(train[0]):,} images" + (" (minutes)" if shape[0] > 1 else ""), file=sys.stderr)
+        fit(net, *train, recipe)
         found = {"weights": net.state_dict(), "accuracy": accuracy(net, *test)}
         statistics.keep("classifiers", facts, found, cache)
     net.load_state_dict(found["weights"])
     return net.eval(), found["accuracy"], digest(*found["weights"].values())
 
 
-def fit(net, images, labels):
-    """Adam on cross-entropy, the learning rate falling from lr to 0 as a half cosine, each image turned, scaled and shifted at random."""
-    optim = torch.optim.Adam(net.parameters(), lr=RECIPE["lr"])
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optim, RECIPE["steps"])
+def fit(net, images, labels, recipe):
+    """Adam on cross-entropy, the learning rate falling from lr to 0 as a half cosine, each image turned, scaled, shifted (and mirrored) at random."""
+    optim = torch.optim.Adam(net.parameters(), lr=recipe["lr"])
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optim, recipe["steps"])
     net.train()
-    with one_thread(), seeded("classifier", RECIPE["version"], "training"), torch.enable_grad():
-        for _ in range(RECIPE["steps"]):
-            rows = torch.randint(len(images), (RECIPE["batch"],))
-            loss = F.cross_entropy(net(jittered(images[rows].float()))["logits"], labels[rows])
+    with one_thread(), seeded("classifier", recipe["version"], "training"), torch.enable_grad():
+        for _ in range(recipe["steps"]):
+            rows = torch.randint(len(images), (recipe["batch"],))
+            loss = F.cross_entropy(net(jittered(images[rows].float(), recipe))["logits"], labels[rows])
             optim.zero_grad()
             loss.backward()
             optim.step()
@@ -97,13 +143,14 @@ def one_thread():
         torch.set_num_threads(before)
 
 
-def jittered(x):
-    """Each image turned by up to `turn` degrees, scaled by up to `scale` and shifted by up to `shift` of its side, all uniform."""
+def jittered(x, recipe):
+    """Each image turned by up to `turn` degrees, scaled by up to `scale` and shifted by up to `shift` of its side, all uniform; with `flip` half of them mirrored."""
     n = len(x)
     turn, scale, across, down = (torch.rand(n) * 2 - 1 for _ in range(4))
-    turn, scale = turn * RECIPE["turn"] * torch.pi / 180, 1 + scale * RECIPE["scale"]
-    rows = [[turn.cos() / scale, -turn.sin() / scale, 2 * RECIPE["shift"] * across],
-            [turn.sin() / scale, turn.cos() / scale, 2 * RECIPE["shift"] * down]]
+    turn, scale = turn * recipe["turn"] * torch.pi / 180, 1 + scale * recipe["scale"]
+    side = 1 - 2 * torch.randint(2, (n,)) if recipe.get("flip") else 1
+    rows = [[side * turn.cos() / scale, -turn.sin() / scale, 2 * recipe["shift"] * across],
+            [side * turn.sin() / scale, turn.cos() / scale, 2 * recipe["shift"] * down]]
     matrices = torch.stack([torch.stack(row, 1) for row in rows], 1)
     return F.grid_sample(x, F.affine_grid(matrices, x.shape, align_corners=False), padding_mode="border", align_corners=False)
 

@@ -285,7 +285,7 @@ def trained_classifier(device, data, cache=None, stacked=False):
     return Extractor("stacked-classifier" if stacked else "classifier", network.to(device), device, digest,
                      "none" if max(shape[1:]) <= classifier.LARGEST else f"averaged to {net.size[0]}x{net.size[1]}",
                      f"a convolutional classifier trained on the data's own training split, test accuracy {100 * accuracy:.1f}%",
-                     128 * (3 if stacked else 1), shape[0])
+                     net.dim * (3 if stacked else 1), shape[0])
 
 
 def unstacked(pair):

@@ -1,4 +1,4 @@
-"""Linear probes of frozen codes: logistic regression chosen on validation and reported on test; PCA; how clusters of classes lie.
+"""Probes of frozen codes: logistic regression chosen on validation and reported on test; the nearest neighbour; PCA; how clusters of classes lie.
 
 Functions of arrays: codes [n, d] (or images, flattened by the caller) and labels [n] in 0 .. K-1.
 """
@@ -41,30 +41,71 @@ def fit(codes, labels, n_classes, l2=0.0, start=None, steps=2000, tolerance=1e-5
     """(weights [d + 1, K], whether the gradient's norm fell below the tolerance) minimising mean cross-entropy + l2/2 |W|^2.
 
     The last row is the bias, which is not penalised. With l2 = 0 and separable classes there is no minimum: `steps` ends it.
+    Solved for U in W = P U, P the inverse root of c x'x/n + l2, c = 0.1 about the mean of p (1 - p): the minimum is the same, and of strongly
+    correlated codes it is reached in tens of steps in place of thousands.
     """
     x = torch.cat([codes, codes.new_ones(len(codes), 1)], 1)
     target = torch.nn.functional.one_hot(labels, n_classes).double()
     decay = torch.full((x.shape[1], 1), float(l2), dtype=torch.float64)
     decay[-1] = 0
+    curvature, vectors = torch.linalg.eigh(0.1 * x.t() @ x / len(x) + torch.diag(decay[:, 0]))
+    root = curvature.clamp_min(1e-8 * float(curvature[-1])).sqrt()
+    scale = vectors / root @ vectors.t()
 
     def loss(flat):
-        w = torch.from_numpy(flat).view(x.shape[1], n_classes)
+        w = scale @ torch.from_numpy(flat).view(x.shape[1], n_classes)
         logp = torch.log_softmax(x @ w, 1)
         value = -(target * logp).sum() / len(x) + 0.5 * (decay * w * w).sum()
         gradient = x.t() @ (logp.exp() - target) / len(x) + decay * w
-        return float(value), gradient.flatten().numpy()
+        return float(value), (scale @ gradient).flatten().numpy()
 
-    start = np.zeros(x.shape[1] * n_classes) if start is None else start.flatten().numpy()
+    unscale = vectors * root @ vectors.t()
+    start = np.zeros(x.shape[1] * n_classes) if start is None else (unscale @ start).flatten().numpy()
     from scipy import optimize                           # here, since the launcher imports this file at each start
-    # scipy bounds the largest entry of the gradient; over sqrt(entries) that bounds its norm
+    # scipy bounds the largest entry of U's gradient; over sqrt(entries) and the largest root that bounds the norm of W's
     found = optimize.minimize(loss, start, jac=True, method="L-BFGS-B",
-                              options={"maxiter": steps, "maxfun": 2 * steps, "maxcor": 20, "ftol": 0.0, "gtol": tolerance / len(start) ** 0.5})
-    return torch.from_numpy(found.x).view(x.shape[1], n_classes), bool(np.linalg.norm(found.jac) < tolerance)
+                              options={"maxiter": steps, "maxfun": 2 * steps, "maxcor": 20, "ftol": 0.0, "gtol": tolerance / len(start) ** 0.5 / float(root[-1])})
+    gradient = unscale @ torch.from_numpy(found.jac).view(x.shape[1], n_classes)
+    return scale @ torch.from_numpy(found.x).view(x.shape[1], n_classes), bool(gradient.norm() < tolerance)
 
 
 def accuracy(weights, codes, labels):
     """The share of codes [n, d] whose largest logit, under weights [d + 1, K], is that of their label."""
     return float(((codes @ weights[:-1] + weights[-1]).argmax(1) == labels).double().mean())
+
+
+def nearest_neighbour(train, test, batch=1024):
+    """The share of test codes whose nearest training code, by Euclidean distance, has their label; of equally near ones the first counts.
+
+    train, test: pairs (codes [n, d], labels [n]). Distances are computed in float64, about the training codes' mean.
+    """
+    mean = torch.as_tensor(train[0]).double().mean(0)
+    known, right = torch.as_tensor(train[0]).double() - mean, 0
+    squares = known.square().sum(1)
+    for codes, labels in zip(torch.as_tensor(test[0]).split(batch), torch.as_tensor(test[1]).split(batch)):
+        nearest = torch.addmm(squares, codes.double() - mean, known.T, alpha=-2).argmin(1)         # without |code|^2, the same for all
+        right += int((torch.as_tensor(train[1])[nearest] == labels).sum())
+    return right / len(test[1])
+
+
+@torch.no_grad()
+def estimate_batch_norm(net, batches):
+    """Sets the running statistics of every batch norm of `net` to their means over the batches of x; leaves net in evaluation mode.
+
+    An untrained network has none yet, and would be probed with another network's activations than it was trained from.
+    """
+    norms = [m for m in net.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+    momenta = [m.momentum for m in norms]
+    for m in norms:
+        m.reset_running_stats()
+        m.momentum = None                                # a plain mean
+    if norms:
+        net.train()
+        for x in batches:
+            net(x)
+    for m, momentum in zip(norms, momenta):
+        m.momentum = momentum
+    return net.eval()
 
 
 def pca(x, dims):

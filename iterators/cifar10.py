@@ -9,12 +9,12 @@ ALSO = "; root may also be a folder or zip of images, train/<class>/ and test/<c
 
 
 def get_iterators(batch_size, seed=0, num_workers=2, root=None, size=None, valid=0, flip=False, subset=None, download=True,
-                  cache=None):
+                  cache=None, dequantise=False):
     """x [N, 3, 32, 32] (or size x size), y [N] in 0 .. 9; 50,000 train and 10,000 test images.
 
     root ($DATA_DIR, or data, by default): torchvision's; or a folder or zip of images in train/<class>/ and test/<class>/, or
     a folder that holds one named cifar10-jpeg.zip. The classes are numbered alphabetically, which is the official order.
-    valid, subset, flip: see `common.iterators`. Raises UserError if the class folders are not CIFAR-10's.
+    valid, subset, flip, dequantise: see `common.iterators`. Raises UserError if the class folders are not CIFAR-10's.
     """
     root = vision.data_root(root)
     inside = os.path.join(root, "cifar10-jpeg.zip")
@@ -27,4 +27,4 @@ def get_iterators(batch_size, seed=0, num_workers=2, root=None, size=None, valid
     else:
         splits = vision.load("CIFAR10", {"train": [{"train": True}], "test": [{"train": False}]}, "cifar-10-batches-py/*", root,
                              size, download, cache, num_workers, also=ALSO)
-    return common.iterators(splits, batch_size, seed, 10, valid, subset, flip)
+    return common.iterators(splits, batch_size, seed, 10, valid, subset, flip, dequantise)

@@ -14,10 +14,10 @@ from torch import nn
 
 from engine import distributed
 from engine.errors import UserError
-from engine.flags import count, number, positive, weight
+from engine.flags import positive, weight
 from losses.mixing import MIXERS, mix
 from losses.reconstruction import LABELLED, NEEDS_RANGE, RECONSTRUCTION
-from trainers.base import Trainer
+from trainers import codes
 
 # roles of the network files that not every autoencoder has a use for
 SPARE = ("disc", "probe", "class_mixer")
@@ -38,16 +38,7 @@ def add_flags(group):
     group.add_argument("--cls_probe_weight_decay", type=weight, default=0.0, help="the probe's own weight decay (default 0: that of --weight_decay)")
     group.add_argument("--bpc", action="store_true", help="the encoder learns from the probe's loss too")
     group.add_argument("--probe_every", type=positive, default=1, help="epochs between measurements of the probe's accuracy (default 1)")
-    group.add_argument("--val_batch_size", type=positive, default=64, help="modes: how many examples to show (default 64)")
-    group.add_argument("--vis_seed", type=count, default=0, help="modes: seed of which examples, and of their partners (default 0)")
-    group.add_argument("--num_interps", type=number(int, 2), default=10, help="interp modes: images from one end to the other (default 10)")
-    group.add_argument("--framerate", type=positive, default=30, help="save_frames: frames a second (default 30)")
-    group.add_argument("--resize_to", type=count, default=0, help="save_frames: pixels of a frame's side (default 0: as the images are)")
-    group.add_argument("--crf", type=count, default=23, help="save_frames: libx264's quality (default 23)")
-    group.add_argument("--tsne_examples", type=positive, default=2000, help="tsne: training examples (default 2000)")
-    group.add_argument("--use_labels", type=int, choices=(0, 1), default=1, help="tsne: classes are labels (1), or k-means clusters of the codes (0) (default 1)")
-    group.add_argument("--votes", type=positive, nargs=2, default=[10000, 5000], metavar=("TRAIN", "EVAL"), help="disentangle: votes to train and to evaluate (default 10000 5000)")
-    group.add_argument("--vote_images", type=positive, default=64, help="disentangle: images a vote (default 64)")
+    codes.add_mode_flags(group)
 
 
 def add_adversarial_flags(group):
@@ -62,7 +53,7 @@ def get_trainer(nets, args):
     return PlainAutoencoder(nets, args)
 
 
-class Autoencoder(Trainer):
+class Autoencoder(codes.Coder):
     """enc, dec and their optimiser "ae"; the online probe; what the modes ask for. A subclass writes train_step.
 
     defaults: what stands for flags that were not given. learnt: the roles that "ae" updates.
@@ -117,14 +108,6 @@ class Autoencoder(Trainer):
         return self.args.cls_probe_weight * F.cross_entropy(self.probe(h.flatten(1)), batch["y"], reduction="none")
 
     # --- for the loop and the modes
-
-    def code(self, h):
-        """The code in what the encoder gives: all of it; of a variational one the mean."""
-        return h
-
-    def encode(self, x):
-        """Codes [N, ...] of images [N, C, H, W], by the averaged encoder with --ema."""
-        return self.code(self.best("enc")(x))
 
     def decode(self, h):
         """Images [N, C, H, W] of codes [N, ...]."""

@@ -29,10 +29,11 @@ def launcher(*words):
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Three short runs under one folder."""
+    """Four short runs under one folder."""
     at = tmp_path_factory.mktemp("runs")
     train(at, *NET, *DATA, "--name=amr", "--trainer=trainers/amr.py", "--mixer=fm2")
     train(at, *NET, "attributes=3", *DATA, "--name=sup", "--trainer=trainers/class_mixing.py")
+    train(at, "--network=networks/bigan_mnist.py", *DATA, "--name=bigan", "--trainer=trainers/bigan.py")
     launcher(f"--save_path={at}", "--cpu", "--batch_size=8", "--name=vae", "--trainer=trainers/beta_vae.py", "--network=networks/dsprites.py", "--network_args", "vae=True", "width=4", "ndf=4", "hidden=8",
           "--iterator=iterators/dsprites.py", "--max_steps=2", "--samples=4", "--save_images_every=0")
     return at
@@ -109,6 +110,61 @@ def test_logreg_and_what_tables_make_of_it(mode, capsys):
     from eval import tables
     assert tables.main([str(at.parent.parent), "--metric", "probe accuracy, codes", "probe accuracy, PCA"]) == 0
     assert "amr" in capsys.readouterr().out
+
+
+def test_the_table_of_an_encoder_and_what_tables_make_of_it(mode, capsys):
+    at = mode("encoder", "bigan")
+    found = json.load(open(at / "encoder" / "step00000006.json"))
+    assert set(found["encoders"]) == {"trained e", "trained e-", "random e", "random e-"} and (found["train"], found["valid"], found["test"]) == (40, 20, 30)
+    assert found["encoders"]["trained e-"]["probe"]["dims"] <= 8 and found["encoders"]["random e"]["CLS"] == 1.0            # brightness tells the label
+    assert 0 < found["EGr"] <= found["EGr_b"] + 1
+    lines = {line["name"]: line for line in map(json.loads, open(at / "evaluations.jsonl"))}
+    assert len(lines) == 14 and lines["NNC_e- (1-NN accuracy)"]["metric"] == "NNC_e-"
+    trained, random, margin = (lines[f"{label}CLS_e (probe accuracy)"]["value"] for label in ("", "random ", "margin "))
+    assert margin == trained - random
+    capsys.readouterr()
+    from eval import tables
+    assert tables.main([str(at.parent.parent), "--metric", "NNC_e", "margin CLS_e", "EGr"]) == 0
+    out = capsys.readouterr().out
+    assert "bigan" in out and "NNC_e ↑" in out and "EGr" in out
+
+
+def test_the_tables_numbers_are_their_definitions(runs, tmp_path):
+    import torch
+    from eval import autoencoder_modes as modes, probe
+    from engine import flags, setup
+    from tests import made_parts
+    here = os.getcwd()
+    os.chdir(ROOT)
+    try:
+        args = flags.parse([f"--save_path={runs}", "--name=bigan", "--mode=encoder", "--cpu"], ("train", "encoder"))
+        nets = setup.networks(args)
+        from trainers import bigan
+        trainer, data = bigan.get_trainer(nets, args).eval(), made_parts.get_iterators(8)
+    finally:
+        os.chdir(here)
+    x = torch.cat([batch["x"] for batch in data["test"]])
+    start = modes.untrained(trainer, data, args)
+    assert all(torch.equal(a, b) for a, b in zip(start.parameters(), trainer.enc.parameters()))         # the run's own initial weights
+    running = start.stages[1][1].running_mean.clone()
+    means = [start.stages[1][0](start(batch["x"], stop=1)).mean(0) for batch in data["train"]]
+    assert torch.allclose(running, torch.stack(means).mean(0), atol=1e-5)
+    with torch.no_grad():
+        layers = modes.layers_of(trainer, start)
+        assert set(layers) == {"e", "e-"} and torch.equal(layers["e"](x), start(x)) and torch.equal(layers["e-"](x), start(x, stop=2))
+        assert set(modes.layers_of(trainer, torch.nn.Linear(2, 2))) == {"e"}
+    perfect, halved = (type("T", (), {"encode": lambda self, x: x, "decode": lambda self, h, c=c: c * h})() for c in (1.0, 0.5))
+    distances = torch.cdist(x.flatten(1).double(), x.flatten(1).double()) / 2                # of pixels in [0, 1]
+    errors = modes.recon_errors(perfect, data["test"])
+    others = distances[~torch.eye(30, dtype=torch.bool)]
+    assert errors["EGr"] == 0 and others.min() < errors["EGr_b"] < others.max()             # never an image against itself
+    assert modes.recon_errors(halved, data["test"])["EGr"] == pytest.approx(float(x.flatten(1).norm(dim=1).mean() / 4), rel=1e-5)
+
+
+@pytest.mark.parametrize("name, words", [("logreg", ()), ("interp_valid", ("--val_batch_size=3",)), ("embedding", ()), ("save_frames", ("--val_batch_size=3", "--num_interps=4"))])
+def test_the_other_modes_take_a_bigan(mode, name, words):
+    at = mode(name, "bigan", *words)
+    assert (at / "probe.json").exists() if name == "logreg" else len(os.listdir(at / name)) == 1
 
 
 def test_disentangle(mode):

@@ -19,7 +19,8 @@ def blobs(n=120, size=8, seed=0, channels=1):
 
 @pytest.fixture
 def quick(monkeypatch):
-    monkeypatch.setattr(classifier, "RECIPE", classifier.RECIPE | {"steps": 60, "batch": 32})
+    for name in ("RECIPE", "COLOUR"):
+        monkeypatch.setattr(classifier, name, getattr(classifier, name) | {"steps": 60, "batch": 32})
 
 
 def as_data(train, test, name="test"):
@@ -63,9 +64,41 @@ def test_images_of_another_shape_are_refused(quick, tmp_path):
         net(blobs(2, 9)[0])
 
 
-def test_larger_images_are_averaged_down():
-    net = classifier.Classifier((3, 64, 64), 5).eval()
-    assert net.size == (32, 32) and net(torch.zeros(2, 3, 64, 64, dtype=torch.uint8))["logits"].shape == (2, 5)
+@pytest.mark.parametrize("kind, channels", [(classifier.Classifier, 1), (classifier.ColourClassifier, 3)])
+def test_larger_images_are_averaged_down(kind, channels):
+    net = kind((channels, 64, 64), 5).eval()
+    out = net(torch.zeros(2, channels, 64, 64, dtype=torch.uint8))
+    assert net.size == (32, 32) and out["logits"].shape == (2, 5) and out["features"].shape == (2, net.dim)
+
+
+def test_colour_images_have_a_classifier_of_their_own_and_a_score_of_at_most_their_classes(quick, tmp_path):
+    from eval import evaluate
+
+    def coloured(seed):                                  # mirrored pairs of quarters differ in colour alone
+        x, y = blobs(160, seed=seed, channels=3)
+        x[:, 1] //= 1 + y[:, None, None] % 2
+        return x, y
+    train, test = coloured(0), coloured(1)
+    extractor = extractors.get("classifier", data=as_data(train, test), cache=str(tmp_path))
+    assert isinstance(extractor.network.net, classifier.ColourClassifier) and extractor.dim == 256
+    accuracy = float(extractor.description.split("accuracy ")[1].rstrip("%"))
+    assert accuracy >= 95
+    assert extractor(test[0][:5])["features"].shape == (5, 256) and torch.equal(extractor(test[0][:5])["features"][:2].argmax(1), extractor(test[0][:2])["features"].argmax(1))
+    result, = evaluate.evaluate(lambda n: test[0].repeat(3, 1, 1, 1)[:n], as_data(train, test), extractor, "20-160-train", ("is",), cache=str(tmp_path))
+    # the score of a classifier of four classes: named after it, never IS, and 4 at most
+    assert result["title"] == "score-classifier" and result["name"] == "score-classifier 160" and 2 < result["value"] <= 4
+
+
+def test_what_the_classifier_is_trained_on_is_moved_and_only_colour_is_mirrored():
+    x = torch.zeros(64, 3, 16, 16)
+    x[:, :, 6:10, 2:4] = 255.0                           # a bar on the left
+    still = {"turn": 0, "scale": 0, "shift": 0}
+    assert torch.allclose(classifier.jittered(x, still), x, atol=1e-3)
+    mirrored = classifier.jittered(x, still | {"flip": True})
+    right = (mirrored - x.flip(-1)).abs().flatten(1).amax(1) < 1e-3
+    left = (mirrored - x).abs().flatten(1).amax(1) < 1e-3
+    assert (left ^ right).all() and 10 < right.sum() < 54
+    assert "flip" not in classifier.RECIPE and classifier.COLOUR["flip"]
 
 
 def test_data_that_does_not_do(tmp_path):

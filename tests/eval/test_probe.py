@@ -59,3 +59,39 @@ def test_cluster_distance_by_hand():
     assert probe.cluster_distance(points, torch.tensor([0, 0, 1, 1])) == pytest.approx(8.0)
     assert probe.cluster_distance(torch.randn(4000, 2), torch.arange(4000) % 4) < 0.02
     assert probe.cluster_distance(points, torch.zeros(4)) == 0.0
+
+
+def test_strongly_correlated_codes_reach_the_same_minimum_soon():
+    codes, labels = blobs(300, spread=2.0, d=6)
+    codes = torch.cat([codes.double(), codes.double() + 1e-3 * torch.randn(300, 6, generator=torch.Generator().manual_seed(1)).double()], 1)
+    codes = probe.standardiser(codes)(codes)
+    weights, converged = probe.fit(codes, labels, 3, l2=1e-4, steps=60)
+    assert converged
+    # the gradient, written out, vanishes there
+    errors = torch.softmax(codes @ weights[:-1] + weights[-1], 1) - torch.nn.functional.one_hot(labels, 3)
+    assert (codes.T @ errors / 300 + 1e-4 * weights[:-1]).norm() < 1e-5 and (errors.mean(0)).norm() < 1e-5
+
+
+def test_the_nearest_neighbour():
+    train = torch.tensor([[0.0, 0.0], [10.0, 0.0], [1e4, 1e4]]), torch.tensor([0, 1, 2])
+    test = torch.tensor([[4.9, 0.0], [5.1, 0.0], [9e3, 9e3], [-50.0, 3.0]])
+    assert probe.nearest_neighbour(train, (test, torch.tensor([0, 1, 2, 0]))) == 1.0
+    assert probe.nearest_neighbour(train, (test, torch.tensor([0, 0, 2, 1])), batch=3) == 0.5
+    (x, y), (xt, yt) = blobs(200, spread=2.0), blobs(90, spread=2.0, seed=1)
+    expected = (y[torch.cdist(xt.double(), x.double()).argmin(1)] == yt).double().mean()
+    assert probe.nearest_neighbour((x, y), (xt, yt)) == pytest.approx(float(expected))
+
+
+def test_batch_norm_is_estimated_on_what_an_untrained_network_is_given():
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.BatchNorm1d(4, affine=False))
+    parts = (5 * torch.randn(600, 3) + 2).split(100)
+    state = {n: p.clone() for n, p in net.named_parameters()}
+    assert probe.estimate_batch_norm(net, parts) is net and not net.training
+    h = net[0](torch.cat(parts))
+    assert torch.allclose(net[1].running_mean, h.mean(0), atol=1e-4)
+    assert torch.allclose(net[1].running_var, torch.stack([net[0](p).var(0) for p in parts]).mean(0), rtol=1e-4)
+    assert abs(net(torch.cat(parts)).std() - 1) < 0.02 and net[1].momentum == 0.1
+    assert all(torch.equal(p, state[n]) for n, p in net.named_parameters())
+    plain = torch.nn.Linear(2, 2)
+    assert probe.estimate_batch_norm(plain, iter(())) is plain           # nothing is read where there is nothing to estimate

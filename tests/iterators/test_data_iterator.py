@@ -273,3 +273,14 @@ def test_an_epoch_costs_milliseconds():
         take(it, epoch * len(it), len(it))
         costs.append(time.process_time() - start)
     assert min(costs) < 0.05
+
+
+def test_dequantised_values_are_bytes_over_128_and_noise_that_follows_the_step():
+    x = torch.arange(256, dtype=torch.uint8).reshape(4, 1, 8, 8)
+    made = {flag: iterators({"train": {"x": x}, "test": {"x": x}}, 4, seed=3, dequantise=flag)["train"] for flag in (False, True)}
+    plain, noisy, later = (next(made[flag].from_step(step))["x"] for flag, step in ((False, 5), (True, 5), (True, 6)))
+    noise = (noisy.double() + 1) * 128 - (plain.double() + 1) * 127.5
+    assert -1e-4 < noise.min() < 0.1 and 0.9 < noise.max() < 1 + 1e-4 and abs(noise.mean() - 0.5) < 0.1
+    assert noisy.min() >= -1 and noisy.max() <= 1 and torch.equal(next(made[True].from_step(5))["x"], noisy)
+    assert not torch.equal(later.sort(0).values, noisy.sort(0).values)
+    assert torch.equal(next(iter(made[True]))["x"], next(iter(made[False]))["x"])           # one pass is of the images as they are

@@ -1,0 +1,113 @@
+"""WGAN-GP's residual networks for 32x32 images: as a course's homework has them, as the seed's code has them, and the paper's own.
+
+Gulrajani et al. 2017, appendix C and its code (igul222/improved_wgan_training); Berkeley CS294-158, homework on GANs. No critic has batch norm:
+the penalty is on each example's own gradient.
+"""
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from networks import resnet
+from networks.layers import Conv3x3, Generator, GlobalPool, ResBlock, Staged, choice, conv_up, image_shape
+
+POOL = {"homework": "sum", "seed": "mean", "paper": "mean"}
+
+
+def get_network(data_shape, n_classes, z_dim, variant="homework", width=128, pool=None, fold=True):
+    """Generator [N, z_dim] -> [N, C, H, W] in [-1, 1] and critic -> logits [N], a stage a block.
+
+    "homework": gen dense to 2 width maps of H/8 x W/8, three up-blocks of `width` maps, BN, ReLU, 3x3 convolution, tanh. disc down-block, down-block, two
+    plain blocks, ReLU, global pooling, dense. Blocks resample at their second convolution; the first down-block passes the raw pixels through a ReLU.
+    "seed": the same gen. disc 3x3 convolution, ReLU, three down-blocks without their first ReLU, global pooling, dense.
+    "paper": resnet.get_network's with 1x1 shortcuts in gen, identity bypasses in disc, and SN-GAN's initial gains, which are those of WGAN-GP's code ("He" for
+    3x3 convolutions in blocks, Glorot for shortcuts, the output and dense layers; biases 0): gen resamples at a block's first convolution, disc
+    at its second, and disc's first block has no first ReLU. The others start as the framework has it.
+    pool: "mean" or "sum" over the last maps (None: sum for homework, else mean). fold: resampling folded into the convolutions, the
+    same but for rounding. data_shape: (C, H, W), H and W multiples of 8; n_classes is not used. Raises ValueError for others.
+    """
+    channels, height, breadth = image_shape(data_shape, 8)
+    pool, start = pool or choice("variant", variant, POOL), (height // 8, breadth // 8)
+    if variant == "paper":
+        return {"gen": resnet.generator(channels, start, z_dim, width, "conv", "sngan", fold),
+                "disc": resnet.discriminator(channels, width, bypass="identity", pool=pool, init="sngan", fold=fold)}
+    end = [GlobalPool(pool), nn.Sequential(nn.Linear(width, 1), nn.Flatten(0))]
+    if variant == "seed":
+        disc = Staged(nn.Sequential(Conv3x3(channels, width), nn.ReLU(inplace=True)), *(down_block(width, width, first=nn.Identity(), fold=fold) for _ in range(3)), *end)
+    else:
+        disc = Staged(down_block(channels, width, fold=fold), down_block(width, width, fold=fold), plain_block(width), plain_block(width),
+                      nn.Sequential(nn.ReLU(), end[0]), end[1])
+    return {"gen": generator(channels, start, z_dim, width, fold), "disc": disc}
+
+
+def generator(channels, start, z_dim, width, fold):
+    """Dense to 2 width maps of `start` = (h, w), three up-blocks, BN, ReLU, 3x3 convolution, tanh: 8 h x 8 w images."""
+    blocks = [up_block(features, width, fold) for features in (2 * width, width, width)]
+    return Generator(nn.Linear(z_dim, 2 * width * start[0] * start[1]), (2 * width, *start),
+                     nn.Sequential(*blocks, nn.BatchNorm2d(width), nn.ReLU(inplace=True), Conv3x3(width, channels), nn.Tanh()))
+
+
+def up_block(inputs, width, fold=True):
+    """[N, inputs, H, W] -> [N, width, 2 H, 2 W]: BN, ReLU, conv, BN, ReLU, UpsampleConv, plus the raw input through a 1x1 UpsampleConv."""
+    residual = nn.Sequential(nn.BatchNorm2d(inputs), nn.ReLU(inplace=True), Conv3x3(inputs, width, bias=False),       # no bias before BN
+                             nn.BatchNorm2d(width), nn.ReLU(inplace=True), UpsampleConv(width, width, 3, fold))
+    return ResBlock(residual, UpsampleConv(inputs, width, 1, fold))
+
+
+def down_block(inputs, width, first=None, fold=True):
+    """[N, inputs, H, W] -> [N, width, H / 2, W / 2]: `first` (a ReLU), conv, ReLU, DownsampleConv, plus the raw input through a 1x1 DownsampleConv."""
+    # not in place: the shortcut reads x as well
+    return ResBlock(nn.Sequential(first or nn.ReLU(), Conv3x3(inputs, width), nn.ReLU(inplace=True), DownsampleConv(width, width, 3, fold)),
+                    DownsampleConv(inputs, width, 1, fold))
+
+
+def plain_block(width):
+    """[N, width, H, W] -> the same shape: ReLU, conv, ReLU, conv, plus the input."""
+    return ResBlock(nn.Sequential(nn.ReLU(), Conv3x3(width, width), nn.ReLU(inplace=True), Conv3x3(width, width)), nn.Identity())
+
+
+class UpsampleConv(nn.Conv2d):
+    """Four copies of x along the channels, DepthToSpace(2), convolution: nearest-neighbour doubling, then convolution.
+
+    x [N, C, H, W] -> [N, out, 2 H, 2 W]; kernel 1 or 3. fold=False computes it as just written; fold=True equals it but for rounding: one transposed
+    convolution of stride 2 for kernel 3 (conv_up), the convolution before the doubling, on a quarter of the pixels, for kernel 1.
+    """
+
+    def __init__(self, inputs, outputs, kernel, fold=True):
+        super().__init__(inputs, outputs, choice("kernel", kernel, (1, 3)), padding=kernel // 2)
+        self.fold = fold
+
+    def forward(self, x):
+        if not self.fold:
+            return super().forward(depth_to_space(torch.cat([x] * 4, 1)))
+        if self.kernel_size == (1, 1):
+            return F.interpolate(super().forward(x), scale_factor=2)
+        return conv_up(x, self.weight, self.bias)
+
+
+class DownsampleConv(nn.Conv2d):
+    """SpaceToDepth(2), the mean of the four chunks of channels, convolution: 2x2 average pooling, then convolution.
+
+    x [N, C, H, W] -> [N, out, H / 2, W / 2]; kernel 1 or 3. fold=False computes it as just written, fold=True by pooling. (Conv3x3 with "down" convolves
+    before it pools, which for kernel 3 is another function.)
+    """
+
+    def __init__(self, inputs, outputs, kernel, fold=True):
+        super().__init__(inputs, outputs, choice("kernel", kernel, (1, 3)), padding=kernel // 2)
+        self.fold = fold
+
+    def forward(self, x):
+        return super().forward(F.avg_pool2d(x, 2) if self.fold else sum(space_to_depth(x).chunk(4, 1)) / 4)
+
+
+def depth_to_space(x):
+    """[N, 4 C, H, W] -> [N, C, 2 H, 2 W]: channel o C + c becomes channel c of pixel o of each 2x2 block, o row by row. Channels-last in memory."""
+    n, channels, height, width = x.shape
+    blocks = x.permute(0, 2, 3, 1).reshape(n, height, width, 2, 2, channels // 4)
+    return blocks.transpose(2, 3).reshape(n, 2 * height, 2 * width, channels // 4).permute(0, 3, 1, 2)
+
+
+def space_to_depth(x):
+    """[N, C, 2 H, 2 W] -> [N, 4 C, H, W], the inverse of depth_to_space."""
+    n, channels, height, width = x.shape
+    blocks = x.permute(0, 2, 3, 1).reshape(n, height // 2, 2, width // 2, 2, channels)
+    return blocks.transpose(2, 3).reshape(n, height // 2, width // 2, 4 * channels).permute(0, 3, 1, 2)
