@@ -15,7 +15,7 @@ from eval.kid import kid
 from eval.manifold import manifold
 
 METRICS = ("fid", "is", "kid", "prdc", "modes")
-HIGHER_IS_BETTER = {"is", "precision", "recall", "density", "coverage", "modes", "confidence"}         # of the results' "metric"; lower is, of others
+HIGHER_IS_BETTER = {"is", "precision", "recall", "density", "coverage", "modes", "confidence", "entropy"}         # of the results' "metric"; lower is, of others
 SPLITS = 10                           # of the Inception score
 KEEP = 10_000                         # features of each set that KID and prdc are computed from, at most
 
@@ -156,10 +156,10 @@ def prdc_scores(real, fake):
 
 
 def modes_scores(real, fake):
-    """How many of the extractor's classes the generated images reach, and the KL divergence of their shares from equal ones."""
+    """How many of the extractor's classes the generated images reach, the KL divergence of their shares from equal ones, their entropy."""
     found = modes_covered.classes(fake.counts)
     return [("modes", float(found["modes"]), None, None, fake.n), ("kl", found["kl"], None, None, fake.n),
-            ("confidence", fake.confidence, None, None, fake.n)]
+            ("entropy", found["entropy"], None, None, fake.n), ("confidence", fake.confidence, None, None, fake.n)]
 
 
 SCORES = {"fid": fid_scores, "is": is_scores, "kid": kid_scores, "prdc": prdc_scores, "modes": modes_scores}

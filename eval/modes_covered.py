@@ -22,9 +22,10 @@ def mixture(points, centres, sigma, radius=3.0, least=1):
 
 
 def classes(counts, frequencies=None):
-    """{"modes", "kl", "kl_bias"} of the numbers of samples in each of M classes, int [M].
+    """{"modes", "kl", "kl_bias", "entropy"} of the numbers of samples in each of M classes, int [M].
 
     modes = #{c: n_c > 0}; kl = sum_c p_c log(p_c / q_c) in nats, p = counts / n, q = `frequencies` (any positive scale) or uniform.
+    entropy = -sum_c p_c log p_c in nats, log M - kl for uniform q: at most log M, 2.303 for ten classes.
     kl_bias: what kl would be for perfect samples, on average, about (modes - 1) / (2 n). Metz et al. 2017, section 3.3.
     """
     p = torch.as_tensor(counts).double() / int(torch.as_tensor(counts).sum())
@@ -33,7 +34,8 @@ def classes(counts, frequencies=None):
     there = p > 0
     modes = int(there.sum())
     kl = float((p[there] * (p[there] / q[there]).log()).sum())
-    return {"modes": modes, "kl": kl if math.isfinite(kl) else math.inf, "kl_bias": (modes - 1) / (2 * int(torch.as_tensor(counts).sum()))}
+    return {"modes": modes, "kl": kl if math.isfinite(kl) else math.inf, "kl_bias": (modes - 1) / (2 * int(torch.as_tensor(counts).sum())),
+            "entropy": float(-(p[there] * p[there].log()).sum()) + 0.0}
 
 
 def counts_of(labels, n_classes):

@@ -28,7 +28,7 @@ SIGN = {"lower": " ↓", "higher": " ↑", None: ""}
 
 # The direction of a metric, by the words of its name.
 LOWER = {"fid", "fd", "kid", "kl", "w1", "wasserstein", "wasserstein1", "js", "error"}
-HIGHER = {"is", "score", "accuracy", "acc", "precision", "recall", "density", "coverage", "modes", "quality"}
+HIGHER = {"is", "score", "accuracy", "acc", "precision", "recall", "density", "coverage", "modes", "quality", "entropy"}
 
 
 # --- numbers

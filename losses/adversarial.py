@@ -2,6 +2,7 @@
 
 A soft label is lam * d_real(logits) + (1 - lam) * d_fake(logits).
 """
+import math
 from typing import Callable, NamedTuple
 
 import torch
@@ -37,3 +38,23 @@ OBJECTIVES = {
     # 1/2 (D(x) - 1)^2, 1/2 D(G(z))^2, 1/2 (D(G(z)) - 1)^2: Mao et al. 2017, eq. 9
     "lsgan": Objective(lambda l: (l - 1).square() / 2, lambda l: l.square() / 2, lambda l: (l - 1).square() / 2, identity),
 }
+
+
+def smoothed(objective, real_label=1.0, fake_label=0.0, g_label=1.0):
+    """The objective with D's targets alpha = real_label and beta = fake_label: alpha d_real + (1 - alpha) d_fake on real examples, and so on.
+
+    With jsgan the optimal D is (alpha p_data + beta p_g) / (p_data + p_g): beta > 0 rewards G where p_g is large and there is no data, so
+    one-sided smoothing, beta = 0, is what Salimans et al. 2016, section 3.4, take (alpha 0.9).
+    g_label: G's target for D's probability, for jsgan: KL of a coin of that probability and D(G(z)), 0 at D(G(z)) = g_label, -log D(G(z)) at 1.
+    Labels 1, 0 and 1 give the objective itself.
+    """
+    def soft(label):
+        if label in (0, 1):
+            return objective.d_real if label else objective.d_fake
+        return lambda l: label * objective.d_real(l) + (1 - label) * objective.d_fake(l)
+
+    if g_label == 1:
+        return objective._replace(d_real=soft(real_label), d_fake=soft(fake_label))
+    t = g_label
+    entropy = -t * math.log(t) - (1 - t) * math.log(1 - t)
+    return objective._replace(d_real=soft(real_label), d_fake=soft(fake_label), g=lambda l: t * F.softplus(-l) + (1 - t) * F.softplus(l) - entropy)

@@ -65,6 +65,8 @@ class ReferenceGenerator(Generator):
 
     def __init__(self, dense, start, maps, z_dim, references):
         super().__init__(dense, start, maps)
+        if type(references) is not int or references < 1:
+            raise ValueError(f"references={references!r}: a reference batch of 1 or more would do")
         self.register_buffer("reference", torch.randn(references, z_dim))
 
     def forward(self, z):
@@ -250,7 +252,7 @@ class VirtualBatchNorm(nn.Module):
         self.weight, self.bias = nn.Parameter(1 + 0.02 * torch.randn(features)), nn.Parameter(torch.zeros(features))
 
     def forward(self, x):
-        n, space = self.references, tuple(range(2, x.ndim))
+        n, space, x = self.references, tuple(range(2, x.ndim)), x.to(self.weight.dtype)      # statistics in float32, as batch norm's
         reference, own = x[:n], x[n:]
         var_r, mean_r = torch.var_mean(reference, (0, *space), correction=0, keepdim=True)
         var_x, mean_x = torch.var_mean(own, space, correction=0, keepdim=True) if space else (torch.zeros_like(own), own)
@@ -268,7 +270,8 @@ class VirtualBatchNorm(nn.Module):
 class WeightNorm(nn.Module):
     """scale v / |v|, one |v| and one scale an output: the parametrisation of a weight v. Salimans and Kingma 2016, eq. 2.
 
-    dim: the weight's dimension of outputs. learn: whether the scale is trained. std: of the outputs after a data-dependent start.
+    dim: the weight's dimension of outputs. learn: whether the scale is trained. std: of the outputs after a data-dependent start; None: no such
+    start.
     """
 
     def __init__(self, outputs, dim, std=1.0, learn=True):
@@ -277,17 +280,17 @@ class WeightNorm(nn.Module):
         self.scale = nn.Parameter(torch.ones(outputs), requires_grad=learn)
 
     def forward(self, v):
-        norm = v.norm(dim=[d for d in range(v.ndim) if d != self.dim], keepdim=True)
+        norm = torch.linalg.vector_norm(v, dim=[d for d in range(v.ndim) if d != self.dim], keepdim=True)
         return v * (self.scale.reshape(norm.shape) / norm.clamp(min=1e-6))
 
     @torch.no_grad()
-    def start(self, layer, y):
+    def set_scale(self, layer, y):
         """Sets the scale, and the layer's bias, so that these outputs y [N, C, ...] of it have mean 0 and deviation std; returns those.
 
         Salimans and Kingma 2016, section 3: the bias must be 0 before.
         """
         mean, deviation = y.transpose(0, 1).flatten(1).mean(1), y.transpose(0, 1).flatten(1).std(1, correction=0)
-        factor = self.std / deviation.clamp(min=1e-6)
+        factor = torch.where(deviation > 1e-6, self.std / deviation, 1.0)            # a constant output tells no scale
         self.scale *= factor
         layer.bias.copy_(-mean * factor)
         shape = (-1, *[1] * (y.ndim - 2))
@@ -304,10 +307,10 @@ def weight_norm(layer, std=1.0, learn=True):
 def starts(layer):
     """The data-dependent start of a layer, (inputs, output) -> the output that goes on; None where it has none."""
     norm = layer.parametrizations.weight[0] if hasattr(layer, "parametrizations") and "weight" in layer.parametrizations else None
-    if isinstance(norm, WeightNorm):
-        return lambda inputs, output: norm.start(layer, output)
-    if hasattr(layer, "start") and callable(layer.start):
-        return lambda inputs, output: (layer.start(*inputs), layer.forward(*inputs))[1]
+    if isinstance(norm, WeightNorm) and norm.std is not None:
+        return lambda inputs, output: norm.set_scale(layer, output)
+    if hasattr(layer, "start_from"):
+        return lambda inputs, output: (layer.start_from(*inputs), layer.forward(*inputs))[1]
     return None
 
 
@@ -326,6 +329,13 @@ def data_dependent_start(net, x):
     finally:
         for handle in handles:
             handle.remove()
+
+
+class ToUnit(nn.Module):
+    """(x + 1) / 2: [-1, 1] to [0, 1]."""
+
+    def forward(self, x):
+        return (x + 1) / 2
 
 
 class GaussianNoise(nn.Module):
@@ -365,6 +375,12 @@ def normal(layer, std=0.02):
 def normal_norm(norm, std=0.02):
     """A norm layer with scale N(1, std^2) and shift 0 (Radford et al. 2016's code)."""
     nn.init.normal_(norm.weight, 1.0, std)
+    return norm
+
+
+def unscaled(norm):
+    """A norm layer whose scale stays 1: it learns a shift alone."""
+    norm.weight.requires_grad_(False)
     return norm
 
 

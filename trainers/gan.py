@@ -1,10 +1,14 @@
-"""GANs with mixup as a regulariser of the discriminator, and the objectives and penalties of the field.
+"""GANs with mixup as a regulariser of the discriminator, the objectives and penalties of the field, and its improved techniques.
 
-Verma et al. 2018, "Manifold Mixup", section on GANs, and Zhang et al. 2018, "mixup", section 3.8. One step:
+Verma et al. 2018, "Manifold Mixup", section on GANs; Zhang et al. 2018, "mixup", section 3.8; Salimans et al. 2016, "Improved techniques
+for training GANs". One step:
 
-  1  every update_g_every-th step: z ~ p(z); G minimises l_g(D(G(z)))
+  1  every update_g_every-th step, g_steps times: z ~ p(z); G minimises l_g(D(G(z))), or |E f(x) - E f(G(z))|^2, or both
   2  z ~ p(z) afresh, x~ = G(z) held constant; k ~ U(layers), lam ~ Beta(alpha, alpha)
   3  D minimises l_real(D(x)) + l_fake(D(x~)) + l_fake(d_k(lam h_k(x) + (1 - lam) h_k(x~))) + penalties
+  both add |theta - mean of theta so far|^2 with historical_averaging; real_label and fake_label soften l_real and l_fake
+
+Minibatch discrimination and virtual batch norm are layers of the networks. What they start from data, prepare(batch) sets.
 
 Differs from the paper's code: D's fakes are drawn afresh from the G just updated (there: the batch from before G's step), and
 update_g_every counts steps of the whole run, alike in all modes (there: afresh each epoch, and not at all with hidden mixup).
@@ -12,11 +16,16 @@ update_g_every counts steps of the whole run, alike in all modes (there: afresh 
 import torch
 
 from engine.errors import UserError
-from engine.flags import Pairs, positive, rate, weight
-from losses.adversarial import OBJECTIVES
+from engine.flags import Pairs, count, number, positive, rate, weight
+from losses.adversarial import OBJECTIVES, smoothed
+from losses.averaging import History
+from losses.matching import MATCHING
 from losses.mixing import beta_weights, mix, pick
 from losses.penalties import PENALTIES, zero_centred
 from trainers.base import Trainer
+
+# what G minimises: the verdict of D, the distance of mean features
+G_LOSSES = {"adversarial": (True, False), "feature_matching": (False, True), "mixed": (True, True)}
 
 # the layers that a mix is drawn from, one a batch; 0 is the image
 MIXUP_LAYERS = {"none": (), "pixel": (0,), "hidden": (1, 0), "vh1": (1, 0), "vh2": (1, 2, 0)}
@@ -64,6 +73,21 @@ def add_flags(group):
                        "--penalty gp=10 r1=0.1 (default none; gp: Gulrajani et al. 2017, r1 and r2: Mescheder et al. 2018, dragan: Kodali et al. 2017)")
 
 
+    group.add_argument("--g_loss", choices=G_LOSSES, default="adversarial", help="what G minimises: adversarial, l_g of --loss; feature_matching, the distance of D's mean features of "
+                       "real and generated examples; mixed, both (default adversarial)")
+    group.add_argument("--fm_form", choices=MATCHING, default="squared", help="that distance: squared, |.|^2 (Salimans et al. 2016); mean_squared and absolute, its means over features (their code, "
+                       "for MNIST and for CIFAR-10) (default squared)")
+    group.add_argument("--fm_layer", type=count, default=None, help="layer of D whose features are matched; 0 is the image (default: the last that it offers)")
+    group.add_argument("--fm_weight", type=weight, default=1.0, help="weight of feature matching (default 1)")
+    group.add_argument("--adv_weight", type=weight, default=1.0, help="weight of l_g beside it, with --g_loss=mixed (default 1)")
+    group.add_argument("--g_steps", type=positive, default=1, help="steps of G each time that one is due (default 1; 3 in the code of Salimans et al. 2016 with minibatch discrimination)")
+    group.add_argument("--real_label", type=number(float, 0, 1, open_low=True), default=1.0, help="D's target on real examples: 0.9 is one-sided label smoothing (default 1)")
+    group.add_argument("--fake_label", type=number(float, 0, 1), default=0.0, help="D's target on generated examples: above 0 is two-sided smoothing, for comparison (default 0)")
+    group.add_argument("--g_label", type=number(float, 0, 1, open_low=True), default=1.0, help="G's target for D's probability, as a KL divergence, with --loss=jsgan: half of real_label in the ImageNet code "
+                       "of Salimans et al. 2016 (default 1: -log D)")
+    group.add_argument("--historical_averaging", type=weight, default=0.0, help="weight of |theta - mean of theta so far|^2 in each update of either player (default 0)")
+
+
 def get_trainer(nets, args):
     """A MixupGAN. Raises UserError where the flags and the networks do not go together."""
     return MixupGAN(nets, args)
@@ -75,20 +99,34 @@ class MixupGAN(Trainer):
 
     def __init__(self, nets, args):
         super().__init__(nets, args)
-        self.objective = OBJECTIVES[args.loss]
+        self.objective = smoothed(OBJECTIVES[args.loss], args.real_label, args.fake_label, args.g_label)
+        self.adversarial, self.matching = G_LOSSES[args.g_loss]
+        self.fm_layer = self.last_layer() if args.fm_layer is None else args.fm_layer
+        self.joint = any(getattr(part, "joint", False) for part in self.disc.modules())  # a layer of D compares real with generated
         self.layers = layers_of(args.mixup)
         self.penalties = {name: w for name, w in args.penalty.items() if w > 0}
         self.fold = {"on": True, "off": False, "auto": args.mixup_label == "hard"}[args.mixup_fold]
+        self.twice_differentiated = ("disc",) if self.penalties or args.dnorm > 0 else ()
         self.refuse_what_cannot_be()
         self.average("gen", args.ema)
         self.optimise("gen", self.gen)
         self.optimise("disc", self.disc)
+        if args.historical_averaging > 0:
+            self.histories = torch.nn.ModuleDict({name: History(self.parameters_of(name)) for name in ("gen", "disc")})
+
+    def prepare(self, batch):
+        """What networks start from data or noise: a reference batch, weight norm, minibatch discrimination."""
+        x = batch["x"]
+        for net, given in ((self.gen, self.noise), (self.disc, x[:len(x) // 2 * 2])):    # a joint batch has two halves
+            if hasattr(net, "prepare"):
+                net.prepare(given)
 
     def train_step(self, batch, step):
         """One step of the algorithm above. Returns the logged terms."""
         real, log = batch["x"], {}
         if step % self.args.update_g_every == 0:
-            log |= self.update("gen", {"adv": self.objective.g(self.disc(self.gen(self.noise(len(real)))))})
+            for _ in range(self.args.g_steps):
+                log |= self.update("gen", self.g_terms(real))
         with torch.no_grad():
             fake = self.gen(self.noise(len(real)))
         log |= self.update("disc", self.d_terms(real, fake))
@@ -96,6 +134,32 @@ class MixupGAN(Trainer):
             # shares Adam's moments with the step before, as the original does
             log |= self.update("disc", {"dnorm": self.args.dnorm * zero_centred(self.probability, real)})
         return log
+
+    def update(self, name, terms):
+        """Trainer.update with the term of historical averaging: each update of a player is a step of its history."""
+        if self.args.historical_averaging > 0:
+            history, parameters = self.histories[name], self.parameters_of(name)
+            history.visit(parameters)
+            terms = terms | {"history": self.args.historical_averaging * history.penalty(parameters)}
+        return super().update(name, terms)
+
+    def shared_buffers(self):
+        """Histories are left out: every process makes the same one of the same parameters."""
+        names = {id(b) for b in self.histories.buffers()} if self.args.historical_averaging > 0 else ()
+        return [b for b in super().shared_buffers() if id(b) not in names]
+
+    def g_terms(self, real):
+        """The terms of G's loss, [N] or scalar, on as many generated examples as there are real ones, [N, C, H, W]."""
+        terms = {}
+        k = self.fm_layer if self.matching else 0
+        h_fake = self.below(self.gen(self.noise(len(real))), k)
+        with torch.no_grad():
+            h_real = self.below(real, k)
+        if self.adversarial:
+            terms["adv"] = (self.args.adv_weight if self.matching else 1) * self.objective.g(self.beside(h_real, h_fake, k))
+        if self.matching:
+            terms["fm"] = self.args.fm_weight * MATCHING[self.args.fm_form](h_real, h_fake)
+        return terms
 
     def d_terms(self, real, fake):
         """The terms of D's loss, each [N]; real, fake: [N, C, H, W]."""
@@ -105,19 +169,20 @@ class MixupGAN(Trainer):
         weights = beta_weights(len(real), self.args.alpha, self.fold, real.device) if self.layers else None
         soft = self.layers and self.args.mixup_label == "soft"
         if not soft:
-            terms["real"] = self.objective.d_real(self.above(h_real, k))
-            terms["fake"] = self.objective.d_fake(self.above(h_fake, k))
+            logits_real, logits_fake = self.both(h_real, h_fake, k)
+            terms["real"] = self.objective.d_real(logits_real)
+            terms["fake"] = self.objective.d_fake(logits_fake)
         if self.layers:
-            logits = self.above(mix((h_real, h_fake), weights), k)
+            logits = self.beside(h_real, mix((h_real, h_fake), weights), k)
             as_fake = self.objective.d_fake(logits)
             terms["mix"] = torch.lerp(as_fake, self.objective.d_real(logits), weights[0]) if soft else as_fake
         if self.args.mixup_ff:
             partner = torch.randperm(len(fake), device=fake.device)
-            terms["mix_ff"] = self.objective.d_fake(self.above(mix((h_fake, h_fake[partner]), weights), k))
+            terms["mix_ff"] = self.objective.d_fake(self.beside(h_real, mix((h_fake, h_fake[partner]), weights), k))
         if self.args.dnorm > 0 and self.args.dnorm_step == "joint":
             terms["dnorm"] = self.args.dnorm * zero_centred(self.probability, real)
         for name, w in self.penalties.items():
-            terms[name] = w * PENALTIES[name](self.disc, real, fake)
+            terms[name] = w * PENALTIES[name](self.score, real, fake)
         return terms
 
     def below(self, x, k):
@@ -128,9 +193,27 @@ class MixupGAN(Trainer):
         """d_k(h), logits [N]."""
         return self.disc(h, start=k) if k else self.disc(h)
 
+    def both(self, h_real, h_fake, k):
+        """d_k of both: two batches; one batch where a layer of D compares real with generated examples."""
+        if self.joint:
+            return self.above(torch.cat([h_real, h_fake]), k).chunk(2)
+        return self.above(h_real, k), self.above(h_fake, k)
+
+    def beside(self, h_real, h, k):
+        """d_k(h), logits [N]; h takes the generated half's place in a joint batch with h_real."""
+        return self.above(torch.cat([h_real, h]), k)[len(h_real):] if self.joint else self.above(h, k)
+
+    def score(self, x):
+        """D's logits [N] of images."""
+        return self.above(x, 0)
+
     def probability(self, x):
         """D(x) as the paper writes it: sigmoid of the logits where the objective is one of probabilities, else the score."""
-        return self.objective.output(self.disc(x))
+        return self.objective.output(self.score(x))
+
+    def last_layer(self):
+        """The last layer that the discriminator offers."""
+        return getattr(self.disc, "layers", 1) - 1
 
     def generate(self, z):
         """The generator's images (the averaged one's with --ema): z [n, z_dim] -> [n, C, H, W] in [-1, 1]."""
@@ -138,16 +221,31 @@ class MixupGAN(Trainer):
 
     def diagnose(self, batch):
         """|grad_x D(x)|^2 on real images, D as in dnorm: the original's train_d_real_norm. In evaluation mode, without a graph."""
+        if self.joint:                                   # a lone batch of real images has no logits
+            return {}
         with torch.enable_grad():
             return {"disc/real_grad_norm2": zero_centred(self.probability, batch["x"], create_graph=False).mean()}
 
     def refuse_what_cannot_be(self):
         """Raises UserError, or warns, where flags contradict one another or the discriminator."""
-        args, offered = self.args, getattr(self.disc, "layers", 1)
+        args, offered = self.args, self.last_layer() + 1
         if not self.layers and args.mixup_ff:
             raise UserError("--mixup_ff: given with --mixup=none; --mixup=pixel or a hidden layer would do")
         if self.layers and max(self.layers) >= offered:
             raise UserError(f"--mixup={args.mixup}: needs layer {max(self.layers)}, the discriminator of {args.network} offers layers 0 to {offered - 1} (0 is the image)")
+        if self.matching and args.fm_layer is None and offered == 1:
+            raise UserError(f"--g_loss={args.g_loss}: the discriminator of {args.network} offers no hidden layer to match features of; --fm_layer=0, the image, would do")
+        if self.matching and self.fm_layer >= offered:
+            raise UserError(f"--fm_layer={args.fm_layer}: the discriminator of {args.network} offers layers 0 to {offered - 1} (0 is the image)")
+        if args.fake_label >= args.real_label:
+            raise UserError(f"--fake_label={args.fake_label:g}: not below --real_label={args.real_label:g}; 0 would do")
+        if args.loss == "wgan" and (args.real_label, args.fake_label) != (1, 0):
+            raise UserError("--real_label, --fake_label: a Wasserstein critic has no labels; --loss=jsgan would do")
+        if args.loss != "jsgan" and args.g_label != 1:
+            raise UserError(f"--g_label={args.g_label:g}: goes with --loss=jsgan, given {args.loss}")
+        if self.joint and (self.penalties or args.dnorm > 0):
+            raise UserError("--penalty, --dnorm: the discriminator compares the real with the generated half of a batch and judges no image alone; "
+                            "--network_args minibatch_form=paper would do")
         controlled = self.penalties.keys() & {"gp", "r1", "r2", "dragan"} or args.dnorm > 0 or has_spectral_norm(self.disc)
         if args.loss == "wgan" and not controlled:
             self.warnings.append("--loss=wgan: nothing keeps the critic Lipschitz; --penalty gp=10, --dnorm or spectral norm would do")
@@ -155,6 +253,8 @@ class MixupGAN(Trainer):
             norms = [m for m in self.disc.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
             if norms:
                 self.warnings.append("--penalty, --dnorm: the discriminator has batch norm, so its gradients mix examples; norm=None would do")
+            if any(type(m).__name__ == "MinibatchDiscrimination" for m in self.disc.modules()):
+                self.warnings.append("--penalty, --dnorm: minibatch discrimination compares examples, so D's gradients mix them")
 
 
 def layers_of(text):

@@ -38,7 +38,7 @@ def values(results):
 
 def test_what_a_result_says(tmp_path):
     results = evaluate(sample, data(), LINEAR, "40-50-test", ("fid", "is", "kid", "prdc", "modes"), batch=16, seed=4, cache=tmp_path)
-    assert [r["metric"] for r in results] == ["fid", "is", "kid", "precision", "recall", "density", "coverage", "modes", "kl", "confidence"]
+    assert [r["metric"] for r in results] == ["fid", "is", "kid", "precision", "recall", "density", "coverage", "modes", "kl", "entropy", "confidence"]
     fid, score, kid, precision = results[:4]
     assert fid["title"] == "FD-linear" and fid["name"] == "FD-linear 40-50-test" and fid["std"] is None and not fid["singular"]
     assert score["name"] == "score-linear 50" and score["std"] > 0 and score["n_real"] is None

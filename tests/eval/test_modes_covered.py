@@ -36,6 +36,8 @@ def test_all_in_one_class():
 
 def test_shares_equal_to_the_frequencies():
     assert classes([30, 10], [3, 1])["kl"] == pytest.approx(0, abs=1e-12)
+    assert classes([30, 10, 0])["entropy"] == pytest.approx(-0.75 * math.log(0.75) - 0.25 * math.log(0.25), rel=1e-12)
+    assert classes([5] * 10)["entropy"] == pytest.approx(math.log(10), rel=1e-12) and classes([7, 0])["entropy"] == 0
     assert classes([30, 10])["kl"] == pytest.approx(0.75 * math.log(1.5) + 0.25 * math.log(0.5), rel=1e-12)
     assert classes([1, 1], [1, 0])["kl"] == math.inf
 

@@ -28,11 +28,22 @@ AUTO = ["--iterator=tests/made_parts.py", "--network=networks/autoencoder32.py",
 CONFIGURATIONS = {
     "gan": ["--mixup=vh2", "--mixup_ff", "--ema=0.9", "--penalty", "gp=1", "r1=0.1", "--update_g_every=3"],
     "gan, dnorm apart": ["--loss=hinge", "--dnorm=0.5", "--dnorm_step=separate", "--lr_schedule=exp"],
+    "gan on points": ["--iterator_args", "size=1", "--network=networks/mlp.py", "--network_args", "gen_norm=True", "--mixup=hidden", "--ema=0.9"],
     "gan, evaluated": ["--mixup=pixel", "--ema=0.9", "--eval_every=1", "--extractor=pixels", "--protocol=20-train"],
+    "gan, improved": ["--network=networks/dcgan.py", "--network_args", "norm=vbn", "references=5", "minibatch_disc=4x3", "minibatch_form=cifar", "--g_loss=mixed", "--historical_averaging=1",
+                      "--real_label=0.9", "--mixup=hidden", "--ema=0.9", "--dnorm=0.1", "--dnorm_step=separate"],
+    "semi_supervised": ["--trainer=trainers/semi_supervised.py", "--iterator=iterators/semi.py", "--iterator_args", "base=tests/made_parts.py", "labels_per_class=2",
+                        "--network=networks/semi_mnist.py", "--network_args", "width=16", "--disc_ema=0.9", "--mixup=hidden", "--historical_averaging=1"],
     "autoencoder": ["--trainer=trainers/autoencoder.py", *AUTO],
     "amr": ["--trainer=trainers/amr.py", *AUTO, "--k=3", "--mixer=fm2"],
     "acai": ["--trainer=trainers/acai.py", *AUTO],
     "beta_vae": ["--trainer=trainers/beta_vae.py", "--iterator_args", "size=16", "--network=networks/dsprites.py", "--network_args", "vae=True", "width=4"],
+    "cyclegan": ["--trainer=trainers/cyclegan.py", "--network=networks/cyclegan_mnist.py", "--network_args", "width=4", "disc_width=4", "blocks=1", "--iterator_args", "size=16", "channels_b=3", "--pool_size=5", "--ema=0.9"],
+    "dist_gan": ["--trainer=trainers/dist_gan.py", "--network=networks/dist_gan_dcgan.py", "--network_args", "width=4", "classes=5", "--iterator_args", "size=16", "--self_supervised=ms",
+                 "--lambda_g=0.1", "--ae_updates=enc+gen", "--ae_optimisers=two", "--lr_schedule=half", "--schedule_steps=40", "--ema=0.9", "--batch_size=12"],
+    "ssgan": ["--trainer=trainers/ssgan.py", "--network=networks/ssgan.py", "--network_args", "width=4", "gen_width=4", "--update_g_every=2", "--ema=0.9"],
+    "ae_gans": ["--trainer=trainers/ae_gans.py", "--model=mdgan", "--iterator_args", "size=1", "--network=networks/dist_gan_mlp.py", "--network_args", "width=4", "discs=2"],
+    "bigan": ["--trainer=trainers/bigan.py", "--network=networks/bigan_mnist.py", "--iterator=tests/made_parts.py", "--ema=0.9", "--lr_schedule=half_exp", "--schedule_steps=40"],
     "class_mixing": ["--trainer=trainers/class_mixing.py", *AUTO, "attributes=3"],
 }
 THOROUGH = "gan"                                         # this one suffers every fault, the others the first two and damage
@@ -120,6 +131,10 @@ class Case:
         whole, broken = (open(os.path.join(self.folder, n, "s0", "metrics.jsonl"), "rb").read() for n in ("whole", name))
         if whole != broken:
             return "metrics.jsonl differs"
+        for file in os.listdir(os.path.join(self.folder, "whole", "s0", "samples")):
+            pictures = [os.path.join(self.folder, n, "s0", "samples", file) for n in ("whole", name)]
+            if not os.path.exists(pictures[1]) or open(pictures[0], "rb").read() != open(pictures[1], "rb").read():
+                return f"the picture {file} differs"
         left = [f for _, _, files in os.walk(os.path.join(self.folder, name)) for f in files if ".tmp" in f or f.startswith("lock")]
         return f"left behind {left}" if left else "nothing"
 

@@ -15,7 +15,8 @@ from networks import layers, model_resnet, model_resnet_bnd, model_resnet_ppresn
 FOLDER = os.path.dirname(layers.__file__)
 FILES = sorted(os.path.basename(f)[:-3] for f in glob.glob(f"{FOLDER}/*.py"))
 # files with other roles, or that are not of images alone, have tests of their own
-OTHERS = {"__init__", "layers", "autoencoder32", "dsprites"}
+OTHERS = {"__init__", "layers", "cyclegan", "cyclegan_mnist", "mlp", "autoencoder32", "dsprites", "bigan_mnist", "minibatch", "semi_mnist", "semi_cifar10",
+          "dist_gan", "dist_gan_resnet", "dist_gan_sncnn", "dist_gan_dcgan", "dist_gan_mlp", "stacked_mnist", "ssgan"}
 FILES = [f for f in FILES if f not in OTHERS]
 SHAPES = {"mnist": (1, 28, 28), "models_64x64": (3, 64, 64), "small": (1, 8, 8)}       # the others: 3x32x32
 NARROW = {"sngan": {"width": 8, "gen_width": 12}, "mnist": {"width": 8, "dense_width": 32}}
@@ -48,7 +49,7 @@ def test_all_files_of_the_list_are_there():
     assert set(FILES) == {
         "resnet", "model_resnet", "model_resnet_specnorm", "model_resnet_specnorm_nosigm", "model_resnet_nosigm",
         "model_resnet_old", "model_resnet_old_specnorm", "model_resnet_preproc", "model_resnet_specnorm_preproc",
-        "model_resnet_ppresnet", "model_resnet_bnd", "sngan", "models_64x64", "mnist", "small"}
+        "model_resnet_ppresnet", "model_resnet_bnd", "sngan", "dcgan", "wgan_gp", "models_64x64", "mnist", "small"}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -89,7 +90,7 @@ def test_stages_compose_bit_exactly(name):
 @pytest.mark.parametrize("name, hidden", [
     ("model_resnet", [(8, 16, 16), (8, 8, 8), (8, 8, 8), (8, 8, 8), (8,)]), ("model_resnet_old", [(8,)]),
     ("model_resnet_preproc", [(16, 32, 32)]), ("model_resnet_ppresnet", [(16, 32, 32)]), ("models_64x64", []),
-    ("mnist", [(8, 14, 14), (16, 7, 7), (32,)]), ("small", [(4, 4, 4), (8, 2, 2), (16,)])])
+    ("mnist", [(8, 14, 14), (16, 7, 7), (32,)]), ("dcgan", [(8, 16, 16), (16, 8, 8), (32, 4, 4)]), ("small", [(4, 4, 4), (8, 2, 2), (16,)])])
 def test_hidden_states(name, hidden):
     disc = build(name)["disc"].eval()
     assert disc.layers == len(hidden) + 1
@@ -235,6 +236,8 @@ COUNTS = {
     "sngan": (gen_count(width=256, shortcut=True), disc_count(bypass=False, bias=False)),
     "models_64x64": (62 * 8192 + 2 * 8192 + 25 * (512 * 256 + 256 * 128 + 128 * 64 + 64 * 3) + 3 + 2 * (256 + 128 + 64),
                      25 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512) + 64 + 2 * (128 + 256 + 512) + 16 * 512 + 1),
+    "dcgan": (62 * 8192 + 2 * (512 + 256 + 128) + 16 * (512 * 256 + 256 * 128 + 128 * 3) + 3,
+              16 * (3 * 128 + 128 * 256 + 256 * 512) + 128 + 2 * (256 + 512) + 8192 + 1),
     "mnist": (62 * 1024 + 2 * 1024 + 1024 * 6272 + 2 * 6272 + 16 * (128 * 64 + 64) + 2 * 64 + 1,
               conv(1, 64, 4) + 16 * 64 * 128 + 2 * 128 + 6272 * 1024 + 2 * 1024 + 1025),
 }
@@ -370,7 +373,7 @@ def test_initial_gains():
 # Options and sizes
 
 @pytest.mark.parametrize("name, shape", [("resnet", (1, 8, 16)), ("resnet", (3, 48, 48)), ("sngan", (3, 64, 64)),
-                                         ("models_64x64", (1, 32, 32)), ("models_64x64", (3, 16, 16)),
+                                         ("models_64x64", (1, 32, 32)), ("models_64x64", (3, 16, 16)), ("dcgan", (1, 28, 28)), ("dcgan", (3, 64, 64)), ("dcgan", (3, 48, 96)),
                                          ("mnist", (3, 32, 32)), ("small", (3, 32, 32)), ("small", (1, 28, 28)),
                                          ("small", (2, 12, 8))])
 def test_other_sizes(name, shape):
@@ -381,7 +384,7 @@ def test_other_sizes(name, shape):
 
 
 @pytest.mark.parametrize("name, shape", [("resnet", (3, 28, 28)), ("sngan", (3, 32, 20)), ("models_64x64", (3, 48, 48)),
-                                         ("models_64x64", (3, 64, 32)), ("mnist", (1, 30, 28)), ("small", (1, 8, 6))])
+                                         ("models_64x64", (3, 64, 32)), ("mnist", (1, 30, 28)), ("dcgan", (1, 27, 27)), ("small", (1, 8, 6))])
 def test_sizes_refused(name, shape):
     with pytest.raises(ValueError, match=f"{shape[1]}x{shape[2]}"):
         importlib.import_module(f"networks.{name}").get_network(shape, 0, Z_DIM)
@@ -391,7 +394,8 @@ def test_sizes_refused(name, shape):
     ("resnet", {"bypass": "conv3"}, "'conv', 'identity'"), ("resnet", {"pre": "relu"}, "'block'"),
     ("resnet", {"norm": "layer"}, "'batch'"), ("resnet", {"pool": "max"}, "'sum'"), ("resnet", {"init": "he"}, "'sngan'"),
     ("resnet", {"gen_shortcut": "bilinear"}, "'nearest'"), ("resnet", {"hidden": "all"}, "'blocks', 'pooled'"),
-    ("resnet", {"hidden": "pre"}, "'blocks', 'pooled'"), ("mnist", {"norm": "group"}, "'batch'")])
+    ("resnet", {"hidden": "pre"}, "'blocks', 'pooled'"), ("mnist", {"norm": "group"}, "'batch'"),
+    ("dcgan", {"norm": "layer"}, "'vbn'"), ("dcgan", {"disc_norm": "vbn"}, "'instance'")])
 def test_values_refused(name, option, listed):
     (key, value), = option.items()
     with pytest.raises(ValueError, match=f"{key}='{value}'.*{listed}"):

@@ -1,4 +1,6 @@
 """Several processes on one machine (gloo) against one."""
+import json
+import os
 import sys
 
 import torch
@@ -8,7 +10,8 @@ from tests.running import SMALL, assert_equal, launch, newest
 
 CASES = [("--loss=jsgan",), ("--loss=minimax", "--penalty", "r1=1", "r2=0.5"), ("--loss=wgan", "--penalty", "gp=10"),
          ("--loss=hinge", "--dnorm=0.5"), ("--loss=lsgan", "--dnorm=0.5", "--dnorm_step=separate"), ("--mixup=pixel", "--mixup_ff"),
-         ("--mixup=1", "--mixup_label=soft"), ("--mixup=0,3", "--penalty", "gp=1", "r1=1", "--ema=0.9", "--lr_schedule=linear")]
+         ("--mixup=1", "--mixup_label=soft"), ("--mixup=0,3", "--penalty", "gp=1", "r1=1", "--ema=0.9", "--lr_schedule=linear"),
+         ("--real_label=0.9", "--fake_label=0.1", "--mixup=pixel", "--mixup_label=soft", "--historical_averaging=1")]
 
 
 def gradients(rank, world, folder, batch=8):
@@ -55,6 +58,41 @@ def test_two_processes_average_to_the_gradient_of_the_whole_batch(tmp_path):
         assert torch.allclose(whole[name], a[name], atol=1e-6, rtol=1e-4), (CASES[int(name.split("/")[0])], name)
 
 
+def bigan_gradients(rank, world, folder, batch=8):
+    """The gradients of BiGAN's two updates in `world` processes, on equal parts of fixed images and latents, batch norm as in evaluation."""
+    import torch.distributed as dist
+    torch.set_num_threads(1)
+    if world > 1:
+        dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world)
+    from networks import bigan_mnist
+    from tests.trainers.test_bigan import arguments
+    from trainers import bigan
+    draw = torch.Generator().manual_seed(3)
+    x, z = torch.rand(batch, 1, 8, 8, generator=draw) * 2 - 1, torch.randn(batch, 5, generator=draw)
+    part = slice(rank * batch // world, (rank + 1) * batch // world)
+    seen = {}
+    for loss in ("jsgan", "minimax"):
+        torch.manual_seed(0)
+        t = bigan.get_trainer(bigan_mnist.get_network((1, 8, 8), 0, 5, "seed", width=8), arguments(f"--loss={loss}")).eval()
+        t.begin(0)
+        t.noise = lambda n: z[part]
+        for name in t.optims:
+            t.optims[name].step = lambda name=name: seen.update({f"{loss}/{name}/{i}": p.grad.clone() for i, p in enumerate(t.parameters_of(name))})
+        t.train_step({"x": x[part]}, 0)
+    torch.save(seen, f"{folder}/{world}_{rank}.pt")
+    if world > 1:
+        dist.destroy_process_group()
+
+
+def test_two_processes_of_bigan_average_to_the_gradient_of_the_whole_batch(tmp_path):
+    mp.spawn(bigan_gradients, (1, str(tmp_path)), nprocs=1)
+    mp.spawn(bigan_gradients, (2, str(tmp_path)), nprocs=2)
+    whole, a, b = (torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("1_0", "2_0", "2_1"))
+    assert whole.keys() == a.keys() and {name.rsplit("/", 1)[0] for name in whole} == {"jsgan/ge", "jsgan/disc", "minimax/ge", "minimax/disc"}
+    for name in whole:
+        assert torch.equal(a[name], b[name]) and torch.allclose(whole[name], a[name], atol=1e-7, rtol=1e-4), name
+
+
 def torchrun(tmp_path, *words, processes=2):
     launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}")
     done = launch(*SMALL, f"--save_path={tmp_path}", *words, launcher=launcher)
@@ -71,7 +109,57 @@ def test_two_processes_resume_bit_for_bit(tmp_path):
     assert len(set((tmp_path / n / "s0" / "metrics.jsonl").read_bytes() for n in ("whole", "parts"))) == 1
 
 
+def test_each_process_keeps_its_own_image_pool(tmp_path):
+    """CycleGAN in two processes, stopped when the pools of 5 hold 3: the same bits, both pools included."""
+    words = ["--trainer=trainers/cyclegan.py", "--network=networks/cyclegan_mnist.py", "--network_args", "disc_width=8", "--iterator_args", "size=16", "channels_b=3",
+             "--batch_size=6", "--pool_size=5", "--lr_schedule=half", "--schedule_steps=6"]
+    torchrun(tmp_path, "--name=whole", "--max_steps=6", *words)
+    for steps in (1, 6):
+        torchrun(tmp_path, "--name=parts", f"--max_steps={steps}", "--resume=auto", *words)
+    whole = newest(tmp_path, "whole")
+    assert_equal(whole, newest(tmp_path, "parts"))
+    first, second = whole["modules"]["pool_b.images"]
+    assert first.shape == (5, 3, 16, 16) and not torch.equal(first, second) and [int(n) for n in whole["modules"]["pool_b.filled"]] == [5, 5]
+    assert len(set((tmp_path / n / "s0" / "metrics.jsonl").read_bytes() for n in ("whole", "parts"))) == 1
+
+
+def test_bigan_in_two_processes_resumes_bit_for_bit(tmp_path):
+    words = ["--trainer=trainers/bigan.py", "--network=networks/bigan_mnist.py", "--iterator=tests/made_parts.py", "--ema=0.9", "--lr_schedule=half_exp", "--schedule_steps=9"]
+    torchrun(tmp_path, "--name=whole", "--max_steps=9", *words)
+    for steps in (4, 9):
+        torchrun(tmp_path, "--name=parts", f"--max_steps={steps}", "--resume=auto", *words)
+    assert_equal(newest(tmp_path, "whole"), newest(tmp_path, "parts"))
+    assert len(set((tmp_path / n / "s0" / "metrics.jsonl").read_bytes() for n in ("whole", "parts"))) == 1
+
+
+def test_improved_techniques_in_two_processes_resume_bit_for_bit(tmp_path):
+    """Reference batch, scales and biases that start from data are process 0's in both; histories, which are not sent, agree."""
+    words = ["--network=networks/dcgan.py", "--network_args", "norm=vbn", "references=5", "minibatch_disc=4x3", "minibatch_form=cifar", "--g_loss=mixed", "--historical_averaging=1",
+             "--real_label=0.9", "--mixup=hidden", "--iterator_args", "n=37", "--save_every_steps=3"]
+    torchrun(tmp_path, "--name=whole", "--max_steps=8", *words)
+    torchrun(tmp_path, "--name=parts", "--max_steps=3", *words)
+    torchrun(tmp_path, "--name=parts", "--max_steps=8", "--resume=auto", *words)
+    assert_equal(newest(tmp_path, "whole"), newest(tmp_path, "parts"))
+
+
+def test_semi_supervised_in_two_processes_resumes_bit_for_bit(tmp_path):
+    words = ["--trainer=trainers/semi_supervised.py", "--iterator=iterators/semi.py", "--iterator_args", "base=tests/made_parts.py", "labels_per_class=2",
+             "--network=networks/semi_mnist.py", "--network_args", "width=16", "--disc_ema=0.9", "--mixup=hidden"]
+    torchrun(tmp_path, "--name=whole", "--max_steps=8", *words)
+    torchrun(tmp_path, "--name=parts", "--max_steps=3", *words)
+    torchrun(tmp_path, "--name=parts", "--max_steps=8", "--resume=auto", *words)
+    assert_equal(newest(tmp_path, "whole"), newest(tmp_path, "parts"))
+
+
 def test_an_error_in_one_process_ends_all(tmp_path):
     launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2")
     done = launch(*SMALL, f"--save_path={tmp_path}", "--max_steps=2", "--mixup=9", launcher=launcher)
     assert done.returncode != 0 and done.stderr.count("task_launcher.py: --mixup=9: needs layer 9") == 1
+
+
+def test_two_processes_on_points_measure_and_draw_once(tmp_path):
+    torchrun(tmp_path, "--name=points", "--max_steps=10", "--iterator_args", "size=1", "--network=networks/mlp.py")
+    run = tmp_path / "points" / "s0"
+    records = [json.loads(line) for line in open(run / "metrics.jsonl")]
+    assert [r["step"] for r in records if "points/w1" in r] == [5, 10] and [r["step"] for r in records] == [2, 4, 5, 6, 8, 10]
+    assert sorted(os.listdir(run / "samples")) == ["step_00000005.png", "step_00000010.png"] and (run / "animation.gif").exists()
