@@ -33,6 +33,13 @@ SCRIPTS = {
     "exps/baseline.specnorm.sh": [COLOUR], "exps/visible.dnorm0.specnorm.sh": [COLOUR], "exps/hidden.dnorm0.5.pp.sh": [COLOUR],
     "exps/cifar10.baseline.dnorm10.sh": [COLOUR],
     "exps/mnist_downstream/plain.sh": [GREY], "exps/mnist_downstream/mixup.sh": [GREY], "exps/mnist_downstream/acai.sh": [GREY],
+    "exps/points/line2024_jsgan.sh": [(1, 1, 1)], "exps/points/line2020_jsgan.sh": [(1, 1, 1)], "exps/points/grid_r1.sh": [(1, 1, 2)],
+    "exps/wgan_gp/cifar10_short.sh": [COLOUR], "exps/wgan_gp/homework.sh": [COLOUR],
+    "exps/bigan/mnist10k.sh": [(1, 28, 28)], "exps/bigan/official.sh": [(1, 28, 28)],
+    "exps/cyclegan/mnist10k.sh": [(1, 28, 28), (3, 28, 28)],
+    "exps/dist_gan_toys/line_dist_gan.sh": [(1, 1, 1)], "exps/dist_gan_toys/square_dist_gan.sh": [(1, 1, 2)],
+    "exps/mdistgan_cifar10.sh": [COLOUR], "exps/ssgan/cifar10_ssgan.sh": [COLOUR],
+    "exps/mnist10k_improved/plain.sh": [GREY], "exps/mnist10k_improved/all.sh": [GREY],
 }
 
 
