@@ -3,6 +3,7 @@ import json
 import os
 import sys
 
+import pytest
 import torch
 import torch.multiprocessing as mp
 
@@ -96,7 +97,7 @@ def test_two_processes_of_bigan_average_to_the_gradient_of_the_whole_batch(tmp_p
 def torchrun(tmp_path, *words, processes=2):
     launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}")
     done = launch(*SMALL, f"--save_path={tmp_path}", *words, launcher=launcher)
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, done.stderr[-8000:]
     return done
 
 
@@ -123,6 +124,7 @@ def test_each_process_keeps_its_own_image_pool(tmp_path):
     assert len(set((tmp_path / n / "s0" / "metrics.jsonl").read_bytes() for n in ("whole", "parts"))) == 1
 
 
+@pytest.mark.slow
 def test_bigan_in_two_processes_resumes_bit_for_bit(tmp_path):
     words = ["--trainer=trainers/bigan.py", "--network=networks/bigan_mnist.py", "--iterator=tests/made_parts.py", "--ema=0.9", "--lr_schedule=half_exp", "--schedule_steps=9"]
     torchrun(tmp_path, "--name=whole", "--max_steps=9", *words)
@@ -132,6 +134,7 @@ def test_bigan_in_two_processes_resumes_bit_for_bit(tmp_path):
     assert len(set((tmp_path / n / "s0" / "metrics.jsonl").read_bytes() for n in ("whole", "parts"))) == 1
 
 
+@pytest.mark.slow
 def test_improved_techniques_in_two_processes_resume_bit_for_bit(tmp_path):
     """Reference batch, scales and biases that start from data are process 0's in both; histories, which are not sent, agree."""
     words = ["--network=networks/dcgan.py", "--network_args", "norm=vbn", "references=5", "minibatch_disc=4x3", "minibatch_form=cifar", "--g_loss=mixed", "--historical_averaging=1",
@@ -142,6 +145,7 @@ def test_improved_techniques_in_two_processes_resume_bit_for_bit(tmp_path):
     assert_equal(newest(tmp_path, "whole"), newest(tmp_path, "parts"))
 
 
+@pytest.mark.slow
 def test_semi_supervised_in_two_processes_resumes_bit_for_bit(tmp_path):
     words = ["--trainer=trainers/semi_supervised.py", "--iterator=iterators/semi.py", "--iterator_args", "base=tests/made_parts.py", "labels_per_class=2",
              "--network=networks/semi_mnist.py", "--network_args", "width=16", "--disc_ema=0.9", "--mixup=hidden"]

@@ -1,0 +1,5 @@
+#!/bin/sh
+# MS-Dist-GAN on CelebA at 64x64, DCGAN, log loss.
+# Published: number not found.
+set -eu; cd "$(dirname "$0")/../.."; . exps/dist_gan/common.sh
+exec $LAUNCH task_launcher.py $DCGAN --name=dist_gan/celeba_dcgan_ms --iterator=iterators/celeba.py --network_args classes=5 --self_supervised=ms --lambda_d=1 --lambda_g=0.1 --z_dim=100 "$@"

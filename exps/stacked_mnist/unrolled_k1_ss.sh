@@ -1,0 +1,5 @@
+#!/bin/sh
+# Stacked MNIST, Unrolled setting, K = 1: SS-Dist-GAN.
+# Published: number not found.
+set -eu; cd "$(dirname "$0")/../.."; . exps/stacked_mnist/common.sh
+exec $LAUNCH task_launcher.py $UNROLLED $DIST_GAN $DATA_SET --name=stacked_mnist/unrolled_k1_ss --network_args k=1 classes=4 --self_supervised=ss --lambda_d=1 --max_steps=200000 "$@"

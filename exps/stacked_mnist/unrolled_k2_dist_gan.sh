@@ -1,0 +1,5 @@
+#!/bin/sh
+# Stacked MNIST, Unrolled setting, K = 2: Dist-GAN.
+# Published: number not found.
+set -eu; cd "$(dirname "$0")/../.."; . exps/stacked_mnist/common.sh
+exec $LAUNCH task_launcher.py $UNROLLED $DIST_GAN $DATA_SET --name=stacked_mnist/unrolled_k2_dist_gan --network_args k=2 --max_steps=200000 "$@"

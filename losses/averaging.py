@@ -1,0 +1,33 @@
+"""Historical averaging: players stay near where they have been. Salimans et al. 2016 (arXiv 1606.03498), section 3.3."""
+import torch
+from torch import nn
+
+
+class History(nn.Module):
+    """The mean of the values that parameters have had, theta-bar_t = 1/t sum_{i <= t} theta[i], in buffers.
+
+    In float64: in float32 the steps (theta - theta-bar) / t would be lost in rounding within some 100,000 updates.
+    """
+
+    def __init__(self, parameters):
+        """parameters: tensors of the shapes to come; their values count from the first visit on."""
+        super().__init__()
+        self.register_buffer("t", torch.zeros((), dtype=torch.int64))
+        for i, p in enumerate(parameters):
+            self.register_buffer(f"mean{i}", torch.zeros_like(p, dtype=torch.float64, requires_grad=False))
+
+    @property
+    def means(self):
+        """theta-bar, in the order of the parameters."""
+        return [b for name, b in self.named_buffers() if name != "t"]
+
+    def visit(self, parameters):
+        """Counts the present values: theta-bar_t = theta-bar_{t-1} + (theta_t - theta-bar_{t-1}) / t."""
+        self.t += 1
+        means = self.means
+        steps = torch._foreach_sub([p.detach().double() for p in parameters], means)
+        torch._foreach_add_(means, torch._foreach_div(steps, self.t.double()))
+
+    def penalty(self, parameters):
+        """|theta - theta-bar|_2^2, a scalar; theta-bar is constant in the gradient 2 (theta - theta-bar)."""
+        return sum((p - mean.to(p.dtype)).square().sum() for p, mean in zip(parameters, self.means))

@@ -1,0 +1,76 @@
+"""DCGAN (Radford et al. 2016, arXiv 1511.06434), with virtual batch norm and minibatch discrimination (Salimans et al. 2016) as options.
+
+For images of 28, 32, 64, 128 pixels, or any sides that can be halved. Differs from the paper: 4x4 kernels, as in most code (there: 5x5),
+and the sigmoid lives in the loss. networks/models_64x64.py is a pair with 5x5 kernels and instance norm.
+"""
+import itertools
+
+from torch import nn
+
+from networks.layers import Generator, ReferenceGenerator, Staged, VirtualBatchNorm, choice, image_shape, normal, normal_norm, spectral
+from networks.minibatch import MinibatchDiscrimination, sizes
+
+GEN_NORMS, DISC_NORMS = ("batch", "vbn", None), ("batch", "instance", "layer", None)
+
+
+def get_network(data_shape, n_classes, z_dim, width=128, depth=None, max_width=1024, norm="batch", disc_norm="batch", references=64,
+                minibatch_disc=None, minibatch_form="paper", minibatch_self=None, spec_norm=False, slope=0.2):
+    """Generator and discriminator of `depth` strided layers each, as wide as width, 2 width, 4 width, ... (at most max_width) from the image inwards.
+
+    depth: by default halves the sides while they are even and above 7: 32 -> 4 in 3, 64 -> 4 in 4, 28 -> 7 in 2. Weights N(0, 0.02^2),
+    norm scales N(1, 0.02^2), biases 0.
+    gen: dense to the innermost maps; norm, ReLU, 4x4 transposed convolution of stride 2, `depth` times; tanh at the end. norm: batch (running
+    statistics at sampling); vbn, virtual batch norm with a reference batch of `references`; None.
+    disc: 4x4 convolutions of stride 2, each a stage with LeakyReLU of `slope`, normed from the second on by disc_norm: batch, instance, layer
+    (over a whole example) or None; a last stage gives the logit from the flattened maps. spec_norm: all its layers spectrally normalised.
+    minibatch_disc: "100x5" puts minibatch discrimination of 100 kernels of 5 dimensions before the logit; minibatch_form, minibatch_self: see
+    networks/minibatch.py.
+    data_shape: (C, H, W); n_classes is not used. Raises ValueError for sides that cannot be halved `depth` times, and other options.
+    """
+    channels, height, breadth = data_shape
+    depth = depth or next(n for n in itertools.count(1) if _innermost(height, n) or _innermost(breadth, n))
+    channels, height, breadth = image_shape(data_shape, 2 ** depth)
+    choice("norm", norm, GEN_NORMS)
+    choice("disc_norm", disc_norm, DISC_NORMS)
+    widths = [min(max_width, width * 2 ** i) for i in range(depth)]              # from the image inwards
+    start = (widths[-1], height >> depth, breadth >> depth)
+    flat = start[0] * start[1] * start[2]
+    sn = spectral if spec_norm else (lambda layer: layer)
+
+    def gen_norm(features):
+        if norm == "vbn":
+            return VirtualBatchNorm(features, references)
+        return normal_norm(nn.BatchNorm2d(features)) if norm else nn.Identity()
+
+    def up(wide, narrow, bias=not norm):
+        return [gen_norm(wide), nn.ReLU(inplace=True), normal(nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=bias))]
+
+    maps = nn.Sequential(*itertools.chain(*itertools.starmap(up, itertools.pairwise(widths[::-1]))), *up(widths[0], channels, True), nn.Tanh())
+    dense = normal(nn.Linear(z_dim, flat, bias=not norm))
+    gen = ReferenceGenerator(dense, start, maps, z_dim, references) if norm == "vbn" else Generator(dense, start, maps)
+
+    def down(narrow, wide, normed=True):
+        layers = [sn(normal(nn.Conv2d(narrow, wide, 4, 2, 1, bias=not (normed and disc_norm))))]
+        if normed and disc_norm:
+            layers.append(normal_norm(_disc_norm(disc_norm, wide)))
+        return nn.Sequential(*layers, nn.LeakyReLU(slope, inplace=True))
+
+    head = [nn.Flatten()]
+    if minibatch_disc:
+        head.append(MinibatchDiscrimination(flat, *sizes(minibatch_disc), minibatch_form, minibatch_self))
+        flat = head[-1].out_features
+    disc = Staged(down(channels, widths[0], normed=False), *itertools.starmap(down, itertools.pairwise(widths)),
+                  nn.Sequential(*head, sn(normal(nn.Linear(flat, 1))), nn.Flatten(0)))
+    return {"gen": gen, "disc": disc}
+
+
+def _innermost(side, n):
+    """Whether n halvings lead to a side of at most 7, or one that is odd."""
+    return side >> n <= 7 or (side >> n) % 2 == 1
+
+
+def _disc_norm(kind, features):
+    if kind == "batch":
+        return nn.BatchNorm2d(features)
+    return nn.GroupNorm(features if kind == "instance" else 1, features)         # one map a group, or all in one
+

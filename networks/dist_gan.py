@@ -1,0 +1,108 @@
+"""What the networks of Dist-GAN, SSGAN and MS-GAN share: the discriminator with a classification head, and both ends of encoder and generator.
+
+Tran et al. 2018 (Dist-GAN, arXiv 1803.08887) and 2019 (MS-GAN, arXiv 1911.06997); their code, tntrung/gan and tntrung/msgan.
+"""
+import torch
+from torch import nn
+
+from networks.layers import Staged, glorot, to_maps
+
+SLOPE = 0.2                                              # of every LeakyReLU in their code
+
+
+class Discriminator(Staged):
+    """A staged discriminator with a second head: class logits of Phi(x), the last hidden state, flattened.
+
+    disc(x) are the logits [N]; disc.features(x) is Phi [N, m]; disc.rotation(x) are the class logits [N, classes]. With
+    h = disc(x, stop=disc.layers - 1), disc(h, start=disc.layers - 1) and disc.rotation(h, start=disc.layers - 1) share one pass.
+    head: a layer from m values to the classes, or None: no classes.
+    """
+
+    def __init__(self, *stages, head=None):
+        super().__init__(*stages)
+        self.head, self.classes = head, head.out_features if head is not None else 0
+
+    def features(self, x):
+        """Phi(x), [N, m], of images [N, C, H, W]."""
+        return self(x, stop=self.layers - 1).flatten(1)
+
+    def rotation(self, x, start=0):
+        """Class logits [N, classes] of images, or of the hidden state h_start. Raises ValueError without a head."""
+        if self.head is None:
+            raise ValueError("classes=0: this discriminator has no classification head")
+        return self.head(self(x, start=start, stop=self.layers - 1).flatten(1))
+
+
+def head(features, classes):
+    """The classification layer from `features` values to `classes` logits, or None for 0 of them."""
+    if type(classes) is not int or classes < 0:
+        raise ValueError(f"classes={classes!r}: 0 (no head), 4 (rotations) or 5 (rotations and generated) would do")
+    return xavier(nn.Linear(features, classes)) if classes else None
+
+
+class Sigmoid(nn.Module):
+    """2 sigmoid(a) - 1 = tanh(a / 2): the original's sigmoid, moved from [0, 1] to [-1, 1]."""
+
+    def forward(self, a):
+        return torch.tanh(a / 2)
+
+
+class Maps(nn.Module):
+    """[N, c * h * w] -> [N, c, h, w], channels-last."""
+
+    def __init__(self, *shape):
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, h):
+        return to_maps(h, *self.shape)
+
+
+class Crop(nn.Module):
+    """The upper left height x width pixels of maps."""
+
+    def __init__(self, height, width):
+        super().__init__()
+        self.height, self.width = height, width
+
+    def forward(self, x):
+        return x[:, :, :self.height, :self.width]
+
+
+def xavier(net):
+    """`net` with Xavier-uniform weights (Glorot and Bengio 2010) in all convolutions and dense layers, and biases 0, as in the original."""
+    for layer in net.modules():
+        if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+            glorot(layer)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+    return net
+
+
+def halved(size):
+    """The side of maps after a convolution of stride 2 with half padding."""
+    return -(-size // 2)
+
+
+def conv5(in_channels, channels, bias=True):
+    """5x5 convolution of stride 2: H -> ceil(H / 2)."""
+    return nn.Conv2d(in_channels, channels, 5, stride=2, padding=2, bias=bias)
+
+
+def deconv5(in_channels, channels, bias=True):
+    """5x5 transposed convolution of stride 2: H -> 2 H."""
+    return nn.ConvTranspose2d(in_channels, channels, 5, stride=2, padding=2, output_padding=1, bias=bias)
+
+
+def normed(layer, features, activation):
+    """layer, batch norm, activation."""
+    norm = nn.BatchNorm1d if isinstance(layer, nn.Linear) else nn.BatchNorm2d
+    return nn.Sequential(layer, norm(features), activation)
+
+
+def relu():
+    return nn.ReLU(inplace=True)
+
+
+def leaky():
+    return nn.LeakyReLU(SLOPE, inplace=True)

@@ -1,0 +1,84 @@
+"""The residual networks of Dist-GAN and MS-GAN for 32x32 and 48x48 images (Tran et al. 2018, 2019; modules/net_resnet.py of tntrung/msgan).
+
+Differs from the original: images lie in [-1, 1] at both ends, and the generator ends in 2 sigmoid(a) - 1; batch norm's running
+statistics have momentum 0.1 (there: 0.001, and they were never used).
+"""
+import itertools
+
+from torch import nn
+
+from networks import dist_gan, resnet
+from networks.layers import Conv3x3, GlobalPool, ResBlock, choice, image_shape
+
+PLAIN = {"conv": 1.0, "shortcut": 1.0, "bypass": 1.0, "pre": 1.0}        # Xavier everywhere
+
+
+def get_network(data_shape, n_classes, z_dim, width=None, classes=0, down="conv", fold=True):
+    """{"gen", "enc", "disc"}: residual generator, encoder and discriminator.
+
+    32x32 (and other multiples of 8 but 48x48), width 128: enc 3x3 convolution to 2 width maps and three halving blocks 2 width,
+    BN, LeakyReLU, dense to z_dim; gen dense to 2 width maps of H/8 x W/8, three doubling blocks, BN, ReLU, 3x3 convolution,
+    sigmoid; disc two halving blocks and two blocks of `width`, ReLU: Phi = 8192 values for 32x32.
+    48x48, width 64: enc width, 2, 4, 8 width; gen 8, 4, 2, 1 width; disc halving blocks 1, 2, 4, 8 width and a block 16 width:
+    Phi = 9216. The logit is linear in the maps summed over pixels, the class logits in Phi.
+    width: None for those. classes: of the head, 4 or 5, 0 for none. down: how disc halves maps, by 1x1 convolutions of stride 2
+    ("conv", the original's), or by averages ("pool"). n_classes is not used. Raises ValueError for other sizes.
+    """
+    channels, height, breadth = image_shape(data_shape, 8)
+    choice("down", down, ("conv", "pool"))
+    large = (height, breadth) == (48, 48)
+    width = width or (64 if large else 128)
+    ups = [8 * width, 4 * width, 2 * width, width] if large else [2 * width] * 4
+    halving = [width * 2 ** i for i in range(4)] if large else [width, width]
+    same = [16 * width] if large else [width, width]
+    start = ups[0], height // 8, breadth // 8
+    flat = start[0] * start[1] * start[2]
+
+    gen = nn.Sequential(nn.Linear(z_dim, flat), dist_gan.Maps(*start), *(up(a, b, fold) for a, b in itertools.pairwise(ups)),
+                        nn.BatchNorm2d(ups[-1]), dist_gan.relu(), Conv3x3(ups[-1], channels), dist_gan.Sigmoid())
+    enc = nn.Sequential(Conv3x3(channels, ups[-1]), *(encode(a, b, fold) for a, b in itertools.pairwise(ups[::-1])),
+                        nn.BatchNorm2d(ups[0]), dist_gan.leaky(), nn.Flatten(), nn.Linear(flat, z_dim))
+    widths = [channels, *halving, *same]
+    blocks = [judge(a, b, i < len(halving), i == 0, down, fold) for i, (a, b) in enumerate(itertools.pairwise(widths))]
+    pixels = (height >> len(halving)) * (breadth >> len(halving))
+    disc = dist_gan.Discriminator(
+        *blocks[:-1], nn.Sequential(blocks[-1], nn.ReLU()), nn.Sequential(GlobalPool("sum"), nn.Linear(widths[-1], 1), nn.Flatten(0)),
+        head=dist_gan.head(widths[-1] * pixels, classes))
+    return {"gen": dist_gan.xavier(gen), "enc": dist_gan.xavier(enc), "disc": dist_gan.xavier(disc)}
+
+
+def up(features, out, fold):
+    """The generator's block, H -> 2 H: BN, ReLU, doubling, conv3, BN, ReLU, conv3; shortcut: doubling and 1x1 (they commute)."""
+    residual = nn.Sequential(nn.BatchNorm2d(features), dist_gan.relu(), Conv3x3(features, out, "up", fold=fold),
+                             nn.BatchNorm2d(out), dist_gan.relu(), Conv3x3(out, out))
+    return ResBlock(residual, nn.Sequential(nn.Conv2d(features, out, 1), nn.Upsample(scale_factor=2)))
+
+
+def encode(features, out, fold):
+    """The encoder's block, H -> H / 2: BN, LeakyReLU, conv3, BN, LeakyReLU, conv3, average; shortcut: average and 1x1 (they commute)."""
+    residual = nn.Sequential(nn.BatchNorm2d(features), dist_gan.leaky(), Conv3x3(features, out),
+                             nn.BatchNorm2d(out), dist_gan.leaky(), Conv3x3(out, out, "down", fold=fold))
+    return ResBlock(residual, nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(features, out, 1)))
+
+
+def judge(features, out, halves, first, down, fold):
+    """The discriminator's block: [ReLU,] conv3, ReLU, conv3[, halving]; a 1x1 shortcut where maps change in number or size.
+
+    A 1x1 convolution of stride 2 reads every other pixel only, so the convolution before it computes those alone.
+    """
+    if down == "pool" or not halves:
+        return resnet.disc_block(features, out, 2 if halves else 1, lambda layer: layer, PLAIN, first, bypass="identity", fold=fold)
+    residual = nn.Sequential(*([] if first else [nn.ReLU()]), Conv3x3(features, out), dist_gan.relu(),
+                             nn.Conv2d(out, out, 3, stride=2, padding=1), nn.Conv2d(out, out, 1))
+    between = features if first else out                 # the first block halves before its 1x1 convolution, the others after
+    return ResBlock(residual, nn.Sequential(EveryOther(), nn.Conv2d(features, between, 1), nn.Conv2d(between, out, 1)))
+
+
+class EveryOther(nn.Module):
+    """Every other pixel along both axes: all that a 1x1 convolution of stride 2 reads.
+
+    Written out because oneDNN crashes in the backward pass of that convolution with 3 channels (torch 2.15, some batch sizes).
+    """
+
+    def forward(self, x):
+        return x[:, :, ::2, ::2]

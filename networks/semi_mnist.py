@@ -1,0 +1,47 @@
+"""The MNIST networks of the semi-supervised experiments of Salimans et al. 2016 (arXiv 1606.03498; code openai/improved-gan): layers of units alone.
+
+Differs from the code: images in [-1, 1] outside, which G's sigmoid is doubled to and D brings back to [0, 1] (so that its noise has the
+code's meaning); a data-dependent start from one batch of unlabelled images (there: 500).
+"""
+import itertools
+
+import torch
+from torch import nn
+
+from networks.layers import GaussianNoise, Generator, Staged, ToUnit, glorot, normal, unscaled, weight_norm
+
+
+def get_network(data_shape, n_classes, z_dim, width=1000, noise=(0.3, 0.5)):
+    """Generator, and discriminator with K = n_classes logits [N, K].
+
+    gen: z -> (z + 1) / 2, which is U(0, 1) with --z_dist=uniform; dense width/2, batch norm without a scale, softplus, twice; dense to the
+    pixels, weight norm, 2 sigmoid - 1. disc, in six stages: dense width, width/2, width/4 three times, ReLU, each with weight norm of
+    constant scale; dense K, its scale learnt. Gaussian noise of noise[0] on the pixels, in [0, 1], and of noise[1] before every further layer.
+    data_shape: any (C, H, W). Raises ValueError for data without labels.
+    """
+    if not n_classes:
+        raise ValueError("data without labels: this network classifies; labelled images would do")
+    pixels = data_shape[0] * data_shape[1] * data_shape[2]
+
+    def softplus(inputs, units):
+        return nn.Sequential(glorot(nn.Linear(inputs, units, bias=False)), unscaled(nn.BatchNorm1d(units, eps=1e-6)), nn.Softplus())
+
+    def stage(inputs, units, std, *before):
+        return nn.Sequential(*before, GaussianNoise(std), weight_norm(normal(nn.Linear(inputs, units), 0.1), learn=False), nn.ReLU(inplace=True))
+
+    half = width // 2
+    last = nn.Linear(half, pixels)
+    nn.init.zeros_(glorot(last).bias)
+    gen = Generator(nn.Sequential(ToUnit(), softplus(z_dim, half), softplus(half, half), weight_norm(last, std=None)), data_shape, FromLogits())
+    units = [width, width // 2, width // 4, width // 4, width // 4]
+    disc = Staged(stage(pixels, width, noise[0], nn.Flatten(), ToUnit()),
+                  *(stage(a, b, noise[1]) for a, b in itertools.pairwise(units)),
+                  nn.Sequential(GaussianNoise(noise[1]), weight_norm(normal(nn.Linear(units[-1], n_classes), 0.1))))
+    return {"gen": gen, "disc": disc}
+
+
+class FromLogits(nn.Module):
+    """2 sigmoid(x) - 1 = tanh(x / 2): any x to [-1, 1]."""
+
+    def forward(self, x):
+        return torch.tanh(x / 2)

@@ -1,0 +1,142 @@
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from engine.errors import UserError
+from networks import semi_mnist
+from tests.running import assert_equal, newest, train
+from tests.trainers.test_gan import batch
+from trainers import semi_supervised
+
+WORDS = ["--trainer=trainers/semi_supervised.py", "--iterator=iterators/semi.py", "--iterator_args", "base=tests/made_parts.py", "labels_per_class=2", "--network=networks/semi_mnist.py",
+         "--network_args", "width=16", "--disc_ema=0.9"]
+
+
+def trainer(*words, nets=None):
+    from engine import flags
+    args = flags.parse(["--trainer=trainers/semi_supervised.py", "--z_dim=5", *words])
+    args.steps_per_epoch, args.schedule_steps = 5, 10
+    torch.manual_seed(0)
+    return semi_supervised.get_trainer(nets or semi_mnist.get_network((1, 8, 8), 3, 5, width=16, noise=(0.0, 0.0)), args).train()
+
+
+def mixed_batch(n=6):
+    return batch(n) | {"y": torch.arange(n) % 3, "x_unlabelled": -batch(n)["x"], "x_unlabelled_g": batch(n)["x"].flip(0)}
+
+
+def test_k_classes_are_a_softmax_over_k_plus_1_with_the_last_logit_0():
+    t = trainer("--disc_ema=0").eval().double()
+    x, fake = batch()["x"].double(), -batch()["x"].double()
+    for scale in (1, 30):
+        for net in t.disc.stages[-1]:
+            if hasattr(net, "bias"):
+                net.parametrizations.weight[0].scale.data.mul_(scale)
+
+        def over_all(x):
+            logits = t.disc(x)
+            return F.softmax(torch.cat([logits, torch.zeros(len(logits), 1)], 1), 1)
+
+        assert torch.allclose(torch.sigmoid(t.score(x)), 1 - over_all(x)[:, -1], atol=1e-12)
+        terms = t.d_terms(x, fake)
+        expected = -(1 - over_all(x)[:, -1]).log() / 2, -over_all(fake)[:, -1].log() / 2
+        assert torch.allclose(terms["real"], expected[0], rtol=1e-6) and torch.allclose(terms["fake"], expected[1], rtol=1e-6)
+        # the paper's form: -1/2 lse + 1/2 softplus(lse) on real ones, 1/2 softplus(lse) on generated ones; and half a GAN's cross-entropies
+        lse = t.score(x), t.score(fake)
+        assert torch.allclose(terms["real"], -lse[0] / 2 + F.softplus(lse[0]) / 2, atol=1e-9)
+        bce = [F.binary_cross_entropy_with_logits(l, torch.full_like(l, label), reduction="none") for l, label in zip(lse, (1.0, 0.0))]
+        assert torch.allclose(terms["real"] + terms["fake"], (bce[0] + bce[1]) / 2, atol=1e-9)
+    y = torch.arange(6) % 3
+    assert torch.allclose(t.classification({"x": x, "y": y}), -F.log_softmax(t.disc(x), 1)[range(6), y])
+
+
+def test_stable_at_logits_of_a_thousand():
+    class Fixed(torch.nn.Module):
+        layers = 1
+
+        def __init__(self):
+            super().__init__()
+            self.w = torch.nn.Parameter(torch.ones(()))
+
+        def forward(self, x):
+            return self.w * x.flatten(1)[:, :3] * 1e3
+
+    t = trainer(nets={"gen": torch.nn.Linear(5, 5), "disc": Fixed()}, *["--g_loss=adversarial"])
+    for sign in (1.0, -1.0):
+        x = torch.full((4, 1, 8, 8), sign)
+        terms = t.d_terms(x, x) | {"sup": t.classification({"x": x, "y": torch.arange(4) % 3})}
+        grads = torch.autograd.grad(sum(v.sum() for v in terms.values()), t.disc.w)
+        assert all(v.isfinite().all() for v in (*terms.values(), *grads))
+        assert torch.allclose(terms["real"], torch.full((4,), 0.0 if sign > 0 else (1000 - math.log(3)) / 2), atol=1e-3)
+
+
+@pytest.mark.parametrize("words", ([], ["--mixup=pixel", "--mixup_ff"], ["--mixup=hidden", "--mixup_label=soft"], ["--mixup=0,3", "--g_loss=mixed", "--real_label=0.9"],
+                                   ["--historical_averaging=1", "--penalty", "r1=0.1", "--dnorm=0.1"], ["--unsup_weight=0.3", "--g_steps=2"]))
+def test_steps_move_every_parameter(words):
+    t = trainer(*words, nets=semi_mnist.get_network((1, 8, 8), 3, 5, width=64))
+    t.initialise(mixed_batch())
+    before = {n: p.clone() for n, p in t.named_parameters() if p.requires_grad}
+    for step in range(4):
+        t.begin(step)
+        log = t.train_step(mixed_batch(), step)
+    assert all(math.isfinite(v) for v in log.values()) and {"disc/sup", "gen/fm"} <= set(log)
+    assert ("disc/mix" in log) == any("mixup" in w for w in words)
+    assert not [n for n, p in t.named_parameters() if n in before and torch.equal(before[n], p)]
+
+
+def test_supervised_is_the_labelled_term_alone():
+    t = trainer("--supervised")
+    before = {n: p.clone() for n, p in t.gen.named_parameters()}
+    t.begin(0)
+    assert set(t.train_step(batch() | {"y": torch.arange(6) % 3}, 0)) == {"disc/sup"}
+    assert all(torch.equal(before[n], p) for n, p in t.gen.named_parameters())
+
+
+def test_the_generators_step_takes_its_own_unlabelled_batch():
+    t, seen = trainer(), []
+    t.g_terms = lambda real, own=t.g_terms: (seen.append(real), own(real))[1]
+    t.begin(0)
+    both = mixed_batch()
+    t.train_step(both, 0)
+    assert seen[0] is both["x_unlabelled_g"]
+
+
+def test_averaged_discriminator_and_held_learning_rate():
+    t = trainer("--disc_ema=0.5", "--lr_schedule=linear", "--lr_hold=0.5")
+    assert [t.lr_factor(s) for s in (0, 5, 6, 9, 10)] == [1, 1, pytest.approx(0.8), pytest.approx(0.2), 0]
+    expected = [p.clone() for p in t.disc.parameters()]
+    for step in range(3):
+        t.begin(step)
+        t.train_step(mixed_batch(), step)
+        expected = [0.5 * e + 0.5 * p for e, p in zip(expected, t.disc.parameters())]
+    assert all(torch.allclose(e, p, atol=1e-6) for e, p in zip(expected, t.disc_ema.parameters()))
+    with pytest.raises(UserError, match="--lr_hold=0.5: goes with --lr_schedule=linear"):
+        trainer("--lr_hold=0.5")
+
+
+def test_errors_are_parts_of_whole_splits():
+    t = trainer("--disc_ema=0.9")
+    x = torch.rand(20, 1, 8, 8)
+    labels = t.disc.eval()(x).argmax(1)
+    y = labels.clone()
+    y[:3] = (y[:3] + 1) % 3
+    parts = [{"x": x[i], "y": y[i]} for i in (slice(0, 7), slice(7, 20))]
+    found = t.train().errors({"test": parts})
+    assert found == {"disc/test_error": 3 / 20, "disc_ema/test_error": 3 / 20} and t.training
+
+
+def test_data_without_unlabelled_images_is_named():
+    with pytest.raises(UserError, match="gives no x_unlabelled; --iterator=iterators/semi.py --iterator_args base="):
+        trainer().train_step(batch() | {"y": torch.zeros(6, dtype=torch.int64)}, 0)
+
+
+@pytest.mark.parametrize("more", (["--mixup=hidden", "--ema=0.9"], ["--supervised"]))
+def test_resume_is_bitwise(more, tmp_path):
+    assert train(tmp_path, *WORDS, *more, "--name=whole", "--max_steps=9") == 0
+    assert train(tmp_path, *WORDS, *more, "--name=parts", "--max_steps=4") == 0
+    assert train(tmp_path, *WORDS, *more, "--name=parts", "--max_steps=9", "--resume=auto") == 0
+    assert_equal(newest(tmp_path, "whole"), newest(tmp_path, "parts"))
+    lines = (tmp_path / "whole" / "s0" / "metrics.jsonl").read_text()
+    assert lines == (tmp_path / "parts" / "s0" / "metrics.jsonl").read_text()
+    assert "disc_ema/test_error" in lines and "disc/valid_error" in lines

@@ -1,0 +1,289 @@
+"""Dist-GAN: an autoencoder (E, G) restrains a GAN: reconstructions count as real, and distances between codes shall be those between images.
+
+Tran et al. 2018 (Dist-GAN, arXiv 1803.08887) and, with a rotation task, 2019 (SS- and MS-Dist-GAN, arXiv 1911.06997), as in their code. One
+step, t of N, each line on images x and noise z of its own:
+
+  1  z_e = E(x), x_r = G(z_e), x_f = G(z); E [and G] minimise
+     mean (Phi(x) - Phi(x_r))^2 + lambda_r (mean(Phi(x_r) - Phi(x_f)) - lambda_w mean(z_e - z))^2
+  2  D minimises w_r l_real(D(x)) + w_c l_real(D(x_r)) + l_fake(D(x_f)) + lambda_p (slope of D - 1)^2 + lambda_d CE of its task
+  3  G minimises |mean sigmoid(D(x)) - mean sigmoid(D(x_f))| + lambda_g |CE(C(R_k x_f), k) - CE(C(R_k x), k)|
+
+Phi: D's last hidden state, m values; lambda_w = sqrt(z_dim / m); w_r = 0.95 + mu, w_c = 0.05 - mu, mu from 0 at N/2 to 0.05 at 3N/4. Line 2 is
+done --d_steps times. The images are slices of the batch: --batch_size is 2 + d_steps times what each line sees.
+Differs from the original: hinge of logits, and a penalty with the right sign, where its code has neither (--official_quirks brings them back);
+softmax cross-entropy and exact rotations; batch norm's running statistics, for samples, are those of G(z) alone.
+"""
+import contextlib
+import math
+
+import torch
+from torch import nn
+
+from engine.errors import UserError
+from engine.flags import count, positive, weight
+from losses import distances, rotation
+from losses.adversarial import OBJECTIVES
+from losses.penalties import gradient_penalty
+from trainers import self_supervised
+
+LOSSES = {"log": OBJECTIVES["jsgan"], "hinge": OBJECTIVES["hinge"]}
+QUIRKS = {"sigmoid_hinge": "the hinge of sigmoid(D), never clipped", "negative_penalty": "the penalty subtracted",
+          "recon_fake": "reconstructions labelled generated, as in its 2-D toy", "batch_statistics": "samples by the statistics of their batch of 64",
+          "one_hot_bce": "binary cross-entropies of one-hot classes, the port's"}
+
+
+def add_flags(group):
+    """Declares the flags of this trainer; defaults are those of the original's residual networks on CIFAR-10 (tntrung/msgan)."""
+    group.add_argument("--loss", choices=LOSSES, default="hinge", help="D's objective: of probabilities, or hinge (default hinge)")
+    group.add_argument("--lambda_r", type=weight, default=1.0, help="weight of the latent-data distance (default 1; Stacked MNIST 0.01, toys 0.1)")
+    group.add_argument("--lambda_p", type=weight, default=0.5, help="weight of the gradient penalty (default 0.5; tntrung/gan 1, toys 0.1)")
+    group.add_argument("--penalty_norm", choices=("rms", "l2"), default="rms", help="slope of D: |gradient| / sqrt(dimensions) (rms; the original's), "
+                       "or |gradient| (l2; the port's and the 1-D toy's) (default rms)")
+    group.add_argument("--scale", choices=("auto", "unit", "given"), default="auto", help="distances and slopes in data moved from [-1, 1] to [0, 1] (unit; the original's "
+                       "images), or as it is given (default auto: unit for images, given for points)")
+    group.add_argument("--ae_updates", choices=("enc", "enc+gen"), default="enc", help="networks that the autoencoder's step updates (default enc; "
+                       "MNIST, Stacked MNIST and toys enc+gen)")
+    group.add_argument("--ae_optimisers", choices=("one", "two"), default="one", help="reconstruction and latent-data distance: their sum by one optimiser, "
+                       "or one after the other, afresh, by two (default one; two: the port's change)")
+    group.add_argument("--reg_features", choices=("recon", "real"), default="recon", help="the latent-data distance's first argument: Phi(x_r), or Phi(x) "
+                       "(default recon; real: the port, and the 1-D toy)")
+    group.add_argument("--phi", choices=("features", "data"), default="features", help="Phi: D's last hidden state, or the data itself, as in the toys (default features)")
+    group.add_argument("--recon_loss", choices=("l2", "bce"), default="l2", help="distance of Phi(x) and Phi(x_r): mean square, or, with --phi=data in [0, 1], "
+                       "cross-entropy (default l2; 2-D toy bce)")
+    group.add_argument("--weights", choices=distances.WEIGHTS, default="moving", help="of real and reconstructed images in D's loss: .95 + mu, .05 - mu (moving); "
+                       ".95, .05 (fixed); .5, .5 (half; 1-D toy) (default moving)")
+    group.add_argument("--mu_steps", type=count, default=0, help="N, the steps that the moving weights stretch over (default 0: schedule_steps)")
+    group.add_argument("--d_steps", type=positive, default=1, help="steps of D in each step (default 1; 1-D toy 3, 2-D toy 5)")
+    group.add_argument("--official_quirks", nargs="*", choices=QUIRKS, default=[], help="oddities of the published code, to measure what they do: "
+                       + "; ".join(f"{name}: {what}" for name, what in QUIRKS.items()) + " (default none)")
+    self_supervised.add_flags(group, "none", 0.5, 0.0, "match")
+
+
+def get_trainer(nets, args):
+    """A DistGAN. Raises UserError where the flags and the networks do not go together."""
+    return DistGAN(nets, args)
+
+
+class DistGAN(self_supervised.SelfSupervised):
+    """GAN restrained by an autoencoder (Tran et al. 2018), with a rotation task (Tran et al. 2019)."""
+    roles = ("gen", "enc", "disc")
+
+    def __init__(self, nets, args):
+        super().__init__(nets, args)
+        self.quirks = frozenset(args.official_quirks)
+        self.refuse_what_cannot_be()
+        self.objective, self.weights = LOSSES[args.loss], distances.WEIGHTS[args.weights]
+        self.classify = rotation.one_hot_bce if "one_hot_bce" in self.quirks else rotation.cross_entropy
+        points = tuple(args.data_shape[:2]) == (1, 1)
+        self.unit = args.scale == "unit" or (args.scale == "auto" and not points)
+        self.steepness = (0.5 if self.unit else 1.0) * (math.sqrt(math.prod(args.data_shape)) if args.penalty_norm == "rms" else 1.0)
+        if args.weights == "moving":                     # kept in flags.json: a longer run would have other weights from its first step on
+            args.mu_steps = args.mu_steps or args.schedule_steps
+        if args.lambda_p > 0:
+            self.twice_differentiated = ("disc",)
+        self.norms = [part for part in self.gen.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+        self.average("gen", args.ema)
+        updated = (self.enc, self.gen) if args.ae_updates == "enc+gen" else (self.enc,)
+        self.optimise("ae", *updated)
+        if args.ae_optimisers == "two":
+            self.optimise("reg", *updated)
+        self.optimise("disc", self.disc)
+        self.optimise("gen", self.gen)
+
+    def begin(self, step, share=1.0):
+        """Sets the weights of the step too."""
+        super().begin(step, share)
+        self.w_real, self.w_recon = self.weights(step / max(self.args.mu_steps, 1))
+
+    def train_step(self, batch, step):
+        """One step of the algorithm above. Returns the logged terms, of D's steps the last."""
+        first, *middle, last = self.parts(batch["x"])
+        log = self.ae_step(first)
+        for x in middle:
+            log |= self.update("disc", self.d_terms(x))
+        return log | self.update("gen", self.g_terms(last))
+
+    def parts(self, x):
+        """Fresh images for each of the step's updates: slices of the batch; of one too small to give each two images, all of it."""
+        n = 2 + self.args.d_steps
+        return x.tensor_split(n) if len(x) >= 2 * n else [x] * n
+
+    # --- 1, the autoencoder
+
+    def ae_step(self, x):
+        """Both losses at once, or, with --ae_optimisers=two, one after the other, each computed from the parameters as they then are."""
+        z = self.noise(len(x))
+        with torch.no_grad():
+            phi = self.phi(x)
+        z_e, phi_r = self.reconstructed(x)
+        if self.args.ae_optimisers == "one":
+            return self.update("ae", self.recon_term(phi, phi_r) | self.reg_term(phi, phi_r, z_e, z))
+        log = self.update("ae", self.recon_term(phi, phi_r))
+        z_e, phi_r = self.reconstructed(x)
+        return log | self.update("reg", self.reg_term(phi, phi_r, z_e, z))
+
+    def reconstructed(self, x):
+        """(E(x), Phi(x_r)), [n, z_dim] and [n, m]."""
+        z_e = self.enc(x)
+        return z_e, self.phi(self.reconstruct(z_e))
+
+    def recon_term(self, phi, phi_r):
+        """{"recon": [n]}, the distance of Phi(x) and Phi(x_r), a mean over features."""
+        distance = nn.functional.binary_cross_entropy if self.args.recon_loss == "bce" else nn.functional.mse_loss
+        return {"recon": distance(phi_r, phi, reduction="none").mean(1)}
+
+    def reg_term(self, phi, phi_r, z_e, z):
+        """{"reg": scalar}, nothing for lambda_r = 0; G(z) has a gradient where the step updates G."""
+        if self.args.lambda_r == 0:
+            return {}
+        with torch.set_grad_enabled(self.args.ae_updates == "enc+gen"):
+            phi_f = self.phi(self.gen(z))
+        first = phi_r if self.args.reg_features == "recon" else phi
+        weight = math.sqrt(z.shape[1] / phi.shape[1])
+        return {"reg": self.args.lambda_r * distances.latent_data_distance(first - phi_f, z_e - z, weight, self.mean)}
+
+    def phi(self, x):
+        """Phi, [n, m], of images or points."""
+        if self.args.phi == "data":
+            return ((x + 1) / 2 if self.unit else x).flatten(1)
+        return self.trunk(x)[0].flatten(1)
+
+    def reconstruct(self, z_e):
+        """G(z_e), which leaves the running statistics of G's batch norms as they are: samples need those of G(z), and codes are spread otherwise than z."""
+        with keeping_statistics(self.norms):
+            return self.gen(z_e)
+
+    # --- 2, the discriminator
+
+    def d_terms(self, x):
+        """The terms of D's loss, each [n]."""
+        with torch.no_grad():
+            x_r, x_f = self.reconstruct(self.enc(x)), self.gen(self.noise(len(x)))
+        task = self.d_images(x, x_f)
+        h_real, h_recon, h_fake, *h_task = self.trunk(x, x_r, x_f, *(images for images, _ in task))
+        real, recon, fake = map(self.judged, (h_real, h_recon, h_fake))
+        as_recon = self.objective.d_fake if "recon_fake" in self.quirks else self.objective.d_real
+        terms = {"real": self.w_real * self.objective.d_real(real), "recon": self.w_recon * as_recon(recon), "fake": self.objective.d_fake(fake)}
+        if self.args.lambda_p > 0:
+            sign = -1 if "negative_penalty" in self.quirks else 1
+            terms["gp"] = sign * self.args.lambda_p * self.penalty(x, x_f)
+        for (_, turn), h in zip(task, h_task):
+            terms["rotation"] = self.args.lambda_d * self.task_loss(h, turn)
+        return terms
+
+    def judged(self, h):
+        """What the objective is applied to: logits [n]."""
+        return torch.sigmoid(self.logits(h)) if "sigmoid_hinge" in self.quirks else self.logits(h)
+
+    def penalty(self, x, x_f):
+        """(slope - 1)^2, [n], between real and generated examples.
+
+        The slope is |gradient| in coordinates v = s x: s = 1/2 for images moved to [0, 1], where a gradient is twice that in [-1, 1],
+        times sqrt(dimensions) for the root of the mean square.
+        """
+        s = self.steepness
+        return gradient_penalty(lambda v: self.disc(v / s), s * x, s * x_f)
+
+    # --- 3, the generator
+
+    def g_terms(self, x):
+        """The terms of G's loss, scalars."""
+        x_f = self.gen(self.noise(len(x)))
+        task = self.g_images(x, x_f)
+        h_fake, *h_turned = self.trunk(x_f, *(fake for _, fake, _ in task))
+        with torch.no_grad():
+            h_real, *h_turned_real = self.trunk(x, *(real for real, _, _ in task))
+            p_real = torch.sigmoid(self.logits(h_real))
+        terms = {"match": distances.gap(p_real, torch.sigmoid(self.logits(h_fake)), self.mean)}
+        for (_, _, turn), h, h_of_real in zip(task, h_turned, h_turned_real):
+            terms["rotation"] = self.task_gap(h, h_of_real, turn)
+        return terms
+
+    # --- for the loop and the modes
+
+    def generate(self, z):
+        """The generator's images (the averaged one's with --ema): z [n, z_dim] -> [n, C, H, W] in [-1, 1]."""
+        if "batch_statistics" not in self.quirks:
+            return self.best("gen")(z)
+        with by_batch(self.best("gen")) as gen:
+            return torch.cat([gen(part) for part in z.split(64)])
+
+    def encode(self, x):
+        """Codes [N, z_dim] of images [N, C, H, W]."""
+        return self.enc(x)
+
+    def pictures(self, batch):
+        """Samples, and pairs of rows: images, their reconstructions."""
+        side = math.isqrt(self.args.samples - 1) + 1
+        x = batch["x"][:side]
+        return {"": self.sample(self.args.samples), "recon": torch.stack([x, self.best("gen")(self.encode(x))])}
+
+    @torch.no_grad()
+    def diagnose(self, batch):
+        """Moments of the codes, over all dimensions, and of the prior; D's weights; sigmoid(D) of real, reconstructed and generated images; the head's accuracies."""
+        x, = self.parts(batch["x"])[:1]
+        z, z_e = self.noise(len(x)), self.enc(x)
+        x_f, x_r = self.gen(z), self.gen(z_e)
+        values = {f"enc/{name}": value for name, value in moments(z_e).items()}
+        values |= {f"enc/prior_{name}": x.new_tensor(value) for name, value in PRIORS[self.args.z_dist].items()}
+        values |= {"weights/real": x.new_tensor(self.w_real), "weights/recon": x.new_tensor(self.w_recon)}
+        values |= {f"score/{name}": self.probability(images).mean() for name, images in (("real", x), ("recon", x_r), ("fake", x_f))}
+        return values | self.task_accuracies(x, x_f)
+
+    def refuse_what_cannot_be(self):
+        """Raises UserError, or warns, where flags contradict one another or the discriminator."""
+        args = self.args
+        if args.phi == "features" and not self.last:
+            raise UserError(f"--phi=features: the discriminator of {args.network} has no hidden states to compare; --phi=data would do")
+        if args.recon_loss == "bce" and args.phi != "data":
+            raise UserError("--recon_loss=bce: is of data in [0, 1]; --phi=data, or --recon_loss=l2, would do")
+        if "sigmoid_hinge" in self.quirks and args.loss != "hinge":
+            raise UserError(f"--official_quirks sigmoid_hinge: given with --loss={args.loss}; --loss=hinge would do")
+        if "one_hot_bce" in self.quirks and args.self_supervised == "none":
+            raise UserError("--official_quirks one_hot_bce: there are no classes; --self_supervised=ss or ms would do")
+        if "negative_penalty" in self.quirks and args.lambda_p == 0:
+            raise UserError("--official_quirks negative_penalty: given with --lambda_p=0, so there is no penalty; a weight above 0 would do")
+        if args.ae_optimisers == "two" and args.lambda_r == 0:
+            raise UserError("--ae_optimisers=two: given with --lambda_r=0, so there is no second loss; --ae_optimisers=one would do")
+        if self.mixes and args.lambda_p > 0:
+            self.warnings.append("--lambda_p: the discriminator has batch norm, so its gradients mix examples; --network_args norm=None, if it has it, would do")
+
+
+# mean, variance and kurtosis E (z - mean)^4 / variance^2 of --z_dist
+PRIORS = {"uniform": {"mean": 0.0, "variance": 1 / 3, "kurtosis": 1.8}, "normal": {"mean": 0.0, "variance": 1.0, "kurtosis": 3.0}}
+
+
+def moments(values):
+    """{"mean", "variance", "kurtosis"} of all values of a tensor; kurtosis E (v - mean)^4 / variance^2, 3 for a Gaussian."""
+    mean = values.mean()
+    centred = values - mean
+    variance = centred.square().mean()
+    return {"mean": mean, "variance": variance, "kurtosis": centred.pow(4).mean() / variance.square()}
+
+
+@contextlib.contextmanager
+def keeping_statistics(norms):
+    """Inside the block these batch norms leave their running statistics as they are."""
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.momentum = 0.0
+    try:
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta):
+            norm.momentum = momentum
+
+
+@contextlib.contextmanager
+def by_batch(net):
+    """Inside the block the network's batch norms use the statistics of the batch, whatever its mode, and keep none."""
+    norms = [part for part in net.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+    modes = [norm.training for norm in norms]
+    try:
+        with keeping_statistics(norms):
+            for norm in norms:
+                norm.train()
+            yield net
+    finally:
+        for norm, mode in zip(norms, modes):
+            norm.train(mode)

@@ -1,0 +1,109 @@
+"""What Dist-GAN, SSGAN and MS-GAN share: one pass of D for several heads, the rotation task, and means over all processes."""
+import torch
+
+from engine import distributed
+from engine.errors import UserError
+from engine.flags import weight
+from losses import distances, rotation
+from trainers.base import Trainer
+
+CLASSES = {"none": 0, "ss": 4, "ms": 5}                  # of D's second head
+
+
+def add_flags(group, task, d_weight, g_weight, g_task):
+    """Declares the flags of the rotation task; the arguments are their defaults."""
+    group.add_argument("--self_supervised", choices=CLASSES, default=task, help="D's second head tells apart: nothing (none), four rotations (ss; Chen et al. 2019), "
+                       f"or four rotations and generated images (ms; Tran et al. 2019) (default {task})")
+    group.add_argument("--lambda_d", "--beta", type=weight, default=d_weight, help=f"weight of the task in D's loss, SSGAN's beta (default {d_weight})")
+    group.add_argument("--lambda_g", "--alpha", type=weight, default=g_weight, help=f"weight of the task in G's loss, SSGAN's alpha (default {g_weight})")
+    group.add_argument("--g_task", choices=("help", "match"), default=g_task, help="G's part in the task: its rotated images are told apart (help; SSGAN), or as well as "
+                       f"real ones, |CE fake - CE real| (match; Tran et al. 2019) (default {g_task})")
+    group.add_argument("--rotations", choices=rotation.POOLS, default="random", help="which of the pool of all rotated (and generated) images: as many as the "
+                       "batch has at random, or each class alike (stratified), or all of them (full) (default random)")
+
+
+class SelfSupervised(Trainer):
+    """A GAN whose discriminator may have a second head, disc.rotation. A subclass writes train_step and calls add_flags above."""
+
+    def __init__(self, nets, args):
+        super().__init__(nets, args)
+        self.last = getattr(self.disc, "layers", 1) - 1  # Phi is h_last; h_0 is the image
+        self.mixes = any(isinstance(part, torch.nn.modules.batchnorm._BatchNorm) for part in self.disc.modules())
+        self.classify = rotation.cross_entropy
+        wanted, offered = CLASSES[args.self_supervised], getattr(self.disc, "classes", 0)
+        if wanted:
+            if offered != wanted:
+                raise UserError(f"--self_supervised={args.self_supervised}: needs a head of {wanted} classes, the discriminator of {args.network} offers {offered}; "
+                                f"--network_args classes={wanted} would do, if it has it")
+            height, breadth = args.data_shape[1:]
+            if height != breadth:
+                raise UserError(f"--self_supervised={args.self_supervised}: images of {height}x{breadth} pixels cannot be turned; square ones would do")
+        self.d_task = wanted if args.lambda_d > 0 else 0
+        self.g_task = wanted if args.lambda_g > 0 else 0
+
+    # --- one pass of D, several heads
+
+    def trunk(self, *batches):
+        """h_last of each of the batches [n, C, H, W]: by one pass where D treats examples independently, by one each where batch norm would mix them."""
+        if not self.last:
+            return batches
+        if self.mixes:
+            return [self.disc(x, stop=self.last) for x in batches]
+        return self.disc(torch.cat(batches), stop=self.last).split([len(x) for x in batches])
+
+    def logits(self, h):
+        """D's logits [n] of h_last."""
+        return self.disc(h, start=self.last) if self.last else self.disc(h)
+
+    def task_loss(self, h, turn):
+        """The classification's loss [n] of h_last of turned images."""
+        return self.classify(self.disc.rotation(h, start=self.last), turn)
+
+    def mean(self, values):
+        """The mean over the batch of all processes, whose gradient is this process's part of it; update's average over processes completes it."""
+        mean = values.mean()
+        whole, = distributed.average([mean.detach()], self.share)
+        return mean + (whole - mean.detach())
+
+    # --- the rotation task
+
+    def pool(self, n, classes):
+        """(source, turn) by --rotations, see losses/rotation.py."""
+        return rotation.POOLS[self.args.rotations](n, classes, self.bad_steps.device)
+
+    def d_images(self, real, fake):
+        """(images, classes) for D's part of the task: [(images, turn)] or [] where there is none."""
+        if not self.d_task:
+            return []
+        source, turn = self.pool(len(real), self.d_task)
+        return [(rotation.turned(real, source, turn, fake if self.d_task == 5 else None), turn)]
+
+    def g_images(self, real, fake):
+        """(real images, generated images, rotations), the same indices for both, for G's part: [(real, fake, turn)] or [] where there is none."""
+        if not self.g_task:
+            return []
+        source, turn = self.pool(len(real), rotation.TURNS)
+        return [(rotation.turned(real, source, turn), rotation.turned(fake, source, turn), turn)]
+
+    def task_gap(self, h_fake, h_real, turn):
+        """lambda_g times G's part of the task, from h_last of turned generated and (for match, without a graph) real images."""
+        loss = self.task_loss(h_fake, turn)
+        if self.args.g_task == "match":
+            loss = distances.gap(loss, self.task_loss(h_real, turn), self.mean)
+        return self.args.lambda_g * loss
+
+    # --- for the modes and the log
+
+    def probability(self, x):
+        """sigmoid(D(x)), [N]."""
+        return torch.sigmoid(self.disc(x))
+
+    def task_accuracies(self, real, fake):
+        """{"disc/acc_0", "_90", "_180", "_270", and "_fake" for ms}: the head's accuracy on each class; nothing without a task. Call it without a graph."""
+        if not CLASSES[self.args.self_supervised]:
+            return {}
+        classes = CLASSES[self.args.self_supervised]
+        source, turn = rotation.full_pool(len(real), classes, real.device)
+        h, = self.trunk(rotation.turned(real, source, turn, fake if classes == 5 else None))
+        shares = rotation.accuracies(self.disc.rotation(h, start=self.last), turn)
+        return {f"disc/acc_{name}": share for name, share in zip(("0", "90", "180", "270", "fake"), shares)}
