@@ -14,7 +14,7 @@ def optimum(objective, p_data, p_g):
         l = ((low + high) / 2).requires_grad_()
         slope, = torch.autograd.grad(p_data * objective.d_real(l) + p_g * objective.d_fake(l), l)
         low, high = (low, l.detach()) if slope > 0 else (l.detach(), high)
-    return float(torch.sigmoid(l))
+    return float(torch.sigmoid(l.detach()))
 
 
 @pytest.mark.parametrize("alpha, beta", ((0.9, 0.0), (0.75, 0.0), (0.9, 0.1), (1.0, 0.2)))

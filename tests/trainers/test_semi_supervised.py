@@ -105,6 +105,7 @@ def test_the_generators_step_takes_its_own_unlabelled_batch():
 def test_averaged_discriminator_and_held_learning_rate():
     t = trainer("--disc_ema=0.5", "--lr_schedule=linear", "--lr_hold=0.5")
     assert [t.lr_factor(s) for s in (0, 5, 6, 9, 10)] == [1, 1, pytest.approx(0.8), pytest.approx(0.2), 0]
+    assert {o.param_groups[0]["eps"] for o in t.optims.values()} == {1e-4} and trainer("--adam_eps=1e-8").optims["gen"].param_groups[0]["eps"] == 1e-8
     expected = [p.clone() for p in t.disc.parameters()]
     for step in range(3):
         t.begin(step)
