@@ -16,7 +16,7 @@ from engine.errors import UserError
 from engine.flags import weight
 from losses.adversarial import OBJECTIVES
 from losses.reconstruction import kl_standard_normal
-from trainers.base import Trainer
+from trainers.base import Trainer, parts
 
 LOG = OBJECTIVES["jsgan"]
 
@@ -35,11 +35,6 @@ def get_trainer(nets, args):
     if args.official_sign and args.model != "rgan":
         raise UserError(f"--official_sign: given with --model={args.model}; is rgan's")
     return MODELS[args.model](nets, args)
-
-
-def parts(x, n):
-    """n slices of a batch, fresh images for each update; of one too small to give each two images, all of it n times."""
-    return x.tensor_split(n) if len(x) >= 2 * n else [x] * n
 
 
 def square(x, x_r):

@@ -218,3 +218,7 @@ class Trainer(nn.Module):
                             "the flags it was made with would do") from error
         self.renew(self)
 
+
+def parts(x, n):
+    """n slices of a batch, fresh images for each of a step's updates; of one too small to give each two images, all of it n times."""
+    return x.tensor_split(n) if len(x) >= 2 * n else [x] * n

@@ -25,6 +25,7 @@ from losses import distances, rotation
 from losses.adversarial import OBJECTIVES
 from losses.penalties import gradient_penalty
 from trainers import self_supervised
+from trainers.base import parts
 
 LOSSES = {"log": OBJECTIVES["jsgan"], "hinge": OBJECTIVES["hinge"]}
 QUIRKS = {"sigmoid_hinge": "the hinge of sigmoid(D), never clipped", "negative_penalty": "the penalty subtracted",
@@ -97,16 +98,11 @@ class DistGAN(self_supervised.SelfSupervised):
 
     def train_step(self, batch, step):
         """One step of the algorithm above. Returns the logged terms, of D's steps the last."""
-        first, *middle, last = self.parts(batch["x"])
+        first, *middle, last = parts(batch["x"], 2 + self.args.d_steps)
         log = self.ae_step(first)
         for x in middle:
             log |= self.update("disc", self.d_terms(x))
         return log | self.update("gen", self.g_terms(last))
-
-    def parts(self, x):
-        """Fresh images for each of the step's updates: slices of the batch; of one too small to give each two images, all of it."""
-        n = 2 + self.args.d_steps
-        return x.tensor_split(n) if len(x) >= 2 * n else [x] * n
 
     # --- 1, the autoencoder
 
@@ -221,7 +217,7 @@ class DistGAN(self_supervised.SelfSupervised):
     @torch.no_grad()
     def diagnose(self, batch):
         """Moments of the codes, over all dimensions, and of the prior; D's weights; sigmoid(D) of real, reconstructed and generated images; the head's accuracies."""
-        x, = self.parts(batch["x"])[:1]
+        x = parts(batch["x"], 2 + self.args.d_steps)[0]
         z, z_e = self.noise(len(x)), self.enc(x)
         x_f, x_r = self.gen(z), self.gen(z_e)
         values = {f"enc/{name}": value for name, value in moments(z_e).items()}
