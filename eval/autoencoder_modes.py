@@ -29,7 +29,8 @@ RED, GREEN = (220, 40, 40), (40, 180, 60)
 def restored(trainer, data, run, args, needs="encode"):
     """(step, the data's iterators) of the newest checkpoint. Raises UserError for a trainer without what is needed, or without the modes' flags."""
     if not hasattr(trainer, needs) or not hasattr(args, "vis_seed"):
-        raise UserError(f"--mode={args.mode}: {args.trainer} has no {needs}; a run of trainers/amr.py or another autoencoder would do")
+        right = "trainers/class_mixing.py" if needs == "class_mixer" else "trainers/amr.py or another autoencoder"
+        raise UserError(f"--mode={args.mode}: {args.trainer} has no {needs}; a run of {right} would do")
     return run.restore(trainer), data()
 
 
