@@ -10,17 +10,19 @@ from networks import mlp
 from networks.layers import choice
 
 
-def get_network(data_shape, z_dim, width=128, layers=3, gen_out="tanh", activation="relu", init="he", variational=False, discs=1):
+def get_network(data_shape, z_dim, width=128, layers=3, gen_out="tanh", activation="relu", init="he", variational=False, discs=1, fourier=0, fourier_scale=1.0):
     """{"gen", "disc"} of networks/mlp.py, with the same initial weights, "enc", and "disc_recon" for discs=2.
 
+    fourier: so many random frequencies of fourier_scale cycles a unit of x, whose sines and cosines the discriminators see beside x.
     enc: points -> codes [N, z_dim], or [N, 2 z_dim], means and then log variances, with variational=True; as wide and deep as gen.
     Other options, and what is raised: see networks/mlp.py.
     """
     options = {"width": width, "layers": layers, "activation": activation, "init": init}
-    nets = mlp.get_network(data_shape, z_dim, gen_out=gen_out, **options)
+    seen = {"fourier": fourier, "fourier_scale": fourier_scale}
+    nets = mlp.get_network(data_shape, z_dim, gen_out=gen_out, **options, **seen)
     codes = z_dim * (2 if variational else 1)
     encoder = mlp.get_network((codes, 1, 1), math.prod(data_shape), gen_out="linear", **options)["gen"]
     nets["enc"] = nn.Sequential(nn.Flatten(), encoder, nn.Flatten())
     if choice("discs", discs, (1, 2)) == 2:
-        nets["disc_recon"] = mlp.get_network(data_shape, z_dim, **options)["disc"]
+        nets["disc_recon"] = mlp.get_network(data_shape, z_dim, **options, **seen)["disc"]
     return nets

@@ -116,6 +116,7 @@ class MinibatchDiscrimination(nn.Module):
     would flow; the initial T makes distances about 1 for features of variance 1.
     Differs from the code: means over a half are means (there: divided by n times the number of the half's pairs).
     """
+    compares_examples = True
 
     def __init__(self, features, kernels=100, dims=5, form="paper", include_self=None):
         super().__init__()

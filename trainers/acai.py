@@ -89,10 +89,9 @@ class ACAI(autoencoder.Autoencoder):
         if self.paper:
             blend = torch.lerp(recon.detach(), x, self.args.gamma)
             return {"mix": (self.disc(mixed.detach()) - label).square(), "recon": self.disc(blend).square()}
-        terms = {"real": self.loss(self.disc(x), 0.0), "mix": self.loss(self.disc(mixed.detach()), label)}
-        if not self.args.disable_g_recon:
-            terms["recon"] = self.loss(self.disc(recon.detach()), 0.0)
-        return terms
+        shown = [x, mixed.detach(), *([] if self.args.disable_g_recon else [recon.detach()])]
+        targets = [0.0, label, 0.0]
+        return {name: self.loss(judged, target) for name, judged, target in zip(("real", "mix", "recon"), self.together(self.disc, self.disc, *shown), targets)}
 
     def mixes(self, x):
         """Images decoded from mixes of two codes, as training makes them."""

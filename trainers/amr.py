@@ -80,23 +80,20 @@ class AdversarialMixup(autoencoder.Autoencoder):
 
     def ae_terms(self, recon, h_mix, mixed):
         """The adversarial terms of the autoencoder's loss, each [N]."""
-        terms = {}
-        if self.on_recon:
-            terms["adv_recon"] = self.loss(self.disc(recon), 1.0)
-        if self.on_mix:
-            terms["adv_mix"] = self.loss(self.disc(mixed), 1.0)
-            if self.args.beta > 0:
-                terms["consistency"] = self.args.beta * reconstruction.l1(self.enc(mixed), h_mix)
+        shown = ({"adv_recon": recon} if self.on_recon else {}) | ({"adv_mix": mixed} if self.on_mix else {})
+        terms = {name: self.loss(judged, 1.0) for name, judged in self.judged(shown).items()}
+        if self.on_mix and self.args.beta > 0:
+            terms["consistency"] = self.args.beta * reconstruction.l1(self.enc(mixed), h_mix)
         return terms
 
     def d_terms(self, x, recon, mixed):
         """The terms of D's loss, each [N]; recon and mixed are taken as constants."""
-        terms = {"real": self.loss(self.disc(x), 1.0)}
-        if self.on_recon:
-            terms["recon"] = self.loss(self.disc(recon.detach()), 0.0)
-        if self.on_mix:
-            terms["mix"] = self.loss(self.disc(mixed.detach()), 0.0)
-        return terms
+        shown = {"real": x} | ({"recon": recon.detach()} if self.on_recon else {}) | ({"mix": mixed.detach()} if self.on_mix else {})
+        return {name: self.loss(judged, 1.0 if name == "real" else 0.0) for name, judged in self.judged(shown).items()}
+
+    def judged(self, shown):
+        """{name: D(x)} of {name: x}."""
+        return dict(zip(shown, self.together(self.disc, self.disc, *shown.values())))
 
     def mixes(self, x):
         """Images decoded from mixes of k codes, as training makes them."""

@@ -29,7 +29,7 @@ class Trainer(nn.Module):
         for role, net in nets.items():
             self.add_module(role, net)
         self.args = args
-        self.optims, self.owned, self.averaged, self.caching = {}, {}, {}, {}
+        self.optims, self.owned, self.averaged, self.caching, self.comparing = {}, {}, {}, {}, {}
         self.share = 1.0                                 # of this process in the batch, times the number of processes
         self.warnings, self.remarks = [], []             # said once when the run starts
         self.register_buffer("bad_steps", torch.zeros(2, dtype=torch.int64))             # in a row, in all
@@ -71,6 +71,18 @@ class Trainer(nn.Module):
         shape = n, self.args.z_dim
         device = self.bad_steps.device
         return torch.randn(shape, device=device) if self.args.z_dist == "normal" else torch.rand(shape, device=device) * 2 - 1
+
+    def together(self, net, function, *batches):
+        """[function(x) for x in batches], where function applies `net` to [n, ...]: by one call on all of them, for a call has costs of its own, unless `net` compares examples.
+
+        A batch may be a tuple of tensors, then the arguments of function.
+        """
+        if net not in self.comparing:
+            self.comparing[net] = compares_examples(net)
+        batches = [x if isinstance(x, tuple) else (x,) for x in batches]
+        if self.comparing[net] or len(batches) < 2:
+            return [function(*x) for x in batches]
+        return function(*map(torch.cat, zip(*batches))).split([len(x[0]) for x in batches])
 
     def sample(self, n):
         """n generated images [n, C, H, W] in [-1, 1], by the subclass's generate(z)."""
@@ -217,6 +229,11 @@ class Trainer(nn.Module):
             raise UserError(f"--resume: the checkpoint is of other networks ({str(error).splitlines()[-1].strip()}); "
                             "the flags it was made with would do") from error
         self.renew(self)
+
+
+def compares_examples(net):
+    """Whether what `net` makes of an example depends on the rest of its batch: it has batch norm, or a part whose `compares_examples` is true."""
+    return any(isinstance(part, nn.modules.batchnorm._BatchNorm) or getattr(part, "compares_examples", False) for part in net.modules())
 
 
 def parts(x, n):

@@ -62,11 +62,13 @@ class BiGAN(codes.Coder):
 
     def ge_terms(self, real, fake):
         """The terms of G and E's loss, each [N]; E learns from the first, G from the second, both through D."""
-        return {"real": self.enc_loss(self.disc(*real)), "fake": self.gen_loss(self.disc(*fake))}
+        judged_real, judged_fake = self.together(self.disc, self.disc, real, fake)
+        return {"real": self.enc_loss(judged_real), "fake": self.gen_loss(judged_fake)}
 
     def d_terms(self, real, fake):
         """The terms of D's loss, each [N]."""
-        return {"real": D.d_real(self.disc(*real)), "fake": D.d_fake(self.disc(*fake))}
+        judged_real, judged_fake = self.together(self.disc, self.disc, real, fake)
+        return {"real": D.d_real(judged_real), "fake": D.d_fake(judged_fake)}
 
     # --- for the loop and the modes
 

@@ -25,7 +25,7 @@ from losses import distances, rotation
 from losses.adversarial import OBJECTIVES
 from losses.penalties import gradient_penalty
 from trainers import self_supervised
-from trainers.base import parts
+from trainers.base import compares_examples, parts
 
 LOSSES = {"log": OBJECTIVES["jsgan"], "hinge": OBJECTIVES["hinge"]}
 QUIRKS = {"sigmoid_hinge": "the hinge of sigmoid(D), never clipped", "negative_penalty": "the penalty subtracted",
@@ -241,7 +241,7 @@ class DistGAN(self_supervised.SelfSupervised):
             raise UserError("--official_quirks negative_penalty: given with --lambda_p=0, so there is no penalty; a weight above 0 would do")
         if args.ae_optimisers == "two" and args.lambda_r == 0:
             raise UserError("--ae_optimisers=two: given with --lambda_r=0, so there is no second loss; --ae_optimisers=one would do")
-        if self.mixes and args.lambda_p > 0:
+        if compares_examples(self.disc) and args.lambda_p > 0:
             self.warnings.append("--lambda_p: the discriminator has batch norm, so its gradients mix examples; --network_args norm=None, if it has it, would do")
 
 

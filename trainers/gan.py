@@ -163,22 +163,20 @@ class MixupGAN(Trainer):
 
     def d_terms(self, real, fake):
         """The terms of D's loss, each [N]; real, fake: [N, C, H, W]."""
-        terms = {}
         k = pick(self.layers) if self.layers else 0
-        h_real, h_fake = self.below(real, k), self.below(fake, k)
+        h_real, h_fake = self.together(self.disc, lambda x: self.below(x, k), real, fake) if k else (real, fake)
         weights = beta_weights(len(real), self.args.alpha, self.fold, real.device) if self.layers else None
         soft = self.layers and self.args.mixup_label == "soft"
-        if not soft:
-            logits_real, logits_fake = self.both(h_real, h_fake, k)
-            terms["real"] = self.objective.d_real(logits_real)
-            terms["fake"] = self.objective.d_fake(logits_fake)
+        states = {} if soft else {"real": h_real, "fake": h_fake}
         if self.layers:
-            logits = self.beside(h_real, mix((h_real, h_fake), weights), k)
-            as_fake = self.objective.d_fake(logits)
-            terms["mix"] = torch.lerp(as_fake, self.objective.d_real(logits), weights[0]) if soft else as_fake
+            states["mix"] = mix((h_real, h_fake), weights)
         if self.args.mixup_ff:
             partner = torch.randperm(len(fake), device=fake.device)
-            terms["mix_ff"] = self.objective.d_fake(self.beside(h_real, mix((h_fake, h_fake[partner]), weights), k))
+            states["mix_ff"] = mix((h_fake, h_fake[partner]), weights)
+        logits = self.verdicts(states, h_real, k)
+        terms = {name: (self.objective.d_real if name == "real" else self.objective.d_fake)(l) for name, l in logits.items()}
+        if soft:
+            terms["mix"] = torch.lerp(terms["mix"], self.objective.d_real(logits["mix"]), weights[0])
         if self.args.dnorm > 0 and self.args.dnorm_step == "joint":
             terms["dnorm"] = self.args.dnorm * zero_centred(self.probability, real)
         for name, w in self.penalties.items():
@@ -193,11 +191,12 @@ class MixupGAN(Trainer):
         """d_k(h), logits [N]."""
         return self.disc(h, start=k) if k else self.disc(h)
 
-    def both(self, h_real, h_fake, k):
-        """d_k of both: two batches; one batch where a layer of D compares real with generated examples."""
-        if self.joint:
-            return self.above(torch.cat([h_real, h_fake]), k).chunk(2)
-        return self.above(h_real, k), self.above(h_fake, k)
+    def verdicts(self, states, h_real, k):
+        """{name: d_k(h), logits [N]} of states {name: h}; in a joint batch the real ones are judged beside the generated."""
+        if not self.joint:
+            return dict(zip(states, self.together(self.disc, lambda h: self.above(h, k), *states.values())))
+        logits = {name: self.above(torch.cat([h_real, h]), k).chunk(2) for name, h in states.items() if name != "real"}
+        return {name: logits["fake"][0] if name == "real" else logits[name][1] for name in states}
 
     def beside(self, h_real, h, k):
         """d_k(h), logits [N]; h takes the generated half's place in a joint batch with h_real."""

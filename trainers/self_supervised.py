@@ -28,7 +28,6 @@ class SelfSupervised(Trainer):
     def __init__(self, nets, args):
         super().__init__(nets, args)
         self.last = getattr(self.disc, "layers", 1) - 1  # Phi is h_last; h_0 is the image
-        self.mixes = any(isinstance(part, torch.nn.modules.batchnorm._BatchNorm) for part in self.disc.modules())
         self.classify = rotation.cross_entropy
         wanted, offered = CLASSES[args.self_supervised], getattr(self.disc, "classes", 0)
         if wanted:
@@ -44,12 +43,8 @@ class SelfSupervised(Trainer):
     # --- one pass of D, several heads
 
     def trunk(self, *batches):
-        """h_last of each of the batches [n, C, H, W]: by one pass where D treats examples independently, by one each where batch norm would mix them."""
-        if not self.last:
-            return batches
-        if self.mixes:
-            return [self.disc(x, stop=self.last) for x in batches]
-        return self.disc(torch.cat(batches), stop=self.last).split([len(x) for x in batches])
+        """h_last of each of the batches [n, C, H, W]."""
+        return self.together(self.disc, lambda x: self.disc(x, stop=self.last), *batches) if self.last else batches
 
     def logits(self, h):
         """D's logits [n] of h_last."""

@@ -7,6 +7,7 @@ from torch import nn
 
 from engine.errors import UserError
 from networks import small
+from networks.minibatch import MinibatchDiscrimination
 from tests.running import assert_equal, newest, train
 from trainers import gan
 
@@ -72,7 +73,7 @@ def test_terms_are_the_formulas(loss, monkeypatch):
     partner = torch.randperm(6)
     lam, objective, disc = weights[0].reshape(-1, 1, 1, 1), gan.OBJECTIVES[loss], t.disc
     h_real, h_fake = disc(real, stop=1), disc(fake, stop=1)
-    assert torch.equal(terms["real"], objective.d_real(disc(real))) and torch.equal(terms["fake"], objective.d_fake(disc(fake)))
+    assert torch.allclose(terms["real"], objective.d_real(disc(real)), atol=1e-6) and torch.allclose(terms["fake"], objective.d_fake(disc(fake)), atol=1e-6)
     assert torch.allclose(terms["mix"], objective.d_fake(disc(lam * h_real + (1 - lam) * h_fake, start=1)), atol=1e-6)
     assert torch.allclose(terms["mix_ff"], objective.d_fake(disc(lam * h_fake + (1 - lam) * h_fake[partner], start=1)), atol=1e-6)
 
@@ -260,3 +261,25 @@ def test_sampling_and_saving_do_not_change_the_run(tmp_path):
     assert train(tmp_path / "quiet", "--max_steps=10", "--save_every=0", "--save_images_every=0", "--log_every=100") == 0
     assert train(tmp_path / "busy", "--max_steps=10", "--save_every_steps=1", "--save_images_every=1", "--log_every=1") == 0
     assert_equal(newest(tmp_path / "quiet"), newest(tmp_path / "busy"), besides=("flags", "means", "provisional"))
+
+
+def test_one_pass_of_a_discriminator_for_several_batches():
+    """What is judged together is judged as apart; a network that compares examples, and no other, is asked for each batch by itself."""
+    t, calls = trainer(), []
+    a, b = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)), torch.ones(2, 3)
+
+    def judged(net):
+        calls.clear()
+        return t.together(net, lambda x: calls.append(len(x)) or net(x), a, b)
+
+    independent, norm = nn.Linear(3, 2).double(), nn.BatchNorm1d(3).double()
+    a, b = a.double(), b.double()
+    whole = judged(independent)
+    assert calls == [6] and all(torch.allclose(h, independent(x), rtol=1e-12) for h, x in zip(whole, (a, b)))
+    alone = judged(norm)
+    assert calls == [4, 2] and torch.equal(alone[1], norm(b))
+    comparing = nn.Sequential(nn.Linear(3, 3), MinibatchDiscrimination(3, 2, 2)).double()
+    assert torch.equal(judged(comparing)[0], comparing(a)) and calls == [4, 2]
+    pairs = t.together(independent, lambda x, y: independent(x) + y, (a, a[:, :2]), (b, b[:, :2]))
+    assert torch.allclose(pairs[0], independent(a) + a[:, :2], rtol=1e-12) and torch.allclose(pairs[1], independent(b) + b[:, :2], rtol=1e-12)
+    assert t.together(independent, independent) == []
