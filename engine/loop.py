@@ -99,7 +99,7 @@ class Fit:
             if self.due(step, every):
                 values = measure(step)
                 record |= values
-                if step % every:                         # at the end only: gone again if the run is prolonged
+                if not every or step % every:            # at the end only: gone again if the run is prolonged
                     self.provisional += values
         if record:
             self.run.log(step, record)

@@ -130,6 +130,8 @@ class MixupGAN(Trainer):
         with torch.no_grad():
             fake = self.gen(self.noise(len(real)))
         log |= self.update("disc", self.d_terms(real, fake))
+        if self.args.loss == "wgan" and "disc/real" in log:
+            log["disc/wasserstein"] = -(log["disc/real"] + log["disc/fake"])             # E D(x) - E D(G(z))
         if self.args.dnorm > 0 and self.args.dnorm_step == "separate":
             # shares Adam's moments with the step before, as the original does
             log |= self.update("disc", {"dnorm": self.args.dnorm * zero_centred(self.probability, real)})
