@@ -22,7 +22,7 @@ def first_gradients(t):
     """The gradients of the first step, and its log."""
     seen = {}
     for name in t.optims:
-        t.optims[name].step = lambda name=name: seen.update({f"{name}/{i}": p.grad.clone() for i, p in enumerate(t.parameters_of(name))})
+        t.optims[name].apply = lambda grads, bad, name=name: seen.update({f"{name}/{i}": g.clone() for i, g in enumerate(grads)})
     t.begin(0)
     torch.manual_seed(2)
     return seen, t.step(batch(16), 0)

@@ -40,8 +40,8 @@ def gradients(rank, world, folder, batch=8):
         t = gan.get_trainer(small.get_network((1, 8, 8), 0, 5, width=8), arguments("--z_dim=5", *words)).eval()
         t.begin(0)
         for name in t.optims:
-            t.optims[name].step = lambda name=name: seen.update(
-                {f"{case}/{name}/{i}": p.grad.clone() for i, p in enumerate(t.parameters_of(name))})
+            t.optims[name].apply = lambda grads, bad, name=name: seen.update(
+                {f"{case}/{name}/{i}": g.clone() for i, g in enumerate(grads)})
         t.update("disc", t.d_terms(real[part], fake[part]))
         t.update("gen", {"adv": t.objective.g(t.disc(t.gen(z[part])))})
     torch.save(seen, f"{folder}/{world}_{rank}.pt")
@@ -78,7 +78,7 @@ def bigan_gradients(rank, world, folder, batch=8):
         t.begin(0)
         t.noise = lambda n: z[part]
         for name in t.optims:
-            t.optims[name].step = lambda name=name: seen.update({f"{loss}/{name}/{i}": p.grad.clone() for i, p in enumerate(t.parameters_of(name))})
+            t.optims[name].apply = lambda grads, bad, name=name: seen.update({f"{loss}/{name}/{i}": g.clone() for i, g in enumerate(grads)})
         t.train_step({"x": x[part]}, 0)
     torch.save(seen, f"{folder}/{world}_{rank}.pt")
     if world > 1:

@@ -1,0 +1,23 @@
+"""Adam without the calls around it."""
+import torch
+
+
+class Adam(torch.optim.Adam):
+    """Adam (Kingma and Ba 2015) by torch's fused kernel; state_dict and all options as torch.optim.Adam with fused=True, one group of parameters.
+
+    torch's own step() sorts parameters by device and type, and asks for hooks, each time: several times the cost of the kernel for a small network.
+    """
+
+    def apply(self, gradients, bad):
+        """One step with these gradients, laid out in memory as the parameters are; nothing where `bad`, a boolean scalar on the device, is true."""
+        group, = self.param_groups
+        parameters = group["params"]
+        if not self.state:
+            for p in parameters:
+                self.state[p] = {"step": torch.zeros((), device=p.device), "exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
+        steps, means, squares = ([self.state[p][name] for p in parameters] for name in ("step", "exp_avg", "exp_avg_sq"))
+        bad = bad.float()
+        torch._foreach_add_(steps, 1 - bad)
+        # where the kernel does nothing it does not look at the step either
+        torch._fused_adam_(parameters, gradients, means, squares, [], steps, lr=group["lr"], beta1=group["betas"][0], beta2=group["betas"][1],
+                           weight_decay=group["weight_decay"], eps=group["eps"], amsgrad=False, maximize=False, grad_scale=None, found_inf=bad)
