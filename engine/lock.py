@@ -1,4 +1,5 @@
 """One writer a run: a lock file with host, process and job; a live holder is refused, a dead one's lock is taken over."""
+import contextlib
 import json
 import os
 import socket
@@ -76,17 +77,25 @@ class Lock:
         return False
 
     def bury(self, holder):
-        """Moves a dead holder's lock aside and deletes it; puts it back if another process took it over in between."""
-        aside = f"{self.path}.{uuid.uuid4().hex}"
+        """Deletes a dead holder's lock, if it still is that.
+
+        A file named after the holder says who of several may: while it is there no one else deletes this holder's lock, so what was read last is what is deleted.
+        """
+        claim = f"{self.path}.{holder.get('id', 'unreadable')}.buried"
         try:
-            os.rename(self.path, aside)
-        except FileNotFoundError:
+            os.close(os.open(claim, os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - os.stat(claim).st_mtime > STALE:                # who was about it died too
+                    os.remove(claim)
+            time.sleep(0.01)
             return
-        with open(aside, encoding="utf8") as file:
-            text = file.read()
-        if holder.get("id", "") not in text:
-            os.link(aside, self.path)
-        os.remove(aside)
+        try:
+            now = self.read()
+            if now is not None and now.get("id") == holder.get("id"):
+                os.remove(self.path)
+        finally:
+            os.remove(claim)
 
     def beat(self):
         """Touches the file until it is released."""

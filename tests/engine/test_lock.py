@@ -70,23 +70,44 @@ def test_the_heart_beats(tmp_path, monkeypatch):
     mine.release()
 
 
-def test_many_contenders_for_a_dead_lock_give_one_winner(tmp_path):
+@pytest.mark.parametrize("attempt", range(20))
+def test_many_contenders_for_a_dead_lock_give_one_winner(tmp_path, attempt):
     (tmp_path / "lock").write_text(json.dumps({"host": socket.gethostname(), "pid": 2 ** 22 + 5, "born": "0", "id": "dead"}))
-    winners, contenders = [], [lock.Lock(tmp_path) for _ in range(8)]
+    winners, refused, contenders = [], [], [lock.Lock(tmp_path) for _ in range(8)]
 
     def contend(one):
         try:
             one.take()
             winners.append(one)
         except UserError:
-            pass
+            refused.append(one)
     threads = [threading.Thread(target=contend, args=(c,)) for c in contenders]
     for t in threads:
         t.start()
     for t in threads:
         t.join()
-    assert len(winners) == 1
+    assert len(winners) == 1 and len(refused) == 7
+    assert winners[0].read()["id"] == winners[0].mine["id"] and os.listdir(tmp_path) == ["lock"]
     winners[0].release()
+
+
+def test_a_late_burial_spares_the_lock_that_another_took(tmp_path):
+    dead = {"host": socket.gethostname(), "pid": 2 ** 22 + 5, "born": "0", "id": "dead"}
+    (tmp_path / "lock").write_text(json.dumps(dead))
+    live, late = lock.Lock(tmp_path), lock.Lock(tmp_path)
+    assert live.take()["id"] == "dead"
+    late.bury(dead)
+    assert late.read()["id"] == live.mine["id"] and os.listdir(tmp_path) == ["lock"]
+    live.release()
+
+
+def test_a_burial_that_was_broken_off_does_not_block_for_ever(tmp_path):
+    (tmp_path / "lock").write_text(json.dumps({"host": socket.gethostname(), "pid": 2 ** 22 + 5, "born": "0", "id": "dead"}))
+    (tmp_path / "lock.dead.buried").touch()
+    os.utime(tmp_path / "lock.dead.buried", (0, 0))
+    mine = lock.Lock(tmp_path)
+    assert mine.take()["id"] == "dead" and os.listdir(tmp_path) == ["lock"]
+    mine.release()
 
 
 def test_an_unreadable_lock_does_not_block_for_ever(tmp_path, monkeypatch):
