@@ -1,5 +1,7 @@
 # Flags that Dist-GAN's toy experiments share. LINE: one dimension, N(4, 1), 10,000 iterations of batch 64, three D steps for Dist-GAN and WGAN-GP; a
-# picture every 300 iterations, which the run's animation.gif joins. SQUARE, PLUS, SINE: the plane, points in [-1, 1]; distances and slopes
+# picture every 300 iterations, which the run's animation.gif joins. Two hidden layers of 16, a learning rate that falls to 0 and an averaged generator for all methods, and a
+# tenth of the original's penalty for Dist-GAN. The original's nets have one layer of 4 ReLUs, whose kinks all start at 0, far from the data, so that some seeds have a D that is
+# linear where the data are; it is run by LINE_ORIGINAL at a script's end. SQUARE, PLUS, SINE: the plane, points in [-1, 1]; distances and slopes
 # are those of [0, 1], as in the original. Each update has fresh points: --batch_size is their number an iteration.
 #
 # PLANE: 20,000 iterations, a hundredth of the original's penalty, an update of D for each of G, a learning rate that falls to 0, an averaged generator, and a D that sees 32
@@ -8,8 +10,10 @@
 # 10,000 updates, of which an iteration has seven.
 . exps/env.sh
 SHARED="--threads=1 --save_every=0 --keep_last=1 --resume=auto"
-LINE="$SHARED --iterator=iterators/points1d.py --iterator_args data=gaussian n=19200 --z_dim=1 --lr=1e-3 --beta1=0.5 --beta2=0.9 --max_steps=10000 --log_every=300"
-LINE_NETS="width=4 layers=1 activation=relu gen_out=linear init=glorot"
+LINE="$SHARED --iterator=iterators/points1d.py --iterator_args data=gaussian n=19200 --z_dim=1 --lr=1e-3 --beta1=0.5 --beta2=0.9 --lr_schedule=linear --ema=0.999
+  --max_steps=10000 --log_every=300"
+LINE_NETS="width=16 layers=2 activation=lrelu gen_out=linear init=None"
+LINE_ORIGINAL="--network_args width=4 layers=1 activation=relu init=glorot --lr_schedule=constant --ema=0"      # and --lambda_p=0.1 for Dist-GAN
 POINTS="$SHARED --iterator=iterators/points2d.py --z_dim=2 --z_dist=uniform --log_every=250"
 PLANE="$POINTS --lr=2e-3 --beta1=0 --beta2=0.99 --lr_schedule=linear --ema=0.999 --max_steps=20000"
 PLANE_NETS="width=128 layers=3 activation=lrelu gen_out=linear init=he fourier=32 fourier_scale=1.0"
