@@ -6,8 +6,8 @@ products, counted as they run, second derivatives included; and the time over th
 matrix product measured between the steps. Medians, everything alternating in one process.
 
 --plain adds the same mathematics without the savings, for scripts whose network can: `unfolded` (resampling apart from convolution), `contiguous`
-(NCHW), `norm per forward` (a power iteration and a division of each weight at each forward), `original` (all of these, with a generator's graph and an
-unused second-order gradient norm in each step, as the original of system 1 has it).
+(NCHW), `norm per forward` (a power iteration and a division of each weight at each forward), `original` (all of these, with the passes that the original of system 1
+makes in each step and does not need).
 """
 import argparse
 import os
@@ -93,23 +93,24 @@ class Case:
 
 
 class Original(Case):
-    """The same networks and losses as the original of system 1 trains them: G's graph in each step, and a gradient norm that nothing uses."""
+    """The same networks and losses, passes as the original of system 1 makes them in each step: G's graph and D's verdict on it whether or not G is due, gradients down to the real
+    images and, in G's step, of D's weights, and a gradient norm, ready to be differentiated, that nothing but the log uses."""
 
     def step(self):
-        t, real = self.trainer, self.batch["x"]
+        t, real = self.trainer, self.batch["x"].detach().requires_grad_()
         if not hasattr(self, "adam"):
             self.adam = {name: torch.optim.Adam(t.parameters_of(name), self.args.lr, (self.args.beta1, self.args.beta2)) for name in ("gen", "disc")}
+        self.adam["gen"].zero_grad()
         fake = t.gen(t.noise(len(real)))
+        g_loss = t.objective.g(t.disc(fake)).mean()
         if self.step_number % self.period == 0:
-            self.adam["gen"].zero_grad()
-            t.objective.g(t.disc(fake)).mean().backward()
+            g_loss.backward()
             self.adam["gen"].step()
-            fake = t.gen(t.noise(len(real)))
         self.adam["disc"].zero_grad()
-        norm = zero_centred(t.probability, real)
-        loss = t.objective.d_real(t.disc(real)).mean() + t.objective.d_fake(t.disc(fake.detach())).mean() + 0.0 * norm.detach().mean()
-        loss.backward()
+        d_loss = t.objective.d_fake(t.disc(fake.detach())).mean() + t.objective.d_real(t.disc(real)).mean()
+        d_loss.backward()
         self.adam["disc"].step()
+        self.logged = [value.item() for value in (g_loss, d_loss, zero_centred(t.probability, real).mean())]
         self.step_number += 1
 
 
