@@ -94,26 +94,30 @@ def evaluate(trainer, data, run, args):
     from eval.scoring import Scorer
     states = list(run.states(args.at))
     scorer = Scorer(args, data(), trainer.bad_steps.device, run)
-    print(scorer.describe())
+    say(scorer.describe())
     for name, state in states:
         trainer.restore(state)
         for result in scorer.score(trainer, state["step"], name):
             spread = "" if result["std"] is None else f" +/- {result['std']:.4g}"
-            print(f"step {state['step']}  {result['name']}  {result['value']:.6g}{spread}" + ("  (fewer images than features)" if result["singular"] else ""), flush=True)
+            say(f"step {state['step']}  {result['name']}  {result['value']:.6g}{spread}" + ("  (fewer images than features)" if result["singular"] else ""))
     return 0
 
 
 def measure_points(trainer, data, run, args):
     """The measures of `eval.points` of --at latest, best or all checkpoints, or that of a step, printed."""
     measured = points.Points(data, args)
-    if distributed.rank() == 0:
-        print(measured.describe())
+    say(measured.describe())
     for _, state in run.states(args.at):
         trainer.restore(state)
         found = measured.measure(measured.draw(trainer))
-        if distributed.rank() == 0:
-            print(f"step {state['step']}  " + "  ".join(f"{name} {value:.6g}" for name, value in found.items()), flush=True)
+        say(f"step {state['step']}  " + "  ".join(f"{name} {value:.6g}" for name, value in found.items()))
     return 0
+
+
+def say(text):
+    """A line on the console, from one process alone."""
+    if distributed.rank() == 0:
+        print(text, flush=True)
 
 
 def animate(trainer, data, run, args):
