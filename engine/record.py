@@ -17,42 +17,47 @@ class Means:
     """Means of the logged scalars since the last line, added up in float64 on their device. A part of the checkpoint."""
 
     def __init__(self):
-        self.sums = {}
+        self.sums = {}                                   # names that came together: their sums [n], and how often they came
 
     def add(self, values):
         """values: {name: scalar tensor}. A name that comes only now and then is averaged over the times it came."""
-        for name, value in values.items():
-            pair = torch.stack([value.double(), value.new_ones((), dtype=torch.float64)])
-            self.sums[name] = self.sums[name] + pair if name in self.sums else pair
+        if values:
+            new = torch.stack(list(values.values()))
+            self.add_sums(tuple(values), new, 1)
 
     def read(self):
         """{name: mean since the last clear() and over processes} as floats."""
-        names = sorted(self.sums)
-        if not names:
+        if not self.sums:
             return {}
-        total, = distributed.sum_over([torch.stack([self.sums[n] for n in names])])
-        return {n: t / c for n, (t, c) in zip(names, total.tolist())}
+        pairs = {}
+        for together, (sums, count) in self.sums.items():
+            for name, value in zip(together, sums.tolist()):
+                total, times = pairs.get(name, (0.0, 0))
+                pairs[name] = total + value, times + count
+        names, device = sorted(pairs), sums.device
+        totals, = distributed.sum_over([torch.tensor([pairs[n] for n in names], dtype=torch.float64, device=device)])
+        return {n: total / times for n, (total, times) in zip(names, totals.tolist())}
 
     def clear(self):
         """Starts anew."""
         self.sums = {}
 
     def capture(self):
-        """The sums so far, {name: [sum, count]}, every process's."""
-        return distributed.gather({name: pair.tolist() for name, pair in self.sums.items()})
+        """The sums so far, every process's list of (names, sums, count)."""
+        return distributed.gather([(list(names), sums.tolist(), count) for names, (sums, count) in self.sums.items()])
 
     def restore(self, state):
         """Takes over captured sums; all on process 0 if the number of processes has changed."""
         rank = distributed.rank()
         entries = [state[rank]] if len(state) == distributed.world_size() else state if rank == 0 else []
         for entry in entries:
-            self.add_pairs(entry)
+            for names, sums, count in entry:
+                self.add_sums(tuple(names), torch.tensor(sums, dtype=torch.float64), count)
 
-    def add_pairs(self, entry):
-        """Adds {name: [sum, count]}."""
-        for name, pair in entry.items():
-            pair = torch.tensor(pair, dtype=torch.float64)
-            self.sums[name] = self.sums[name] + pair if name in self.sums else pair
+    def add_sums(self, names, new, count):
+        """Adds sums [n] of names that came `count` times."""
+        sums, before = self.sums.get(names, (torch.zeros_like(new, dtype=torch.float64), 0))
+        self.sums[names] = sums.to(new.device).add_(new), before + count                 # restored sums are the host's
 
 
 class Metrics:

@@ -1,4 +1,6 @@
 """Blocks that the networks share: staged discriminators, convolutions with resampling folded in, spectral normalisation."""
+import itertools
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -27,8 +29,8 @@ class Staged(nn.Module):
                 raise ValueError(f"{name}={k}: this network offers the layers 0 to {self.layers - 1} (0 is its input)")
         if stop is not None and stop < start:
             raise ValueError(f"stop={stop} comes before start={start}")
-        for k in range(start, self.layers if stop is None else stop):
-            x = self.stages[k](x)
+        for stage in itertools.islice(self.stages, start, stop):       # indexing them costs more than a small layer's arithmetic
+            x = stage(x)
         return x
 
     def prepare(self, x):

@@ -1,6 +1,8 @@
 """What all algorithms share: roles, optimisers, the one place where gradients are applied, averages, capture and restore."""
 import contextlib
 import copy
+import functools
+import operator
 
 import torch
 from torch import nn
@@ -71,7 +73,7 @@ class Trainer(nn.Module):
         """z [n, z_dim] from --z_dist, N(0, I) or U(-1, 1)."""
         shape = n, self.args.z_dim
         device = self.bad_steps.device
-        return torch.randn(shape, device=device) if self.args.z_dist == "normal" else torch.rand(shape, device=device) * 2 - 1
+        return torch.randn(shape, device=device) if self.args.z_dist == "normal" else torch.empty(shape, device=device).uniform_(-1, 1)
 
     def together(self, net, function, *batches):
         """[function(x) for x in batches], where function applies `net` to [n, ...]: by one call on all of them, for a call has costs of its own, unless `net` compares examples.
@@ -97,13 +99,12 @@ class Trainer(nn.Module):
         """
         params = self.parameters_of(name)
         means = {term: value.mean() for term, value in terms.items()}
-        loss = sum(means.values())
+        loss = functools.reduce(operator.add, means.values())
         grads = self.gradients(loss, params)
         *grads, loss = distributed.average([*grads, loss.detach()], self.share)           # one flat all-reduce
-        size = torch.stack(torch._foreach_norm([*grads, loss])).sum()
-        bad = size - size != 0                           # inf - inf and nan are not 0; isfinite takes twice as many calls
-        # the fused kernel walks memory: a gradient laid out otherwise than its parameter would be misread
+        # the fused kernels walk memory: a gradient laid out otherwise than its parameter would be misread
         grads = [grad if grad.stride() == p.stride() else torch.empty_like(p).copy_(grad) for p, grad in zip(params, grads)]
+        bad = not_finite([*grads, loss])
         self.optims[name].apply(grads, bad)                                               # skips on the device: no one waits
         self.count(bad)
         for module in self.owned[name]:
@@ -166,11 +167,12 @@ class Trainer(nn.Module):
 
     def count(self, bad):
         """Counts a skipped update: bad_steps holds how many in a row, and how many in all. Moves the scale of --amp=fp16."""
-        self.bad_steps += bad
-        self.bad_steps[0] *= bad
+        bad = bad.long()
+        self.bad_steps.add_(bad)
+        self.bad_steps[0].mul_(bad)
         if self.args.amp == "fp16":
             # half after an overflow, double after 2,000 updates without one: Micikevicius et al. 2018, section 3.2
-            scale, good = self.loss_scale
+            bad, (scale, good) = bad.bool(), self.loss_scale
             grown = good >= 1999
             self.loss_scale.copy_(torch.stack([torch.where(bad, scale / 2, torch.where(grown, scale * 2, scale)), torch.where(bad | grown, 0.0, good + 1)]))
 
@@ -233,6 +235,13 @@ class Trainer(nn.Module):
 def compares_examples(net):
     """Whether what `net` makes of an example depends on the rest of its batch: it has batch norm, or a part whose `compares_examples` is true."""
     return any(isinstance(part, nn.modules.batchnorm._BatchNorm) or getattr(part, "compares_examples", False) for part in net.modules())
+
+
+def not_finite(tensors):
+    """1.0 if some number in the tensors (of one device) is infinite or not a number, else 0.0: a scalar on their device, by one kernel."""
+    found, scale = torch.zeros((), device=tensors[0].device), torch.ones((), device=tensors[0].device)
+    torch._amp_foreach_non_finite_check_and_unscale_(tensors, found, scale)              # a gradient scaler's check
+    return found
 
 
 def parts(x, n):

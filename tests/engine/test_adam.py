@@ -16,13 +16,13 @@ def test_steps_are_those_of_torch_bit_for_bit(options):
     ours, theirs = (kind(net.parameters(), 0.01, (0.5, 0.9), fused=True, **options) for kind, net in ((Adam, layer), (torch.optim.Adam, twin)))
     for step in range(8):
         gradients = [torch.randn_like(p) for p in layer.parameters()]
-        bad = torch.tensor(step in (0, 3))
+        bad = torch.tensor(float(step in (0, 3)))
         for optim in (ours, theirs):
             optim.param_groups[0]["lr"] = 0.01 / (1 + step)
         ours.apply(gradients, bad)
         for p, g in zip(twin.parameters(), gradients):
             p.grad = g
-        theirs.grad_scale, theirs.found_inf = None, bad.float()
+        theirs.grad_scale, theirs.found_inf = None, bad
         theirs.step()
         assert all(torch.equal(p, q) for p, q in zip(layer.parameters(), twin.parameters()))
         assert str(ours.state_dict()) == str(theirs.state_dict())

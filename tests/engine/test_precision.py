@@ -73,7 +73,7 @@ def test_float16_scales_the_loss_and_the_scale_follows_overflows():
     t.step = t.train_step                                                     # no float16 arithmetic here: the scaling alone
     (scaled, _), (exact, _) = first_gradients(t), first_gradients(plain)
     assert all(torch.allclose(scaled[name], exact[name], rtol=1e-5, atol=1e-8) for name in exact)
-    t, no, yes = trainer("--amp=fp16"), torch.tensor(False), torch.tensor(True)
+    t, no, yes = trainer("--amp=fp16"), torch.tensor(0.0), torch.tensor(1.0)
     assert t.loss_scale.tolist() == [65536, 0]
     t.count(yes)
     assert t.loss_scale.tolist() == [32768, 0] and t.bad_steps.tolist() == [1, 1]

@@ -18,6 +18,9 @@ def test_means_are_over_the_times_a_name_came_and_survive_a_capture():
     for v in values[3:]:
         later.add(v)
     assert means.read() == later.read() == {"d": 2.0, "g": 20.0}
+    halves = record.Means()
+    halves.restore([part for part in parts.capture() for _ in range(2)])       # two processes' sums, taken over by one
+    assert halves.read() == parts.read() and halves.capture()[0] == [(names, [2 * s for s in sums], 2 * n) for names, sums, n in parts.capture()[0]]
     means.clear()
     assert means.read() == {}
 
