@@ -5,8 +5,8 @@ import sys
 
 import pytest
 import torch
-import torch.multiprocessing as mp
 
+from tests.processes import gradients_agree
 from tests.running import SMALL, assert_equal, launch, newest
 
 CASES = [("--loss=jsgan",), ("--loss=minimax", "--penalty", "r1=1", "r2=0.5"), ("--loss=wgan", "--penalty", "gp=10"),
@@ -15,83 +15,48 @@ CASES = [("--loss=jsgan",), ("--loss=minimax", "--penalty", "r1=1", "r2=0.5"), (
          ("--real_label=0.9", "--fake_label=0.1", "--mixup=pixel", "--mixup_label=soft", "--historical_averaging=1")]
 
 
-def gradients(rank, world, folder, batch=8):
-    """For each case, one D and one G gradient of the small network in `world` processes, on equal parts of fixed inputs and draws."""
-    import torch.distributed as dist
-    torch.set_num_threads(1)
-    if world > 1:
-        dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world)
+def gan_gradients(part, watch, batch=8):
+    """One D and one G update of the small network for each case, on fixed images and draws."""
     from losses import penalties
     from networks import small
     from tests.trainers.test_gan import arguments
     from trainers import gan
-    draw = torch.Generator().manual_seed(3)
+    draw, part = torch.Generator().manual_seed(3), part(batch)
     real, fake = (torch.rand(batch, 1, 8, 8, generator=draw) * 2 - 1 for _ in range(2))
     z, lam, eps = torch.randn(batch, 5, generator=draw), torch.rand(batch, generator=draw) / 2, torch.rand(batch, 1, 1, 1, generator=draw)
-    part = slice(rank * batch // world, (rank + 1) * batch // world)
     gan.beta_weights = lambda n, *a: torch.stack([lam[part], 1 - lam[part]])
     gan.pick = lambda layers: layers[-1]
     penalties.uniform = lambda x: eps[part]
     # a fake-fake mix has its partner in its own process: pair neighbours, which the parts do not separate
     torch.randperm = lambda n, **k: torch.arange(n).reshape(-1, 2).flip(1).flatten()
-    seen = {}
-    for case, words in enumerate(CASES):
+    for words in CASES:
         torch.manual_seed(0)
-        t = gan.get_trainer(small.get_network((1, 8, 8), 0, 5, width=8), arguments("--z_dim=5", *words)).eval()
-        t.begin(0)
-        for name in t.optims:
-            t.optims[name].apply = lambda grads, bad, name=name: seen.update(
-                {f"{case}/{name}/{i}": g.clone() for i, g in enumerate(grads)})
+        t = watch(gan.get_trainer(small.get_network((1, 8, 8), 0, 5, width=8), arguments("--z_dim=5", *words)).eval(), " ".join(words))
         t.update("disc", t.d_terms(real[part], fake[part]))
         t.update("gen", {"adv": t.objective.g(t.disc(t.gen(z[part])))})
-    torch.save(seen, f"{folder}/{world}_{rank}.pt")
-    if world > 1:
-        dist.destroy_process_group()
 
 
 def test_two_processes_average_to_the_gradient_of_the_whole_batch(tmp_path):
-    mp.spawn(gradients, (1, str(tmp_path)), nprocs=1)
-    mp.spawn(gradients, (2, str(tmp_path)), nprocs=2)
-    whole, a, b = (torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("1_0", "2_0", "2_1"))
-    assert whole.keys() == a.keys() and len({name.split("/")[0] for name in whole}) == len(CASES)
-    for name in whole:
-        assert torch.equal(a[name], b[name])
-        assert torch.allclose(whole[name], a[name], atol=1e-6, rtol=1e-4), (CASES[int(name.split("/")[0])], name)
+    found = gradients_agree(gan_gradients, tmp_path, atol=1e-6, rtol=1e-4)
+    assert found == {f"{' '.join(words)}/{name}" for words in CASES for name in ("gen", "disc")}
 
 
-def bigan_gradients(rank, world, folder, batch=8):
-    """The gradients of BiGAN's two updates in `world` processes, on equal parts of fixed images and latents, batch norm as in evaluation."""
-    import torch.distributed as dist
-    torch.set_num_threads(1)
-    if world > 1:
-        dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world)
+def bigan_gradients(part, watch, batch=8):
+    """BiGAN's two updates, on fixed images and latents, batch norm as in evaluation."""
     from networks import bigan_mnist
     from tests.trainers.test_bigan import arguments
     from trainers import bigan
-    draw = torch.Generator().manual_seed(3)
+    draw, part = torch.Generator().manual_seed(3), part(batch)
     x, z = torch.rand(batch, 1, 8, 8, generator=draw) * 2 - 1, torch.randn(batch, 5, generator=draw)
-    part = slice(rank * batch // world, (rank + 1) * batch // world)
-    seen = {}
     for loss in ("jsgan", "minimax"):
         torch.manual_seed(0)
-        t = bigan.get_trainer(bigan_mnist.get_network((1, 8, 8), 0, 5, "seed", width=8), arguments(f"--loss={loss}")).eval()
-        t.begin(0)
+        t = watch(bigan.get_trainer(bigan_mnist.get_network((1, 8, 8), 0, 5, "seed", width=8), arguments(f"--loss={loss}")).eval(), loss)
         t.noise = lambda n: z[part]
-        for name in t.optims:
-            t.optims[name].apply = lambda grads, bad, name=name: seen.update({f"{loss}/{name}/{i}": g.clone() for i, g in enumerate(grads)})
         t.train_step({"x": x[part]}, 0)
-    torch.save(seen, f"{folder}/{world}_{rank}.pt")
-    if world > 1:
-        dist.destroy_process_group()
 
 
 def test_two_processes_of_bigan_average_to_the_gradient_of_the_whole_batch(tmp_path):
-    mp.spawn(bigan_gradients, (1, str(tmp_path)), nprocs=1)
-    mp.spawn(bigan_gradients, (2, str(tmp_path)), nprocs=2)
-    whole, a, b = (torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("1_0", "2_0", "2_1"))
-    assert whole.keys() == a.keys() and {name.rsplit("/", 1)[0] for name in whole} == {"jsgan/ge", "jsgan/disc", "minimax/ge", "minimax/disc"}
-    for name in whole:
-        assert torch.equal(a[name], b[name]) and torch.allclose(whole[name], a[name], atol=1e-7, rtol=1e-4), name
+    assert gradients_agree(bigan_gradients, tmp_path, atol=1e-7, rtol=1e-4) == {"jsgan/ge", "jsgan/disc", "minimax/ge", "minimax/disc"}
 
 
 def torchrun(tmp_path, *words, processes=2):
