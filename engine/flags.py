@@ -67,6 +67,11 @@ def run_name(text):
     return text
 
 
+class Flags(argparse.Namespace):
+    """The flags, and in `defaults`, which is not one of them, their defaults by name."""
+    __slots__ = ("defaults",)
+
+
 def add_shared(parser):
     """Declares the flags that every trainer has. Defaults marked (GAN mixup) are those of the code of Verma et al. 2018."""
     g = parser.add_argument_group("run")
@@ -98,7 +103,7 @@ def add_shared(parser):
                    "half: constant for the first half of them, then linear to zero (Zhu et al. 2017); half_exp: constant likewise, then exponentially to a hundredth (Donahue et al. 2017); exp: times lr_gamma each epoch (default constant)")
     g.add_argument("--lr_gamma", type=number(float, 0, 1, open_low=True), default=0.99, help="factor an epoch of --lr_schedule=exp (default 0.99; GAN mixup)")
     g.add_argument("--schedule_steps", type=count, default=0, help="steps that schedules stretch over (default 0: the whole run)")
-    g.add_argument("--ema", type=number(float, 0, 1), default=0.0, help="decay, a step, of the averaged generator that samples are drawn from, "
+    g.add_argument("--ema", type=number(float, 0, 1), default=0.0, help="decay, a step that updates it, of the averaged generator that samples are drawn from, "
                    "as in 0.999 (default 0: no average)")
 
     g = parser.add_argument_group("records")
@@ -170,7 +175,8 @@ def parse(argv, modes=("train",)):
     getattr(module, "add_flags", lambda group: None)(group)
     flags = {action.dest for action in parser._actions}
     parser.set_defaults(**{n: v for n, v in saved.items() if n in flags and n not in ("mode", "resume", "last_epoch", "traceback", "out", "samples", "frames", "at", "device", "cpu")})
-    args = parser.parse_args(argv)
+    args = parser.parse_args(argv, Flags())
+    args.defaults = {flag: parser.get_default(flag) for flag in flags}
     vars(args).update({name: saved[name] for name in DERIVED & saved.keys()})
     if args.cpu:
         args.device = "cpu"
@@ -217,6 +223,9 @@ def differences(then, now, folder):
         elif name == "schedule_steps" and now.get("lr_schedule") in ("linear", "half", "half_exp") and old != new:
             found.append(f"--schedule_steps: {old} then, {new} now (the learning rate's schedule is planned over the whole run: "
                          f"give --schedule_steps={old} to keep the plan)")
+            continue
+        elif name == "mu_steps" and old != new and old and new is not None:
+            found.append(f"--mu_steps: {old} then, {new} now (the moving weights are planned over the whole run: give --mu_steps={old} to keep the plan)")
             continue
         elif name in MAY_CHANGE:
             continue

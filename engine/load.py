@@ -44,8 +44,12 @@ def _near(path):
     return f"; there is {' or '.join(os.path.join(folder, c) for c in close)}" if close else ""
 
 
+# what an option whose default is of this type takes, None apart
+KINDS = {bool: (bool, "True or False"), int: (int, "a whole number"), float: ((int, float), "a number")}
+
+
 def call(function, offered, words, flag):
-    """function(**those of `offered` that it names, **words). Raises UserError for a word it does not take, or one it misses.
+    """function(**those of `offered` that it names, **words). Raises UserError for a word it does not take, one it misses, or one of another type than its default.
 
     `offered`: what the launcher knows (data_shape, ...); `words`: the user's, from the flag of that name.
     """
@@ -60,6 +64,10 @@ def call(function, offered, words, flag):
     missing = [n for n, p in parameters.items() if n in named and p.default is p.empty and n not in arguments]
     if missing:
         raise UserError(f"{flag}: {missing[0]}=... is needed")
+    for name, value in words.items():
+        types, wanted = KINDS.get(type(parameters[name].default) if name in parameters else None, (object, ""))
+        if value is not None and (not isinstance(value, types) or (wanted and isinstance(value, bool) and types is not bool)):
+            raise UserError(f"{flag}: given {name}={value}; {wanted} would do")
     return function(**arguments)
 
 

@@ -52,10 +52,10 @@ class Fit:
         for text in self.trainer.warnings:
             run.say(f"warning: {text}", error=True)
         run.status("running", step, f"running to step {total}")
-        self.means.restore(sums)
+        self.means.restore(sums or [])
         self.console = Console(step, total, args.steps_per_epoch, run.say)
         self.trainer.train()
-        if step == 0 and hasattr(self.trainer, "prepare"):
+        if sums is None and hasattr(self.trainer, "prepare"):
             seed_all(args.seed, "prepare", distributed.rank())
             self.trainer.initialise(next(self.stream.from_step(0)))
         self.stopper.patient = True

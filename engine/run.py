@@ -55,7 +55,8 @@ class RunDirectory:
                                         json.dumps({"state": state, "step": step, "text": text}, indent=1).encode())
 
     def open(self, trainer):
-        """Restores the checkpoint that --resume asks for and prepares the folder for writing. Returns (step, sums of the log).
+        """Restores the checkpoint that --resume asks for and prepares the folder for writing. Returns (step, sums of the log), the sums None where nothing
+        was restored.
 
         Raises UserError when that would overwrite or lose something, or when flags differ that would change the run.
         """
@@ -75,7 +76,7 @@ class RunDirectory:
             self.header()
         if state is not None:
             trainer.restore(state)
-        return self.step, (state or {}).get("means", [])
+        return self.step, None if state is None else state["means"]
 
     def lock_up(self):
         """Makes the folder, takes its lock, and clears what a killed process left half written."""

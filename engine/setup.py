@@ -78,6 +78,10 @@ def networks(args):
         nets = call(file.get_network, offered, args.network_args, "--network_args")
     except ValueError as error:
         raise UserError(f"--network: {args.network}: {error}") from error
+    except (TypeError, RuntimeError, IndexError, ZeroDivisionError) as error:
+        if not args.network_args:
+            raise
+        raise UserError(f"--network_args: {args.network} fails with them ({type(error).__name__}: {' '.join(str(error).split())}); other values would do; --traceback shows where") from error
     if isinstance(nets, (tuple, list)) and len(nets) == 2:
         nets = dict(zip(("gen", "disc"), nets))
     if not isinstance(nets, dict) or not all(isinstance(net, torch.nn.Module) for net in nets.values()):

@@ -371,6 +371,10 @@ class Study:
     def compared(self):
         """[(A, B, column, seeds left out, Difference)] for --compare. Raises UserError for a name that is no experiment."""
         names, found = {g.name: g for g in self.groups}, []
+        ends = {}
+        for group in self.groups:                        # vbn for mnist10k_improved/vbn, where no other name ends so
+            ends.setdefault(group.name.rsplit("/", 1)[-1], []).append(group)
+        names = {end: groups[0] for end, groups in ends.items() if len(groups) == 1} | names
         for pair in self.args.compare:
             for name in pair:
                 if name not in names:

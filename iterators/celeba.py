@@ -52,6 +52,8 @@ def plan(files, partition, attributes):
     except (ValueError, KeyError) as error:
         raise MissingError(f"{partition}, {attributes}: they do not describe the images in {files.root} ({error}); "
                            "the tables that came with the images would do") from None
+    if not groups["train"]:
+        raise MissingError(f"{partition}: names no training image (part 0); the table that came with the images would do")
     return {split: group for split, group in found.items() if group}, {"attributes": (values + 1) // 2}, {}
 
 

@@ -219,6 +219,8 @@ class DataIterator:
 def check_batch_size(batch_size, n, world_size, what, each=2):
     """Raises UserError unless every process can have `each` examples in each batch."""
     least = each * world_size
+    if n < least:
+        raise UserError(f"--iterator: the data has {n:,} {what}; at least {least} are needed, {each} for each process ({world_size})")
     if type(batch_size) is not int or batch_size < least:
         why = "batch norm needs two examples in each process" if each == 2 else f"each process needs {each}"
         raise UserError(f"--batch_size: given {batch_size!r}; {least} or more would do, since {why} ({world_size})")

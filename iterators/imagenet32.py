@@ -36,7 +36,7 @@ def get_iterators(batch_size, seed=0, num_workers=2, root=None, size=32, valid=0
 
 def unpack(path, paths, size):
     """Writes all images into the .npy file `path`; returns ({"y": int64 [N] from 0}, facts) for `cache.cached`."""
-    labels = [np.asarray(read(file, "labels"), np.int64) - 1 for file in paths]
+    labels = [labels_of(file) for file in paths]
     lengths = [len(part) for part in labels]
     out, start = image_cache.new_array(path, (sum(lengths), size, size, 3)), 0
     for file, n in zip(paths, lengths):
@@ -47,6 +47,14 @@ def unpack(path, paths, size):
         out[start:start + n] = data.reshape(n, 3, size, size).transpose(0, 2, 3, 1)
         start += n
     return {"y": np.concatenate(labels)}, {"splits": image_cache.spans({"train": sum(lengths[:len(TRAIN)]), "test": lengths[-1]})}
+
+
+def labels_of(path):
+    """Labels of an npz file, int64 [n] in 0 .. 999. Raises MissingError unless it has 1 .. 1000."""
+    labels = read(path, "labels")
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels) or labels.min() < 1 or labels.max() > 1000:
+        raise MissingError(f"{path}: its labels are not whole numbers of 1 to 1000, one an image; the official file would do")
+    return labels.astype(np.int64) - 1
 
 
 def read(path, name):

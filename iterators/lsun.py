@@ -2,7 +2,7 @@
 import os
 
 from engine import distributed
-from engine.errors import MissingError
+from engine.errors import MissingError, UserError
 from engine.randomness import permutation
 from iterators import common, vision
 from iterators.cache import IN_MEMORY, cached_images, whole
@@ -35,6 +35,8 @@ def get_iterators(batch_size, seed=0, num_workers=2, root=None, classes="bedroom
             with opened[split].begin() as transaction:
                 keys = list(transaction.cursor().iternext(keys=True, values=False))
             if split == "train" and subset is not None:
+                if subset > len(keys):
+                    raise UserError(f"--iterator_args subset: given {subset}; the data has {len(keys):,} training images, so 1 to {len(keys)} would do")
                 keys = [keys[i] for i in permutation(len(keys), "subset")[:subset].sort().values.tolist()]
             names[split] = [(split, key) for key in keys]
         return names, {}, {}

@@ -28,8 +28,7 @@ def get_iterators(batch_size, seed=0, data="2020", n=20_000, n_test=20_000, data
     check_count("n", n)
     check_count("n_test", n_test)
     if name == "gaussian":
-        if not std > 0:
-            raise UserError(f"--iterator_args std: given {std}; a number above 0 would do")
+        check_positive("std", std)
         modes = ((mean, std),)
     else:
         modes = MIXTURES[name]
@@ -54,6 +53,12 @@ def iterators(train, test, batch_size, seed, mixture):
     arrays = [{"x": np.ascontiguousarray(points, np.float32)[:, None, None]} for points in (train, test)]
     return {"train": DataIterator(arrays[0], batch_size, seed, what="points", mixture=mixture),
             "test": DataIterator(arrays[1], min(batch_size, len(test)), shuffle=False, what="points", mixture=mixture)}
+
+
+def check_positive(name, value):
+    """Raises UserError unless the value is a finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+        raise UserError(f"--iterator_args {name}: given {value!r}; a number above 0 would do")
 
 
 def check_count(name, n):

@@ -12,7 +12,7 @@ import torch
 
 from engine.errors import UserError
 from engine.randomness import generator
-from iterators.points1d import check_count, iterators
+from iterators.points1d import check_count, check_positive, iterators
 
 
 def ring(modes=8, radius=1.0):
@@ -57,14 +57,17 @@ def get_iterators(batch_size, seed=0, layout="ring", n=None, n_test=10_000, data
         raise UserError(f"--iterator_args layout: given {layout!r}; {', '.join(LAYOUTS)} would do")
     centres, own_sigma, own_n, own_scale, within, least = LAYOUTS[layout]
     if layout == "ring":
+        if modes is not None and (type(modes) is not int or modes < 1):
+            raise UserError(f"--iterator_args modes: given {modes!r}; a whole number above 0 would do")
+        if radius is not None:
+            check_positive("radius", radius)
         centres = ring(8 if modes is None else modes, 1.0 if radius is None else radius)
     elif modes is not None or radius is not None:
         raise UserError(f"--iterator_args modes, radius: are the ring's; given with layout={layout}")
     n, sigma, scale = own_n if n is None else n, own_sigma if sigma is None else sigma, own_scale if scale is None else scale
     if scale not in SCALES:
         raise UserError(f"--iterator_args scale: given {scale!r}; {', '.join(SCALES)} would do")
-    if not (isinstance(sigma, (int, float)) and sigma > 0):
-        raise UserError(f"--iterator_args sigma: given {sigma!r}; a number above 0 would do")
+    check_positive("sigma", sigma)
     check_count("n", n)
     check_count("n_test", n_test)
     centres = np.array(centres, np.float64)

@@ -30,8 +30,9 @@ class FewLabels(common.DataIterator):
     """
 
     def __init__(self, base, labels_per_class, label_seed=0, fresh=True):
-        if not isinstance(base.source, common.Arrays) or "y" not in base.source.tensors or not base.n_classes:
-            raise UserError("--iterator_args base: its training images have no labels, or are read one by one; a data set held in arrays, with labels, would do")
+        tensors = getattr(base.source, "tensors", {})
+        if "x" not in tensors or "y" not in tensors or tensors["y"].ndim != 1 or not base.n_classes:
+            raise UserError("--iterator_args base: its training images have no labels, are made or read one by one, or are of two domains; a data set held in arrays, with labels, would do")
         super().__init__(base.source, base.batch_size, base.seed, augment=base.augment, n_classes=base.n_classes, indices=base.indices)
         self.labelled = self.choose(labels_per_class, label_seed)
         self.second = common.DataIterator(base.source, base.batch_size, f"{base.seed}, second", augment=base.augment, n_classes=base.n_classes,

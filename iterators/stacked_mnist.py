@@ -5,7 +5,7 @@ import torch
 from engine.errors import UserError
 from engine.randomness import permutation
 from iterators import common, vision
-from iterators.cache import whole
+from iterators.points1d import check_count
 
 SETS = {"mnist": ("MNIST", "MNIST/raw/*-ubyte"), "fashion_mnist": ("FashionMNIST", "FashionMNIST/raw/*-ubyte"), "kmnist": ("KMNIST", "KMNIST/raw/*-ubyte")}
 
@@ -48,9 +48,7 @@ def get_iterators(batch_size, seed=0, num_workers=2, root=None, digits="mnist", 
     if digits not in SETS:
         raise UserError(f"--iterator_args digits: given {digits!r}; {', '.join(SETS)} would do")
     for option, number in (("n", n), ("n_test", n_test)):
-        if number is None:
-            raise UserError(f"--iterator_args {option}: given None; a whole number above 0 would do")
-        whole(option, number)
+        check_count(option, number)
     name, files = SETS[digits]
     splits = vision.load(name, {"train": [{"train": True}], "test": [{"train": False}]}, files, root, None, download, cache, num_workers)
     made = {}

@@ -7,7 +7,7 @@ import itertools
 
 from torch import nn
 
-from networks.layers import Generator, ReferenceGenerator, Staged, VirtualBatchNorm, choice, image_shape, normal, normal_norm, spectral
+from networks.layers import Generator, ReferenceGenerator, Staged, VirtualBatchNorm, at_least, choice, image_shape, normal, normal_norm, spectral
 from networks.minibatch import MinibatchDiscrimination, sizes
 
 GEN_NORMS, DISC_NORMS = ("batch", "vbn", None), ("batch", "instance", "layer", None)
@@ -25,8 +25,11 @@ def get_network(data_shape, n_classes, z_dim, width=128, depth=None, max_width=1
     (over a whole example) or None; a last stage gives the logit from the flattened maps. spec_norm: all its layers spectrally normalised.
     minibatch_disc: "100x5" puts minibatch discrimination of 100 kernels of 5 dimensions before the logit; minibatch_form, minibatch_self: see
     networks/minibatch.py.
-    data_shape: (C, H, W); n_classes is not used. Raises ValueError for sides that cannot be halved `depth` times, and other options.
+    data_shape: (C, H, W); n_classes is not used. Raises ValueError for sides that cannot be halved `depth` times, and for options that there are not.
     """
+    at_least(1, width=width, max_width=max_width, references=references, **({} if depth is None else {"depth": depth}))
+    if not minibatch_disc and (minibatch_form != "paper" or minibatch_self is not None):
+        raise ValueError("minibatch_form, minibatch_self: go with minibatch_disc, such as 100x5")
     channels, height, breadth = data_shape
     depth = depth or next(n for n in itertools.count(1) if _innermost(height, n) or _innermost(breadth, n))
     channels, height, breadth = image_shape(data_shape, 2 ** depth)

@@ -393,6 +393,13 @@ def choice(option, value, choices):
     return choices[value] if isinstance(choices, dict) else value
 
 
+def at_least(least, **options):
+    """Raises ValueError for an option that is not a whole number of at least `least`."""
+    for option, number in options.items():
+        if type(number) is not int or number < least:
+            raise ValueError(f"{option}={number!r}: a whole number of at least {least} would do")
+
+
 def image_shape(data_shape, multiple):
     """(C, H, W) of `data_shape`; raises ValueError if H or W is not a positive multiple of `multiple`."""
     channels, height, width = data_shape

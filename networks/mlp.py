@@ -4,7 +4,7 @@ import math
 import torch
 from torch import nn
 
-from networks.layers import Generator, Staged, choice, glorot, normal, spectral
+from networks.layers import Generator, Staged, at_least, choice, glorot, normal, spectral
 
 
 class Maxout(nn.Module):
@@ -62,9 +62,8 @@ def get_network(data_shape, z_dim, width=128, layers=3, gen_out="tanh", activati
     out = choice("gen_out", gen_out, OUTPUTS)
     initialise = choice("init", init, INITS)
     disc_width, disc_layers = disc_width or width, layers if disc_layers is None else disc_layers
-    for option, number, least in (("width", width, 1), ("layers", layers, 1), ("disc_width", disc_width, 1), ("disc_layers", disc_layers, 1), ("fourier", fourier, 0)):
-        if type(number) is not int or number < least:
-            raise ValueError(f"{option}={number!r}: a whole number of at least {least} would do")
+    at_least(1, width=width, layers=layers, disc_width=disc_width, disc_layers=disc_layers)
+    at_least(0, fourier=fourier)
     size = math.prod(data_shape)
 
     def hidden(inputs, units):

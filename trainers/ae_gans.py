@@ -17,6 +17,7 @@ from engine.flags import weight
 from losses.adversarial import OBJECTIVES
 from losses.reconstruction import kl_standard_normal
 from trainers.base import Trainer, parts
+from trainers.dist_gan import check_codes
 
 LOG = OBJECTIVES["jsgan"]
 
@@ -45,12 +46,21 @@ def square(x, x_r):
 class RGAN(Trainer):
     """GAN whose generator also reconstructs, and is rewarded for reconstructions that pass for real (Che et al. 2017)."""
     roles = ("gen", "enc", "disc")
+    code = 1                                             # numbers that the encoder gives for each of z
 
     def __init__(self, nets, args):
         super().__init__(nets, args)
+        self.goes_with(args.model == "rgan", "--model=rgan", "lambda_1")
+        self.goes_with(args.model != "vaegan", "--model=rgan or mdgan", "lambda_2")
+        self.goes_with(args.model == "vaegan", "--model=vaegan", "recon_g")
         self.average("gen", args.ema)
         for role in self.roles:
             self.optimise(role, *self.learnt(role))
+
+    def prepare(self, batch):
+        """Refuses an encoder whose codes are not as long as noise, or means and log variances are."""
+        with self.evaluating():
+            check_codes(self.enc(batch["x"][:2]), self.code * self.args.z_dim, self.args)
 
     def learnt(self, role):
         """The networks that the optimiser of a role updates."""
@@ -109,6 +119,7 @@ class MDGAN(RGAN):
 
 class VAEGAN(RGAN):
     """A variational autoencoder whose decoder is a GAN's generator (Larsen et al. 2016). enc gives means, then log variances, [N, 2 z_dim]."""
+    code = 2
 
     def train_step(self, batch, step):
         """One step of the algorithm above. Returns the logged terms."""

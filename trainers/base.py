@@ -33,6 +33,7 @@ class Trainer(nn.Module):
             self.add_module(role, net)
         self.args = args
         self.optims, self.owned, self.averaged, self.caching, self.comparing = {}, {}, {}, {}, {}
+        self.stepped = set()                             # optimisers that have been, in this step
         self.share = 1.0                                 # of this process in the batch, times the number of processes
         self.warnings, self.remarks = [], []             # said once when the run starts
         self.register_buffer("bad_steps", torch.zeros(2, dtype=torch.int64))             # in a row, in all
@@ -59,7 +60,7 @@ class Trainer(nn.Module):
         return self.optims[name].param_groups[0]["params"]
 
     def average(self, role, decay):
-        """Keeps <role>_ema, an exponential average of the network's parameters with `decay` a step; buffers are copied."""
+        """Keeps <role>_ema, an exponential average of the network's parameters with `decay` a step that updates it, however often; buffers are copied."""
         if decay > 0:
             ema = copy.deepcopy(getattr(self, role)).requires_grad_(False).eval()
             self.add_module(role + "_ema", ema)
@@ -109,7 +110,7 @@ class Trainer(nn.Module):
         self.count(bad)
         for module in self.owned[name]:
             self.renew(module)
-        self.move_averages(name)
+        self.stepped.add(name)
         return {f"{name}/{term}": mean.detach() for term, mean in means.items()}
 
     def gradients(self, loss, params):
@@ -122,12 +123,15 @@ class Trainer(nn.Module):
     # --- for the loop
 
     def step(self, batch, step):
-        """train_step(batch, step) in the precision that --amp asks for."""
+        """train_step(batch, step) in the precision that --amp asks for, then the averages."""
         amp = self.args.amp
         if amp == "off":
-            return self.train_step(batch, step)
-        with torch.autocast(self.bad_steps.device.type, torch.bfloat16 if amp == "bf16" else torch.float16):
-            return self.train_step(batch, step)
+            log = self.train_step(batch, step)
+        else:
+            with torch.autocast(self.bad_steps.device.type, torch.bfloat16 if amp == "bf16" else torch.float16):
+                log = self.train_step(batch, step)
+        self.move_averages()
+        return log
 
     def begin(self, step, share=1.0):
         """Sets what depends on the step: learning rates, this process's share of the batch, fresh caches."""
@@ -136,6 +140,19 @@ class Trainer(nn.Module):
             for group in optim.param_groups:
                 group["lr"] = group["base_lr"] * self.lr_factor(step)
         self.renew(self)
+
+    def start_from_data(self, x):
+        """What gen and disc start from noise and real images x [N, C, H, W], in layers that have such a start: a reference batch, weight norm, minibatch discrimination."""
+        for net, given in ((self.gen, self.noise), (self.disc, x[:len(x) // 2 * 2])):    # a joint batch has two halves
+            if hasattr(net, "prepare"):
+                net.prepare(given)
+
+    def goes_with(self, used, what, *flags):
+        """Warns, unless `used`, of each of the flags that was given another value than its default: it does nothing without `what`."""
+        for flag in flags if not used else ():
+            value = getattr(self.args, flag)
+            if value != self.args.defaults.get(flag, value):
+                self.warnings.append(f"--{flag}: given {value}, does nothing without {what}")
 
     def initialise(self, batch):
         """prepare(batch), without gradients; then process 0's outcome everywhere, and averages that start from it."""
@@ -176,11 +193,13 @@ class Trainer(nn.Module):
             grown = good >= 1999
             self.loss_scale.copy_(torch.stack([torch.where(bad, scale / 2, torch.where(grown, scale * 2, scale)), torch.where(bad | grown, 0.0, good + 1)]))
 
-    def move_averages(self, name):
-        """ema <- decay ema + (1 - decay) parameters, for the averaged networks that optimiser `name` updates."""
+    def move_averages(self):
+        """ema <- decay ema + (1 - decay) parameters, for the averaged networks that this step has updated."""
+        updated = [module for name in self.stepped for module in self.owned[name]]
+        self.stepped.clear()
         for role, decay in self.averaged.items():
             net = getattr(self, role)
-            if any(net is module for module in self.owned[name]):
+            if any(net is module for module in updated):
                 ema = self.best(role)
                 torch._foreach_lerp_(list(ema.parameters()), [p.detach() for p in net.parameters()], 1 - decay)
                 for average, buffer in zip(ema.buffers(), net.buffers()):
@@ -230,6 +249,11 @@ class Trainer(nn.Module):
             raise UserError(f"--resume: the checkpoint is of other networks ({str(error).splitlines()[-1].strip()}); "
                             "the flags it was made with would do") from error
         self.renew(self)
+
+
+def compares_halves(net):
+    """Whether a part of `net` compares the real with the generated half of a batch, so that no example has a verdict of its own."""
+    return any(getattr(part, "joint", False) for part in net.modules())
 
 
 def compares_examples(net):

@@ -91,6 +91,18 @@ class DistGAN(self_supervised.SelfSupervised):
         self.optimise("disc", self.disc)
         self.optimise("gen", self.gen)
 
+    def prepare(self, batch):
+        """Refuses networks and data that the losses are not made for."""
+        super().prepare(batch)
+        x = batch["x"][:2]
+        with self.evaluating():
+            check_codes(self.enc(x), self.args.z_dim, self.args)
+            if self.args.recon_loss == "bce":
+                ends = self.phi(torch.cat([x, self.gen(self.noise(len(x)) * 1e4)]))
+                if not 0 <= ends.min() <= ends.max() <= 1:
+                    raise UserError("--recon_loss=bce: is of data in [0, 1], and of a generator that cannot leave it; --scale=unit with --network_args gen_out=tanh, or "
+                                    "--scale=given with gen_out=sigmoid and data in [0, 1], would do")
+
     def begin(self, step, share=1.0):
         """Sets the weights of the step too."""
         super().begin(step, share)
@@ -201,8 +213,10 @@ class DistGAN(self_supervised.SelfSupervised):
         """The generator's images (the averaged one's with --ema): z [n, z_dim] -> [n, C, H, W] in [-1, 1]."""
         if "batch_statistics" not in self.quirks:
             return self.best("gen")(z)
+        first, last = len(z) // 64 * 64, len(z) % 64
+        cuts = [64] * (first // 64) + [last] if last > 1 or not first else [64] * (first // 64 - 1) + [64 + last]      # one image has no statistics
         with by_batch(self.best("gen")) as gen:
-            return torch.cat([gen(part) for part in z.split(64)])
+            return torch.cat([gen(part) for part in z.split(cuts)])
 
     def encode(self, x):
         """Codes [N, z_dim] of images [N, C, H, W]."""
@@ -229,6 +243,9 @@ class DistGAN(self_supervised.SelfSupervised):
     def refuse_what_cannot_be(self):
         """Raises UserError, or warns, where flags contradict one another or the discriminator."""
         args = self.args
+        self.goes_with(args.weights == "moving", "--weights=moving", "mu_steps")
+        self.goes_with(args.lambda_r > 0, "--lambda_r", "reg_features")
+        self.goes_with(args.lambda_p > 0, "--lambda_p", "penalty_norm")
         if args.phi == "features" and not self.last:
             raise UserError(f"--phi=features: the discriminator of {args.network} has no hidden states to compare; --phi=data would do")
         if args.recon_loss == "bce" and args.phi != "data":
@@ -243,6 +260,13 @@ class DistGAN(self_supervised.SelfSupervised):
             raise UserError("--ae_optimisers=two: given with --lambda_r=0, so there is no second loss; --ae_optimisers=one would do")
         if compares_examples(self.disc) and args.lambda_p > 0:
             self.warnings.append("--lambda_p: the discriminator has batch norm, so its gradients mix examples; --network_args norm=None, if it has it, would do")
+
+
+def check_codes(codes, wanted, args):
+    """Raises UserError where an encoder's codes are not [n, wanted]."""
+    if codes.ndim != 2 or codes.shape[1] != wanted:
+        raise UserError(f"--network: the encoder of {args.network} gives {list(codes.shape)} for {len(codes)} images; [{len(codes)}, {wanted}] would do for --z_dim={args.z_dim}; "
+                        "variational=True, where it is an option, doubles a code")
 
 
 # mean, variance and kurtosis E (z - mean)^4 / variance^2 of --z_dist

@@ -22,7 +22,7 @@ from losses.averaging import History
 from losses.matching import MATCHING
 from losses.mixing import beta_weights, mix, pick
 from losses.penalties import PENALTIES, zero_centred
-from trainers.base import Trainer
+from trainers.base import Trainer, compares_halves
 
 # what G minimises: the verdict of D, the distance of mean features
 G_LOSSES = {"adversarial": (True, False), "feature_matching": (False, True), "mixed": (True, True)}
@@ -102,7 +102,7 @@ class MixupGAN(Trainer):
         self.objective = smoothed(OBJECTIVES[args.loss], args.real_label, args.fake_label, args.g_label)
         self.adversarial, self.matching = G_LOSSES[args.g_loss]
         self.fm_layer = self.last_layer() if args.fm_layer is None else args.fm_layer
-        self.joint = any(getattr(part, "joint", False) for part in self.disc.modules())  # a layer of D compares real with generated
+        self.joint = compares_halves(self.disc)
         self.layers = layers_of(args.mixup)
         self.penalties = {name: w for name, w in args.penalty.items() if w > 0}
         self.fold = {"on": True, "off": False, "auto": args.mixup_label == "hard"}[args.mixup_fold]
@@ -116,10 +116,7 @@ class MixupGAN(Trainer):
 
     def prepare(self, batch):
         """What networks start from data or noise: a reference batch, weight norm, minibatch discrimination."""
-        x = batch["x"]
-        for net, given in ((self.gen, self.noise), (self.disc, x[:len(x) // 2 * 2])):    # a joint batch has two halves
-            if hasattr(net, "prepare"):
-                net.prepare(given)
+        self.start_from_data(batch["x"])
 
     def train_step(self, batch, step):
         """One step of the algorithm above. Returns the logged terms."""
@@ -129,7 +126,11 @@ class MixupGAN(Trainer):
                 log |= self.update("gen", self.g_terms(real))
         with torch.no_grad():
             fake = self.gen(self.noise(len(real)))
-        log |= self.update("disc", self.d_terms(real, fake))
+        return log | self.d_step(real, self.d_terms(real, fake))
+
+    def d_step(self, real, terms):
+        """D's update on the sum of `terms`, and with --dnorm_step=separate another on dnorm. Returns the logged terms."""
+        log = self.update("disc", terms)
         if self.args.loss == "wgan" and "disc/real" in log:
             log["disc/wasserstein"] = -(log["disc/real"] + log["disc/fake"])             # E D(x) - E D(G(z))
         if self.args.dnorm > 0 and self.args.dnorm_step == "separate":
@@ -230,6 +231,13 @@ class MixupGAN(Trainer):
     def refuse_what_cannot_be(self):
         """Raises UserError, or warns, where flags contradict one another or the discriminator."""
         args, offered = self.args, self.last_layer() + 1
+        self.goes_with(self.layers, "--mixup", "alpha", "mixup_label", "mixup_fold")
+        self.goes_with(args.dnorm > 0, "--dnorm", "dnorm_step")
+        self.goes_with(self.matching, "--g_loss=feature_matching or mixed", "fm_form", "fm_layer", "fm_weight")
+        self.goes_with(args.g_loss == "mixed", "--g_loss=mixed", "adv_weight")
+        self.goes_with(self.adversarial, "--g_loss=adversarial or mixed", "g_label")
+        if args.g_loss == "mixed" and not args.fm_weight and not args.adv_weight:
+            raise UserError("--fm_weight, --adv_weight: both are 0, so G would learn nothing; 1 and 1 would do")
         if not self.layers and args.mixup_ff:
             raise UserError("--mixup_ff: given with --mixup=none; --mixup=pixel or a hidden layer would do")
         if self.layers and max(self.layers) >= offered:

@@ -5,7 +5,7 @@ from engine import distributed
 from engine.errors import UserError
 from engine.flags import weight
 from losses import distances, rotation
-from trainers.base import Trainer
+from trainers.base import Trainer, compares_halves
 
 CLASSES = {"none": 0, "ss": 4, "ms": 5}                  # of D's second head
 
@@ -27,6 +27,9 @@ class SelfSupervised(Trainer):
 
     def __init__(self, nets, args):
         super().__init__(nets, args)
+        if compares_halves(self.disc):
+            raise UserError(f"--network: the discriminator of {args.network} compares the real with the generated half of a batch, which {type(self).__name__} does not make; "
+                            "--network_args minibatch_form=paper would do")
         self.last = getattr(self.disc, "layers", 1) - 1  # Phi is h_last; h_0 is the image
         self.classify = rotation.cross_entropy
         wanted, offered = CLASSES[args.self_supervised], getattr(self.disc, "classes", 0)
@@ -37,8 +40,15 @@ class SelfSupervised(Trainer):
             height, breadth = args.data_shape[1:]
             if height != breadth:
                 raise UserError(f"--self_supervised={args.self_supervised}: images of {height}x{breadth} pixels cannot be turned; square ones would do")
+        elif offered:
+            self.warnings.append(f"--self_supervised=none: nothing trains the discriminator's head of {offered} classes; --network_args classes=0 would do")
+        self.goes_with(wanted, "--self_supervised", "lambda_d", "lambda_g", "g_task", "rotations")
         self.d_task = wanted if args.lambda_d > 0 else 0
         self.g_task = wanted if args.lambda_g > 0 else 0
+
+    def prepare(self, batch):
+        """What networks start from data or noise: a reference batch, weight norm, minibatch discrimination."""
+        self.start_from_data(batch["x"])
 
     # --- one pass of D, several heads
 

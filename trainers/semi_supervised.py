@@ -48,6 +48,7 @@ class SemiSupervised(gan.MixupGAN):
         if args.lr_hold and (args.lr_schedule != "linear" or args.lr_hold == 1):
             raise UserError(f"--lr_hold={args.lr_hold:g}: goes with --lr_schedule=linear, and lies below 1")
         super().__init__(nets, args)
+        self.goes_with(not args.supervised, "unlabelled images, which --supervised leaves out", "mixup", "mixup_ff", "loss", "penalty", "dnorm", "g_loss", "unsup_weight")
         self.average("disc", args.disc_ema)
 
     def optimise(self, name, *modules, **options):
@@ -56,6 +57,11 @@ class SemiSupervised(gan.MixupGAN):
 
     def prepare(self, batch):
         """What networks start from data, on the images that they will be trained on most."""
+        with self.evaluating():
+            found = tuple(self.disc(batch["x"][:2]).shape)
+        if found != (2, self.args.n_classes):
+            raise UserError(f"--network: the discriminator of {self.args.network} gives {list(found)} for two images; logits of {self.args.n_classes} classes, [2, {self.args.n_classes}], "
+                            "would do, as networks/semi_mnist.py and semi_cifar10.py give them")
         super().prepare(batch if self.args.supervised else {"x": unlabelled(batch, self.args)})
 
     def train_step(self, batch, step):
@@ -68,7 +74,7 @@ class SemiSupervised(gan.MixupGAN):
                 log |= self.update("gen", self.g_terms(batch.get("x_unlabelled_g", real)))
         with torch.no_grad():
             fake = self.gen(self.noise(len(real)))
-        return log | self.update("disc", {"sup": self.classification(batch)} | self.d_terms(real, fake))
+        return log | self.d_step(real, {"sup": self.classification(batch)} | self.d_terms(real, fake))
 
     def classification(self, batch):
         """-log softmax_y(l(x)) of labelled examples, [N]."""

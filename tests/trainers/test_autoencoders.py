@@ -39,7 +39,7 @@ def steps(t, n, data=None):
     logs, data = [], data or batch(size=16 if isinstance(t, beta_vae.BetaVAE) else 8)
     for step in range(n):
         t.begin(step)
-        logs.append(t.train_step(data, step))
+        logs.append(t.step(data, step))
     return logs
 
 
@@ -133,7 +133,7 @@ def test_beta_vae_terms_are_the_formulas(monkeypatch):
     seen, x = {}, batch(size=16)["x"]
     monkeypatch.setattr(t, "update", lambda name, terms: seen.setdefault(name, terms) and {})
     torch.manual_seed(5)
-    t.train_step(batch(size=16), 0)
+    t.step(batch(size=16), 0)
     mean, log_var = t.enc(x).chunk(2, 1)
     torch.manual_seed(1)
     batch(size=16)                                       # the draws that come before the noise
@@ -164,7 +164,7 @@ def test_class_mixes_are_the_formulas():
             steps(trainer(class_mixing, **words), 1)
     t = trainer(class_mixing)
     with pytest.raises(UserError, match="no attributes"):
-        t.train_step({"x": batch()["x"]}, 0)
+        t.step({"x": batch()["x"]}, 0)
 
 
 def test_gradients_go_where_they_should():
@@ -191,7 +191,7 @@ def test_the_autoencoder_changes_only_at_its_steps():
     for step in range(7):
         before = {n: p.clone() for n, p in t.named_parameters()}
         t.begin(step)
-        t.train_step(batch(), step)
+        t.step(batch(), step)
         moved = {n.split(".")[0] for n, p in t.named_parameters() if not torch.equal(before[n], p)}
         assert moved == ({"enc", "dec", "disc", "probe"} if step % 3 == 0 else {"disc", "probe"})
 

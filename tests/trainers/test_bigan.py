@@ -37,7 +37,7 @@ def steps(t, n):
     logs, data = [], batch()
     for step in range(n):
         t.begin(step)
-        logs.append(t.train_step(data, step))
+        logs.append(t.step(data, step))
     return logs
 
 
@@ -102,7 +102,7 @@ def test_a_step_is_one_simultaneous_update_of_all_three():
     t.begin(0)
     data = batch()
     torch.manual_seed(7)
-    t.train_step(data, 0)
+    t.step(data, 0)
     torch.manual_seed(7)
     x, z = data["x"], reference.noise(8)
     real, fake = (x, reference.enc(x)), (reference.gen(z), z)

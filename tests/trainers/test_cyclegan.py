@@ -40,7 +40,7 @@ def batch(n=6, channels=(1, 3), size=16, seed=1):
 def steps(t, n, **options):
     for step in range(n):
         t.begin(step)
-        log = t.train_step(batch(seed=step, **options), step)
+        log = t.step(batch(seed=step, **options), step)
     return log
 
 
@@ -217,7 +217,7 @@ def test_the_discriminators_see_the_pools_images():
         t.begin(step)
         held = t.pool_a.images.clone()
         seen.clear()
-        t.train_step(batch(seed=step), step)
+        t.step(batch(seed=step), step)
         made, _, shown = seen                           # in the translators' step; the real ones; D's fakes
         old = [any(torch.equal(image, other) for other in held) for image in shown]
         new = [any(torch.equal(image, other) for other in made) for image in shown]

@@ -52,7 +52,7 @@ def steps(t, n, data=None):
     for step in range(n):
         t.begin(step)
         torch.manual_seed(100 + step)
-        logs.append(t.train_step(data or batch(), step))
+        logs.append(t.step(data or batch(), step))
     return logs
 
 
@@ -254,10 +254,10 @@ def test_each_update_has_images_of_its_own(monkeypatch):
     for name, step in (("ae_step", t.ae_step), ("d_terms", t.d_terms), ("g_terms", t.g_terms)):
         monkeypatch.setattr(t, name, lambda x, step=step: (seen.append(x.clone()), step(x))[1])
     x = batch(22)["x"]
-    t.train_step({"x": x}, 0)
+    t.step({"x": x}, 0)
     assert [len(part) for part in seen] == [6, 6, 5, 5] and torch.equal(torch.cat(seen), x)
     seen.clear()
-    t.train_step({"x": x[:7]}, 1)                                                     # too few to share
+    t.step({"x": x[:7]}, 1)                                                     # too few to share
     assert len(seen) == 4 and all(torch.equal(part, x[:7]) for part in seen)
 
 
@@ -374,7 +374,7 @@ def test_ssgan_steps_move_one_player_each(words, classes):
     t = self_supervised(*words, "--update_g_every=2", classes=classes)
     t.begin(1)
     before = parameters(t)
-    log = t.train_step(batch(), 1)
+    log = t.step(batch(), 1)
     assert moved(t, before) == {"disc"} and not any(n.startswith("gen/") for n in log)
     assert set(log) == {"disc/real", "disc/fake"} | ({"disc/rotation"} if classes else set())
     t.begin(2)
@@ -421,7 +421,7 @@ def test_toy_updates_move_whom_they_say(model, updates):
         found[name] = moved(t, before)
         return log
     t.update = watched
-    log = t.train_step(batch(12, (1, 1, 2)), 0)
+    log = t.step(batch(12, (1, 1, 2)), 0)
     assert found == updates and all(math.isfinite(v) for v in log.values())
     del t.update
     before = parameters(t)

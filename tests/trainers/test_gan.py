@@ -46,7 +46,7 @@ def test_the_product_of_options_steps(loss, mixup, label, ff):
     before = {n: p.clone() for n, p in t.named_parameters()}
     for step in range(3):
         t.begin(step)
-        log = t.train_step(batch(), step)
+        log = t.step(batch(), step)
     expected = {"gen/adv", "disc/gp", "disc/r1", "disc/r2", "disc/dragan", "disc/dnorm"}
     if not (mixup != "none" and label == "soft"):
         expected |= {"disc/real", "disc/fake"} | ({"disc/wasserstein"} if loss == "wgan" else set())
@@ -134,7 +134,7 @@ def test_a_d_step_leaves_g_alone_and_the_reverse():
     t = trainer("--update_g_every=2")
     t.begin(1)
     before = {n: p.clone() for n, p in t.named_parameters()}
-    log = t.train_step(batch(), 1)                      # step 1 of 0, 1, 2 ...: not one of G's
+    log = t.step(batch(), 1)                      # step 1 of 0, 1, 2 ...: not one of G's
     assert not any(n.startswith("gen/") for n in log)
     assert all(torch.equal(before[n], p) == n.startswith("gen.") for n, p in t.named_parameters())
     t.begin(2)
@@ -149,7 +149,7 @@ def test_a_d_step_leaves_g_alone_and_the_reverse():
 def test_g_steps_are_the_ceiling_of_n_over_every(every, mixup):
     t = trainer(f"--update_g_every={every}", f"--mixup={mixup}")
     n = 11
-    steps = sum("gen/adv" in t.train_step(batch(), step) for step in range(n) if t.begin(step) is None)
+    steps = sum("gen/adv" in t.step(batch(), step) for step in range(n) if t.begin(step) is None)
     assert steps == math.ceil(n / every)
 
 
@@ -162,7 +162,7 @@ def test_dnorm_is_of_the_probability_and_joint_or_a_step_of_its_own():
     assert torch.allclose(t.d_terms(real.detach(), -real.detach())["dnorm"], expected, rtol=1e-4)
     t = trainer("--dnorm=2", "--dnorm_step=separate")
     t.begin(0)
-    t.train_step(batch(), 0)
+    t.step(batch(), 0)
     assert {int(s["step"]) for s in t.optims["disc"].state.values()} == {2}
 
 
@@ -187,7 +187,7 @@ def test_a_plain_discriminator_trains_with_pixel_mixup():
     nets = {"gen": small.get_network((1, 8, 8), 0, 5, width=8)["gen"], "disc": nn.Sequential(nn.Flatten(), nn.Linear(64, 1), nn.Flatten(0))}
     t = trainer("--mixup=pixel", nets=nets)
     t.begin(0)
-    assert math.isfinite(t.train_step(batch(), 0)["disc/mix"])
+    assert math.isfinite(t.step(batch(), 0)["disc/mix"])
 
 
 def test_spectral_norm_iterates_once_an_update():
@@ -198,7 +198,7 @@ def test_spectral_norm_iterates_once_an_update():
     norm.iterate = lambda weight: (counts.append(1), iterate(weight))
     for step in range(3):
         t.begin(step)
-        t.train_step(batch(), step)
+        t.step(batch(), step)
     assert len(counts) == 3                              # G's forward and all of D's share one iteration
 
 
@@ -229,10 +229,11 @@ def test_averaged_generator():
     expected = [p.clone() for p in t.gen.parameters()]
     for step in range(4):
         t.begin(step)
-        t.train_step(batch(), step)
+        t.step(batch(), step)
         expected = [0.9 * e + 0.1 * p for e, p in zip(expected, t.gen.parameters())]
     assert all(torch.allclose(e, p, atol=1e-7) for e, p in zip(expected, t.gen_ema.parameters()))
     t.update("gen", {"adv": t.objective.g(t.disc(t.gen(t.noise(6))))})
+    t.move_averages()
     assert all(torch.equal(a, b) for a, b in zip(t.gen_ema.buffers(), t.gen.buffers()))
     assert t.best("gen") is t.gen_ema and not t.gen_ema.training and t.gen.training
     assert not any(p.requires_grad for p in t.gen_ema.parameters())

@@ -104,7 +104,7 @@ def test_the_generator_finds_a_gaussian():
     t.args.schedule_steps = 800
     for step in range(800):
         t.begin(step)
-        t.train_step({"x": (P[0] + P[1] * torch.randn(512)).reshape(-1, 1, 1, 1)}, step)
+        t.step({"x": (P[0] + P[1] * torch.randn(512)).reshape(-1, 1, 1, 1)}, step)
     best = t.best("gen")
     assert float(best.m) == pytest.approx(P[0], abs=0.05) and abs(float(best.s)) == pytest.approx(P[1], abs=0.05)
 

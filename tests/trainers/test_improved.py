@@ -26,7 +26,7 @@ def trainer(*words, **options):
 def run(t, steps=3, n=6):
     for step in range(steps):
         t.begin(step)
-        log = t.train_step(batch(n), step)
+        log = t.step(batch(n), step)
     return log
 
 
@@ -91,7 +91,7 @@ def test_the_mean_is_that_of_every_update_of_either_player():
         means = [sum(v) / len(values) for v in zip(*values)]
         assert all(torch.allclose(a, b, atol=1e-12) for a, b in zip(t.histories[name].means, means))
     t.begin(5)
-    log = t.train_step(batch(), 5)
+    log = t.step(batch(), 5)
     assert log["disc/history"] > 0 and {"disc/dnorm", "disc/real"} <= set(log)
     grads = {}
     t.optims["gen"].apply = lambda gradients, bad: grads.update({i: g.clone() for i, g in enumerate(gradients)})
@@ -179,7 +179,7 @@ def test_matching_needs_a_hidden_layer_or_to_be_told():
         gan.get_trainer(nets, arguments("--z_dim=5", "--g_loss=feature_matching"))
     t = gan.get_trainer(nets, arguments("--z_dim=5", "--g_loss=feature_matching", "--fm_layer=0"))
     t.begin(0)
-    assert math.isfinite(t.train_step(batch(), 0)["gen/fm"])
+    assert math.isfinite(t.step(batch(), 0)["gen/fm"])
 
 
 @pytest.mark.parametrize("form", ("paper", "cifar", "imagenet"))

@@ -52,7 +52,7 @@ def bigan_gradients(part, watch, batch=8):
         torch.manual_seed(0)
         t = watch(bigan.get_trainer(bigan_mnist.get_network((1, 8, 8), 0, 5, "seed", width=8), arguments(f"--loss={loss}")).eval(), loss)
         t.noise = lambda n: z[part]
-        t.train_step({"x": x[part]}, 0)
+        t.step({"x": x[part]}, 0)
 
 
 def test_two_processes_of_bigan_average_to_the_gradient_of_the_whole_batch(tmp_path):

@@ -17,7 +17,7 @@ WORDS = ["--trainer=trainers/semi_supervised.py", "--iterator=iterators/semi.py"
 def trainer(*words, nets=None):
     from engine import flags
     args = flags.parse(["--trainer=trainers/semi_supervised.py", "--z_dim=5", *words])
-    args.steps_per_epoch, args.schedule_steps = 5, 10
+    args.steps_per_epoch, args.schedule_steps, args.n_classes = 5, 10, 3
     torch.manual_seed(0)
     return semi_supervised.get_trainer(nets or semi_mnist.get_network((1, 8, 8), 3, 5, width=16, noise=(0.0, 0.0)), args).train()
 
@@ -79,7 +79,7 @@ def test_steps_move_every_parameter(words):
     before = {n: p.clone() for n, p in t.named_parameters() if p.requires_grad}
     for step in range(4):
         t.begin(step)
-        log = t.train_step(mixed_batch(), step)
+        log = t.step(mixed_batch(), step)
     assert all(math.isfinite(v) for v in log.values()) and {"disc/sup", "gen/fm"} <= set(log)
     assert ("disc/mix" in log) == any("mixup" in w for w in words)
     assert not [n for n, p in t.named_parameters() if n in before and torch.equal(before[n], p)]
@@ -89,7 +89,7 @@ def test_supervised_is_the_labelled_term_alone():
     t = trainer("--supervised")
     before = {n: p.clone() for n, p in t.gen.named_parameters()}
     t.begin(0)
-    assert set(t.train_step(batch() | {"y": torch.arange(6) % 3}, 0)) == {"disc/sup"}
+    assert set(t.step(batch() | {"y": torch.arange(6) % 3}, 0)) == {"disc/sup"}
     assert all(torch.equal(before[n], p) for n, p in t.gen.named_parameters())
 
 
@@ -98,7 +98,7 @@ def test_the_generators_step_takes_its_own_unlabelled_batch():
     t.g_terms = lambda real, own=t.g_terms: (seen.append(real), own(real))[1]
     t.begin(0)
     both = mixed_batch()
-    t.train_step(both, 0)
+    t.step(both, 0)
     assert seen[0] is both["x_unlabelled_g"]
 
 
@@ -109,7 +109,7 @@ def test_averaged_discriminator_and_held_learning_rate():
     expected = [p.clone() for p in t.disc.parameters()]
     for step in range(3):
         t.begin(step)
-        t.train_step(mixed_batch(), step)
+        t.step(mixed_batch(), step)
         expected = [0.5 * e + 0.5 * p for e, p in zip(expected, t.disc.parameters())]
     assert all(torch.allclose(e, p, atol=1e-6) for e, p in zip(expected, t.disc_ema.parameters()))
     with pytest.raises(UserError, match="--lr_hold=0.5: goes with --lr_schedule=linear"):

@@ -29,7 +29,7 @@ def test_every_parameter_moves_and_nothing_is_warned_of(variant):
     before = {n: p.clone() for n, p in t.named_parameters()}
     for step in range(6):
         t.begin(step)
-        log = t.train_step(batch(), step)
+        log = t.step(batch(), step)
     assert all(math.isfinite(v) for v in log.values()) and t.bad_steps.tolist() == [0, 0]
     # a constant added to a critic changes neither loss nor penalty: biases after its last ReLU need not move
     still = {n for n, p in t.named_parameters() if torch.equal(before[n], p)}
@@ -50,7 +50,7 @@ def test_the_terms_are_the_formulas_and_the_estimate_is_read_from_the_log(varian
     t.update, t.args.update_g_every = lambda name, terms: {f"{name}/{term}": value.mean() for term, value in terms.items()}, 2
     t.noise = lambda n: torch.randn(n, 5, dtype=torch.float64)
     torch.manual_seed(5)
-    log = t.train_step({"x": real}, 1)
+    log = t.step({"x": real}, 1)
     torch.manual_seed(5)
     assert torch.allclose(log["disc/wasserstein"], t.disc(real).mean() - t.disc(t.gen(t.noise(6))).mean(), atol=1e-12)
     grads = torch.autograd.grad(terms["gp"].mean(), [p for n, p in t.disc.named_parameters() if n.endswith("weight")])
