@@ -3,6 +3,7 @@ import contextlib
 import datetime
 import functools
 import os
+from importlib import import_module
 
 import torch
 import torch.distributed as dist
@@ -29,6 +30,9 @@ def start(device="auto"):
     if device.type == "cuda":
         torch.cuda.set_device(device)
     if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not dist.is_initialized():
+        # its functions have the default group as a default argument: imported later, by whatever part of torch, they would keep the group, and so its
+        # threads, beyond stop(), where a thread that still lets go of a tensor while the interpreter ends aborts the process (pytorch issue 190489)
+        import_module("torch.distributed.nn.functional")
         store, number, size = next(dist.rendezvous("env://"))
         # torchrun keeps one store over its restarts: without a prefix a restarted worker may find the address of its dead predecessor
         store = dist.PrefixStore(f"start{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
@@ -38,7 +42,7 @@ def start(device="auto"):
 
 
 def stop():
-    """Leaves the group."""
+    """Leaves the group; its threads have ended when this returns."""
     if dist.is_initialized():
         dist.destroy_process_group()
 

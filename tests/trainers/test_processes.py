@@ -75,6 +75,26 @@ def test_two_processes_resume_bit_for_bit(tmp_path):
     assert len(set((tmp_path / n / "s0" / "metrics.jsonl").read_bytes() for n in ("whole", "parts"))) == 1
 
 
+LEAVING = """
+import atexit, os
+from trainers.gan import add_flags, get_trainer
+
+@atexit.register
+def tell():
+    names = [open(f"/proc/self/task/{t}/comm").read().strip() for t in os.listdir("/proc/self/task")]
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "threads" + os.environ["RANK"]), "w") as file:
+        file.write(" ".join(n for n in names if "gloo" in n) or "none")
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs Linux's list of threads")
+def test_no_thread_of_the_group_outlives_it(tmp_path):
+    """One that did would abort a process, now and then, while its interpreter ends."""
+    (tmp_path / "t.py").write_text(LEAVING)
+    torchrun(tmp_path, "--max_steps=2", f"--trainer={tmp_path}/t.py")
+    assert [(tmp_path / f"threads{rank}").read_text() for rank in (0, 1)] == ["none", "none"]
+
+
 def test_each_process_keeps_its_own_image_pool(tmp_path):
     """CycleGAN in two processes, stopped when the pools of 5 hold 3: the same bits, both pools included."""
     words = ["--trainer=trainers/cyclegan.py", "--network=networks/cyclegan_mnist.py", "--network_args", "disc_width=8", "--iterator_args", "size=16", "channels_b=3",
