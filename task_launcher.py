@@ -8,7 +8,6 @@ import torch
 
 from engine import distributed, flags, setup
 from engine.errors import UserError
-from engine.load import load_file
 from engine.loop import fit
 from engine.preemption import INTERRUPTED, Interrupted, Stopper, time_limit
 from engine.run import RunDirectory
@@ -27,8 +26,7 @@ def main(argv=None):
     data = partial(setup.data, args, device, wrap)       # a mode that needs no data set does not load it
     if args.mode == "train":
         data = data()
-    nets = setup.networks(args)
-    trainer = load_file(args.trainer, "--trainer", "get_trainer").get_trainer(nets, args)
+    trainer = setup.trainer(args, setup.networks(args))
     trainer.to(device, memory_format=torch.channels_last)
     if args.compile and args.mode == "train":
         setup.compile(trainer)

@@ -97,6 +97,7 @@ def add_shared(parser):
     g.add_argument("--z_dim", type=positive, default=62, help="dimensions of the noise (default 62; GAN mixup)")
     g.add_argument("--z_dist", choices=("normal", "uniform"), default="normal", help="z ~ N(0, I), or U(-1, 1) in each dimension (default normal)")
     g.add_argument("--lr", type=rate, default=2e-4, help="Adam's learning rate (default 2e-4; GAN mixup)")
+    g.add_argument("--disc_lr", type=weight, default=0.0, help="that of discriminators and critics, where it is another: two time scales, Heusel et al. 2017 (default 0: --lr)")
     g.add_argument("--beta1", type=number(float, 0, 1), default=0.5, help="Adam's first decay (default 0.5; GAN mixup)")
     g.add_argument("--beta2", type=number(float, 0, 1), default=0.999, help="Adam's second decay (default 0.999; GAN mixup)")
     g.add_argument("--lr_schedule", choices=("constant", "linear", "half", "half_exp", "exp"), default="constant", help="constant; linear to zero over schedule_steps (Miyato et al. 2018); "

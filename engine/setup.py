@@ -87,3 +87,11 @@ def networks(args):
     if not isinstance(nets, dict) or not all(isinstance(net, torch.nn.Module) for net in nets.values()):
         raise UserError(f"--network: get_network of {args.network} gives {type(nets).__name__}; a dict of modules by role, or a pair (gen, disc), would do")
     return nets
+
+
+def trainer(args, nets):
+    """What get_trainer of the trainer file makes of the networks. Raises UserError for a shared flag that this trainer has no use for."""
+    made = load_file(args.trainer, "--trainer", "get_trainer").get_trainer(nets, args)
+    if args.disc_lr and not any(name.startswith("disc") for name in made.optims):
+        raise UserError(f"--disc_lr: given {args.disc_lr:g}, {args.trainer} trains no discriminator; --lr alone would do")
+    return made

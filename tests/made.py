@@ -6,12 +6,12 @@ from iterators.semi import FewLabels
 from iterators.unpaired import Unpaired
 
 
-def get_iterators(batch_size, seed=0, n=40, size=32, channels=3, channels_b=None, attributes=0, labels_per_class=None, **ignored):
+def get_iterators(batch_size, seed=0, n=40, size=32, channels=3, channels_b=None, attributes=0, labels_per_class=None, unit=False, **ignored):
     """Random uint8 images [n, channels, size, size] with labels 0 .. 9; the same for every seed. channels_b: a second domain, of as many channels and 5 images
-    more, unpaired. labels_per_class: labelled and unlabelled streams."""
+    more, unpaired. labels_per_class: labelled and unlabelled streams. unit: as numbers in [0, 1]."""
     draw = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (n, channels, size, size), generator=draw, dtype=torch.uint8)
-    arrays = {"x": images, "y": torch.arange(n) % 10}
+    arrays = {"x": images / 255 if unit else images, "y": torch.arange(n) % 10}
     if attributes:
         arrays["attributes"] = torch.randint(0, 2, (n, attributes), generator=draw)
     if channels_b is not None:

@@ -247,8 +247,24 @@ def test_prepare_is_called_once_before_the_first_step_with_real_data(tmp_path):
             assert done.returncode == 0, done.stderr
             said.append(done.stdout.count("prepared with 8 False"))
     assert said == [1, 1, 0]
+    done = launch(*SMALL, f"--save_path={tmp_path}", "--name=other", "--ema=0.5", f"--trainer={tmp_path}/t.py", "--max_steps=1", "--last_epoch=0",
+                  f"--resume={tmp_path}/whole/s0/checkpoints/step_00000004.pt")
+    assert done.returncode == 0 and "prepared" not in done.stdout, done.stderr       # its networks are trained
     assert_equal(newest(tmp_path, "whole"), newest(tmp_path, "split"))
     state = newest(tmp_path, "whole")["modules"]
     first = next(name for name in state if name.startswith("gen.") and state[name].is_floating_point())
     # the average started from the prepared weights: zero plus four steps of Adam, not the initial ones
     assert state[first.replace("gen.", "gen_ema.", 1)].abs().max() < 4 * 2e-4
+
+
+def test_two_time_scales(tmp_path):
+    """--disc_lr is D's rate and --lr G's: the first step of Adam moves parameters by it."""
+    assert train(tmp_path, "--name=a", "--max_steps=1", "--lr=1e-3", "--disc_lr=4e-2") == 0
+    assert train(tmp_path, "--name=b", "--max_steps=1", "--lr=1e-9") == 0
+    moved, still = newest(tmp_path, "a")["modules"], newest(tmp_path, "b")["modules"]
+    for role, rate in (("gen", 1e-3), ("disc", 4e-2)):
+        furthest = max((moved[name] - still[name]).abs().max() for name in moved if name.startswith(role + ".") and name.endswith("bias"))
+        assert furthest == pytest.approx(rate, rel=0.02)
+    with pytest.raises(UserError, match="--disc_lr: given 0.04, trainers/beta_vae.py trains no discriminator; --lr alone would do"):
+        train(tmp_path, "--name=c", "--max_steps=1", "--disc_lr=4e-2", "--trainer=trainers/beta_vae.py", "--iterator_args", "size=16", "--network=networks/dsprites.py",
+              "--network_args", "vae=True", "width=4")

@@ -47,8 +47,9 @@ class Trainer(nn.Module):
     # --- for algorithms
 
     def optimise(self, name, *modules, **options):
-        """Declares optimiser `name`: Adam (Kingma and Ba 2015) with --lr, --beta1 and --beta2 unless `options` say otherwise."""
-        settings = {"lr": self.args.lr, "betas": (self.args.beta1, self.args.beta2)} | options
+        """Declares optimiser `name`: Adam (Kingma and Ba 2015) with --lr (--disc_lr if it is a discriminator's: disc...), --beta1 and --beta2 unless `options` say otherwise."""
+        lr = self.args.disc_lr if self.args.disc_lr and name.startswith("disc") else self.args.lr
+        settings = {"lr": lr, "betas": (self.args.beta1, self.args.beta2)} | options
         parameters = list({id(p): p for m in modules for p in m.parameters() if p.requires_grad}.values())
         self.optims[name] = Adam(parameters, fused=True, **settings)
         self.owned[name] = modules

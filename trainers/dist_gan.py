@@ -213,10 +213,11 @@ class DistGAN(self_supervised.SelfSupervised):
         """The generator's images (the averaged one's with --ema): z [n, z_dim] -> [n, C, H, W] in [-1, 1]."""
         if "batch_statistics" not in self.quirks:
             return self.best("gen")(z)
-        first, last = len(z) // 64 * 64, len(z) % 64
-        cuts = [64] * (first // 64) + [last] if last > 1 or not first else [64] * (first // 64 - 1) + [64 + last]      # one image has no statistics
+        batches = [*z.split(64)]
+        if len(batches[-1]) == 1:                        # an image alone has no statistics: it joins the batch before, or itself
+            batches[-2:] = [torch.cat(batches[-2:])] if len(batches) > 1 else [z.repeat(2, 1)]
         with by_batch(self.best("gen")) as gen:
-            return torch.cat([gen(part) for part in z.split(cuts)])
+            return torch.cat([gen(batch) for batch in batches])[:len(z)]
 
     def encode(self, x):
         """Codes [N, z_dim] of images [N, C, H, W]."""

@@ -1,5 +1,5 @@
 #!/bin/sh
 # Stacked MNIST, Unrolled setting, K = 4: the plain GAN of the same networks.
-# Published: 30.6 +/- 20.73 modes, KL 5.99 +/- 0.42 (DCGAN of Metz et al. 2017, D a quarter of G) and 78.5 +/- 17.56, 5.21 +/- 0.19 (PacGAN's own), PacGAN Table 3: 25,600 samples, 50 trials.
+# Published: number not found; those of this protocol are of other settings, unrolled_k4_dcgan.sh.
 set -eu; cd "$(dirname "$0")/../.."; . exps/stacked_mnist/common.sh
 exec $LAUNCH task_launcher.py $UNROLLED $GAN $DATA_SET --name=stacked_mnist/unrolled_k4_gan --network_args k=4 --max_steps=200000 "$@"

@@ -47,3 +47,14 @@ def test_literals_are_read_and_never_run():
     for word in ("width", "=3", "a b=1"):
         with pytest.raises(ValueError, match="key=value would do"):
             pairs([word])
+
+
+@pytest.mark.parametrize("word, value, said", (("width", "abc", "a whole number"), ("width", 1.5, "a whole number"), ("width", True, "a whole number"), ("std", "x", "a number"),
+                                               ("fold", 1, "True or False")))
+def test_a_word_of_another_type_than_its_default_is_refused(word, value, said):
+    def function(width=8, std=1.0, fold=True, size=None, form="paper", **more):
+        return width, std, fold, size, form
+
+    with pytest.raises(UserError, match=f"--network_args: given {word}={value}; {said} would do"):
+        call(function, {}, {word: value}, "--network_args")
+    assert call(function, {}, {"width": 4, "std": 2, "fold": None, "size": "x", "form": 3, "other": "y"}, "--network_args") == (4, 2, None, "x", 3)

@@ -23,7 +23,7 @@ TABLE = {"baseline.specnorm": ("networks/model_resnet_specnorm.py", "jsgan", "no
          "hidden.dnorm0.5.pp": ("networks/model_resnet_preproc.py", "jsgan", "vh1", 0.5, 1, 500, 10),
          "cifar10.baseline.dnorm10": ("networks/model_resnet_old.py", "jsgan", "none", 10.0, 1, 500, 10)}
 # made data for the scripts whose names contain a word; the first that fits counts
-MADE = {"dist_gan_toys": ["size=1", "channels=1"], "stacked_mnist": ["size=28", "channels=3"], "dist_gan/mnist": ["size=28", "channels=1"],
+MADE = {"square_official": ["size=1", "channels=1", "unit=True"], "dist_gan_toys": ["size=1", "channels=1"], "stacked_mnist": ["size=28", "channels=3"], "dist_gan/mnist": ["size=28", "channels=1"],
         "dist_gan/stl10": ["size=48", "channels=3"], "dist_gan/celeba": ["size=64", "channels=3"],
         "cyclegan/images256": ["size=64", "channels=3", "channels_b=3"], "cyclegan": ["size=28", "channels=1", "channels_b=3"],
         "quickstart": ["size=8", "channels=1"], "points": ["size=1", "channels=1"], "dsprites": ["size=64", "channels=1"],

@@ -482,3 +482,60 @@ def test_a_longer_run_is_not_given_other_weights_in_silence(tmp_path):
     with pytest.raises(UserError, match="--mu_steps: 2 then, 4 now"):
         train(tmp_path, "--max_steps=4", "--resume=auto", *words)
     assert train(tmp_path, "--max_steps=4", "--resume=auto", "--mu_steps=2", *words) == 0
+
+
+def test_an_average_moves_once_in_a_step_that_updates_its_network_twice():
+    t = trainer("--ae_updates=enc+gen", "--ema=0.75")
+    first = [p.clone() for p in t.gen.parameters()]
+    t.begin(0)
+    t.step(batch(), 0)
+    assert all(torch.allclose(0.75 * a + 0.25 * p, e, atol=1e-7) for a, p, e in zip(first, t.gen.parameters(), t.gen_ema.parameters()))
+
+
+@pytest.mark.parametrize("n", (1, 3, 64, 65, 130))
+def test_samples_by_the_statistics_of_their_batch_are_as_many_as_asked_for(n):
+    t = trainer("--official_quirks", "batch_statistics", shape=(1, 28, 28))
+    with t.evaluating():
+        images = t.generate(t.noise(n))
+    assert images.shape == (n, 1, 28, 28) and images.isfinite().all()
+
+
+@pytest.mark.parametrize("words, nets, message", (
+    ("--model=vaegan", {}, r"--network: the encoder of .* gives \[2, 2\] for 2 images; \[2, 4\] would do for --z_dim=2"),
+    ("--model=rgan", {"variational": True}, r"gives \[2, 4\] for 2 images; \[2, 2\] would do")))
+def test_codes_of_another_length_are_refused(words, nets, message):
+    t = ae_gans.get_trainer(dist_gan_mlp.get_network((1, 1, 2), 2, width=8, layers=2, gen_out="linear", **nets), arguments("ae_gans", words, shape=(1, 1, 2), z_dim=2)).train()
+    with pytest.raises(UserError, match=message):
+        t.initialise(batch(12, (1, 1, 2)))
+
+
+@pytest.mark.parametrize("gen_out, scale, good", (("tanh", "unit", True), ("linear", "unit", False), ("tanh", "given", False)))
+def test_cross_entropy_needs_numbers_between_0_and_1(gen_out, scale, good):
+    nets = dist_gan_mlp.get_network((1, 1, 2), 2, width=8, layers=2, gen_out=gen_out)
+    t = dist_gan.get_trainer(nets, arguments("dist_gan", "--recon_loss=bce", "--phi=data", f"--scale={scale}", "--loss=log", shape=(1, 1, 2), z_dim=2)).train()
+    if good:
+        t.initialise(batch(12, (1, 1, 2)))
+        return
+    with pytest.raises(UserError, match="--recon_loss=bce: is of data in"):
+        t.initialise(batch(12, (1, 1, 2)))
+
+
+def test_flags_that_do_nothing_are_named():
+    t = trainer("--weights=fixed", "--mu_steps=5", "--lambda_r=0", "--reg_features=real", "--alpha=0.3", classes=4)
+    said = " ".join(t.warnings)
+    assert len(t.warnings) == 4 and "--mu_steps: given 5, does nothing without --weights=moving" in said and "--reg_features: given real" in said
+    assert "--lambda_g: given 0.3, does nothing without --self_supervised" in said and "head of 4 classes" in said
+
+
+def test_halves_of_a_batch_cannot_be_compared():
+    from networks import dcgan
+    nets = dcgan.get_network((1, SIZE, SIZE), 0, Z, width=4, minibatch_disc="3x2", minibatch_form="imagenet")
+    with pytest.raises(UserError, match="compares the real with the generated half of a batch, which SSGAN does not make"):
+        ssgan_trainer.get_trainer(nets, arguments("ssgan", "--self_supervised=none"))
+
+
+def test_a_reference_batch_comes_from_the_noise_of_training():
+    from networks import dcgan
+    t = ssgan_trainer.get_trainer(dcgan.get_network((1, SIZE, SIZE), 0, Z, width=4, norm="vbn", references=8), arguments("ssgan", "--self_supervised=none")).train()
+    t.initialise(batch())
+    assert t.gen.reference.abs().max() <= 1                                     # uniform; normal before

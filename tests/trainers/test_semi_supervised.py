@@ -141,3 +141,18 @@ def test_resume_is_bitwise(more, tmp_path):
     lines = (tmp_path / "whole" / "s0" / "metrics.jsonl").read_text()
     assert lines == (tmp_path / "parts" / "s0" / "metrics.jsonl").read_text()
     assert "disc_ema/test_error" in lines and "disc/valid_error" in lines
+
+
+def test_dnorm_in_a_step_of_its_own_is_one():
+    t = trainer("--dnorm=1", "--dnorm_step=separate")
+    t.initialise(mixed_batch())
+    t.begin(0)
+    log = t.step(mixed_batch(), 0)
+    assert log["disc/dnorm"] > 0 and int(next(iter(t.optims["disc"].state.values()))["step"]) == 2
+
+
+def test_a_discriminator_of_one_logit_is_refused():
+    from networks import small
+    t = trainer(nets=small.get_network((1, 8, 8), 0, 5, width=8))
+    with pytest.raises(UserError, match=r"--network: .* gives \[2\] for two images; logits of 3 classes"):
+        t.initialise(mixed_batch())
