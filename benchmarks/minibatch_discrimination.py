@@ -53,7 +53,7 @@ def measure(form, args):
             torch.cuda.synchronize()
         times.append(time.perf_counter() - began)
     peak = (torch.cuda.max_memory_allocated() if gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024) - before
-    print(f"{1000 * min(times):.0f} {peak / 1e6:.0f} {float(s.sum()):.6g} {float(grad.abs().sum()):.6g}")
+    print(f"{1000 * min(times):.0f} {peak / 1e6:.0f} {float(s.detach().sum()):.6g} {float(grad.abs().sum()):.6g}")
 
 
 def main():

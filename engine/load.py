@@ -48,10 +48,10 @@ def _near(path):
 KINDS = {bool: (bool, "True or False"), int: (int, "a whole number"), float: ((int, float), "a number")}
 
 
-def call(function, offered, words, flag):
+def call(function, offered, words, flag, others=()):
     """function(**those of `offered` that it names, **words). Raises UserError for a word it does not take, one it misses, or one of another type than its default.
 
-    `offered`: what the launcher knows (data_shape, ...); `words`: the user's, from the flag of that name.
+    `offered`: what the launcher knows (data_shape, ...); `words`: the user's, from the flag of that name; `others`: words of that flag that went elsewhere.
     """
     parameters = inspect.signature(function).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -59,7 +59,7 @@ def call(function, offered, words, flag):
     unknown = [] if takes_any else [w for w in words if w not in named]
     own = [n for n in named if n not in offered]
     if unknown:
-        raise UserError(f"{flag}: given {unknown[0]}=...; {', '.join(own) or 'no word'} would do")
+        raise UserError(f"{flag}: given {unknown[0]}=...; {', '.join([*others, *own]) or 'no word'} would do")
     arguments = {n: v for n, v in offered.items() if n in named} | words
     missing = [n for n, p in parameters.items() if n in named and p.default is p.empty and n not in arguments]
     if missing:

@@ -4,6 +4,16 @@
 if [ -n "${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ]; then PYTHON=python; elif [ -x .venv/bin/python ]; then PYTHON=.venv/bin/python; else PYTHON=python3; fi
 LAUNCH="${LAUNCH:-$PYTHON}"
 
+# Where data lie is said by the caller: relative paths start from the folder that the script was called in.
+for name in DATA DATA_DIR FOLDER; do
+  eval "place=\${$name:-}"
+  case "$place" in "" | /*) ;; *) place="${OLDPWD:-$PWD}/$place"; eval "$name=\$place" ;; esac
+  case "$name $place" in
+    DATA_DIR\ *) ;;                                       # read by Python, the others pass through words of the shell
+    *\ *[[:space:]]*) echo "$name: given '$place'; a path without blanks, such as a link to it, would do" >&2; exit 2 ;;
+  esac
+done
+
 # install FILE...: makes .venv when no virtual environment is active, and installs these requirements once.
 install() {
   if [ "$PYTHON" = python3 ]; then

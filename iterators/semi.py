@@ -8,6 +8,8 @@ from engine.load import call, load_file
 from engine.randomness import generator, permutation
 from iterators import common
 
+WORDS = ("base", "labels_per_class", "label_seed", "fresh")
+
 
 def get_iterators(batch_size, seed=0, num_workers=2, base="iterators/mnist.py", labels_per_class=10, label_seed=0, fresh=True, **options):
     """As the iterator file `base` gives with `options`, and train batches {"x", "y", "x_unlabelled", "x_unlabelled_g"}.
@@ -17,7 +19,7 @@ def get_iterators(batch_size, seed=0, num_workers=2, base="iterators/mnist.py", 
     is left out). valid and test are the base's. Raises UserError where the base has no labels or too few, or its images are read one by one.
     """
     offered = {"batch_size": batch_size, "seed": seed, "num_workers": num_workers}
-    made = common.wrap(call(load_file(str(base), "--iterator_args base", "get_iterators").get_iterators, offered, options, "--iterator_args"), batch_size, seed)
+    made = common.wrap(call(load_file(str(base), "--iterator_args base", "get_iterators").get_iterators, offered, options, "--iterator_args", WORDS), batch_size, seed)
     made["train"] = FewLabels(made["train"], labels_per_class, label_seed, fresh)
     return made
 

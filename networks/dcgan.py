@@ -13,22 +13,24 @@ from networks.minibatch import MinibatchDiscrimination, sizes
 GEN_NORMS, DISC_NORMS = ("batch", "vbn", None), ("batch", "instance", "layer", None)
 
 
-def get_network(data_shape, n_classes, z_dim, width=128, depth=None, max_width=1024, norm="batch", disc_norm="batch", references=64,
+def get_network(data_shape, n_classes, z_dim, width=128, depth=None, max_width=1024, norm="batch", disc_norm="batch", references=None,
                 minibatch_disc=None, minibatch_form="paper", minibatch_self=None, spec_norm=False, slope=0.2):
     """Generator and discriminator of `depth` strided layers each, as wide as width, 2 width, 4 width, ... (at most max_width) from the image inwards.
 
     depth: by default halves the sides while they are even and above 7: 32 -> 4 in 3, 64 -> 4 in 4, 28 -> 7 in 2. Weights N(0, 0.02^2),
     norm scales N(1, 0.02^2), biases 0.
     gen: dense to the innermost maps; norm, ReLU, 4x4 transposed convolution of stride 2, `depth` times; tanh at the end. norm: batch (running
-    statistics at sampling); vbn, virtual batch norm with a reference batch of `references`; None.
+    statistics at sampling); vbn, virtual batch norm with a reference batch of `references` (64); None.
     disc: 4x4 convolutions of stride 2, each a stage with LeakyReLU of `slope`, normed from the second on by disc_norm: batch, instance, layer
     (over a whole example) or None; a last stage gives the logit from the flattened maps. spec_norm: all its layers spectrally normalised.
     minibatch_disc: "100x5" puts minibatch discrimination of 100 kernels of 5 dimensions before the logit; minibatch_form, minibatch_self: see
     networks/minibatch.py.
     data_shape: (C, H, W); n_classes is not used. Raises ValueError for sides that cannot be halved `depth` times, and for options that there are not.
     """
-    at_least(1, width=width, max_width=max_width, references=references, **({} if depth is None else {"depth": depth}))
-    if not minibatch_disc and (minibatch_form != "paper" or minibatch_self is not None):
+    at_least(1, width=width, max_width=max_width, **{name: value for name, value in (("depth", depth), ("references", references)) if value is not None})
+    if references is not None and norm != "vbn":
+        raise ValueError("references: goes with norm=vbn")
+    if minibatch_disc is None and (minibatch_form != "paper" or minibatch_self is not None):
         raise ValueError("minibatch_form, minibatch_self: go with minibatch_disc, such as 100x5")
     channels, height, breadth = data_shape
     depth = depth or next(n for n in itertools.count(1) if _innermost(height, n) or _innermost(breadth, n))
@@ -42,7 +44,7 @@ def get_network(data_shape, n_classes, z_dim, width=128, depth=None, max_width=1
 
     def gen_norm(features):
         if norm == "vbn":
-            return VirtualBatchNorm(features, references)
+            return VirtualBatchNorm(features, references or 64)
         return normal_norm(nn.BatchNorm2d(features)) if norm else nn.Identity()
 
     def up(wide, narrow, bias=not norm):
@@ -50,7 +52,7 @@ def get_network(data_shape, n_classes, z_dim, width=128, depth=None, max_width=1
 
     maps = nn.Sequential(*itertools.chain(*itertools.starmap(up, itertools.pairwise(widths[::-1]))), *up(widths[0], channels, True), nn.Tanh())
     dense = normal(nn.Linear(z_dim, flat, bias=not norm))
-    gen = ReferenceGenerator(dense, start, maps, z_dim, references) if norm == "vbn" else Generator(dense, start, maps)
+    gen = ReferenceGenerator(dense, start, maps, z_dim, references or 64) if norm == "vbn" else Generator(dense, start, maps)
 
     def down(narrow, wide, normed=True):
         layers = [sn(normal(nn.Conv2d(narrow, wide, 4, 2, 1, bias=not (normed and disc_norm))))]
@@ -59,7 +61,7 @@ def get_network(data_shape, n_classes, z_dim, width=128, depth=None, max_width=1
         return nn.Sequential(*layers, nn.LeakyReLU(slope, inplace=True))
 
     head = [nn.Flatten()]
-    if minibatch_disc:
+    if minibatch_disc is not None:
         head.append(MinibatchDiscrimination(flat, *sizes(minibatch_disc), minibatch_form, minibatch_self))
         flat = head[-1].out_features
     disc = Staged(down(channels, widths[0], normed=False), *itertools.starmap(down, itertools.pairwise(widths)),

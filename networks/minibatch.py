@@ -2,6 +2,7 @@
 
 Salimans et al. 2016, "Improved techniques for training GANs" (arXiv 1606.03498), section 3.2, and its code openai/improved-gan.
 """
+import re
 from typing import NamedTuple
 
 import torch
@@ -15,8 +16,8 @@ def similarity(m, groups=1):
     """s_big = sum over j in group g of exp(-|m_bi - m_bj|_1), j = i included: m [B, n, C] -> [B, n, groups].
 
     The groups are equal consecutive parts of 0 .. n-1; groups must divide n. Differentiable twice; at a distance of 0 the
-    derivative of |.| counts as 0. Besides m and s, memory is that of CHUNK numbers (or n^2, or in a second derivative n^2 C, if that is
-    more): the plain form m[:, :, None] - m[:, None] holds n^2 B C.
+    derivative of |.| counts as 0. Besides m and s, memory is that of CHUNK numbers (or n^2, or in a second derivative, and on a GPU in the first,
+    n^2 C, if that is more): the plain form m[:, :, None] - m[:, None] holds n^2 B C.
     """
     return _Similarity.apply(m, groups)
 
@@ -43,7 +44,8 @@ class _SimilarityGrad(torch.autograd.Function):
     def forward(ctx, m, grad, groups):
         ctx.save_for_backward(m, grad)
         ctx.groups = groups
-        return torch.cat([_pull(*_kernel(part), -_both(g, m.shape[1])) for part, g in zip(_parts(m), _parts(grad, m))])
+        factor = m.shape[2] if m.is_cuda else 1          # there cdist's backward holds [b, n, n, C]
+        return torch.cat([_pull(*_kernel(part), -_both(g, m.shape[1])) for part, g in zip(_parts(m, m, factor), _parts(grad, m, factor))])
 
     @staticmethod
     @once_differentiable
@@ -76,7 +78,7 @@ def _both(grad, n):
 
 
 def _pull(m, kernel, weights):
-    """sum_j weights_bij kernel_bij sign(m_bi - m_bj): [b, n, C]. cdist's own backward sums it without holding [b, n, n, C]."""
+    """sum_j weights_bij kernel_bij sign(m_bi - m_bj): [b, n, C]. On a CPU cdist's own backward sums it without holding [b, n, n, C]."""
     with torch.enable_grad():
         first = m.detach().requires_grad_()
         distance = torch.cdist(first, m.detach(), p=1)
@@ -85,9 +87,10 @@ def _pull(m, kernel, weights):
 
 def sizes(text):
     """(100, 5) of "100x5", 100 kernels of 5 dimensions. Raises ValueError for anything else."""
-    kernels, sign, dims = str(text).partition("x")
-    if not (sign and kernels.isdigit() and dims.isdigit() and int(kernels) and int(dims)):
+    found = re.fullmatch("([1-9][0-9]*)x([1-9][0-9]*)", str(text))
+    if not found:
         raise ValueError(f"minibatch_disc={text!r}: kernels x dimensions, such as 100x5, would do")
+    kernels, dims = found.groups()
     return int(kernels), int(dims)
 
 
@@ -121,10 +124,12 @@ class MinibatchDiscrimination(nn.Module):
     def __init__(self, features, kernels=100, dims=5, form="paper", include_self=None):
         super().__init__()
         if form not in FORMS:
-            raise ValueError(f"form={form!r}: choose one of {', '.join(map(repr, FORMS))}")
+            raise ValueError(f"minibatch_form={form!r}: choose one of {', '.join(map(repr, FORMS))}")
+        if include_self not in (None, True, False):
+            raise ValueError(f"minibatch_self={include_self!r}: True or False would do")
         self.form = FORMS[form]
         self.joint = self.form.joint
-        self.include_self = self.form.include_self if include_self is None else bool(include_self)
+        self.include_self = self.form.include_self if include_self is None else include_self
         self.out_features = features + kernels * (2 if self.joint else 1)
         std = 0.05 if self.form.normalise else (torch.pi / features) ** 0.5 / (2 * dims)
         self.theta = nn.Parameter(torch.randn(features, kernels, dims) * std)
@@ -136,9 +141,10 @@ class MinibatchDiscrimination(nn.Module):
     def project(self, f):
         """M as [B, N, C]; in float32 at least, as distances are taken of it."""
         t = self.theta
-        if self.form.normalise:
-            t = t * (self.log_scale.exp() / t.norm(dim=0))
-        m = (f @ t.flatten(1)).to(t.dtype)
+        with torch.autocast(f.device.type, enabled=False):
+            if self.form.normalise:
+                t = t * (self.log_scale.exp() / t.norm(dim=0))
+            m = f.to(t.dtype) @ t.flatten(1)
         return m.unflatten(1, t.shape[1:]).transpose(0, 1).contiguous()
 
     def similarities(self, f):

@@ -4,7 +4,7 @@ Differs from the code: a data-dependent start from one batch of unlabelled image
 """
 from torch import nn
 
-from networks.layers import GaussianNoise, Generator, GlobalPool, Staged, ToUnit, choice, image_shape, normal, unscaled, weight_norm
+from networks.layers import GaussianNoise, Generator, GlobalPool, Staged, ToUnit, at_least, choice, image_shape, normal, unscaled, weight_norm
 from networks.minibatch import MinibatchDiscrimination, sizes
 
 
@@ -15,11 +15,12 @@ def get_network(data_shape, n_classes, z_dim, width=96, gen_width=128, perturb="
     with weight norm and a tanh; batch norm without a scale, and ReLU, between. disc, in four stages: 3x3 convolutions width, width, width of
     stride 2; 2 width three times, the last of stride 2; 2 width without padding, 1x1 twice, mean over space; dense K. LeakyReLU 0.2. Before the
     stages: dropout 0.2, or with perturb="noise" Gaussian noise of 0.2; dropout 0.5 twice. minibatch_disc="100x5": minibatch discrimination of
-    the code's CIFAR-10 form before the dense layer. Weight norms' scales are constant in D but for the last layer's.
+    the code's CIFAR-10 form before the dense layer. The code's SVHN network has width 64. Weight norms' scales are constant in D but for the last layer's.
     data_shape: (C, H, W), H and W multiples of 8, 16 or more. Raises ValueError for others, and for data without labels.
     """
     if not n_classes:
         raise ValueError("data without labels: this network classifies; labelled images would do")
+    at_least(1, width=width, gen_width=gen_width)
     channels, height, breadth = image_shape(data_shape, 8)
     if min(height, breadth) < 16:
         raise ValueError(f"images of {height}x{breadth} pixels: this network needs 16x16 or more")
@@ -43,7 +44,7 @@ def get_network(data_shape, n_classes, z_dim, width=96, gen_width=128, perturb="
         return [weight_norm(normal(nn.Conv2d(inputs, outputs, size, stride, padding), 0.05), learn=False), nn.LeakyReLU(0.2, inplace=True)]
 
     twice = 2 * width
-    head = [MinibatchDiscrimination(twice, *sizes(minibatch_disc), "cifar")] if minibatch_disc else []
+    head = [MinibatchDiscrimination(twice, *sizes(minibatch_disc), "cifar")] if minibatch_disc is not None else []
     disc = Staged(
         nn.Sequential(nn.Dropout(0.2) if perturb == "dropout" else GaussianNoise(0.2), *conv(channels, width), *conv(width, width), *conv(width, width, stride=2)),
         nn.Sequential(nn.Dropout(0.5), *conv(width, twice), *conv(twice, twice), *conv(twice, twice, stride=2)),

@@ -8,7 +8,7 @@ import itertools
 import torch
 from torch import nn
 
-from networks.layers import GaussianNoise, Generator, Staged, ToUnit, glorot, normal, unscaled, weight_norm
+from networks.layers import GaussianNoise, Generator, Staged, ToUnit, at_least, glorot, normal, unscaled, weight_norm
 
 
 def get_network(data_shape, n_classes, z_dim, width=1000, noise=(0.3, 0.5)):
@@ -21,6 +21,9 @@ def get_network(data_shape, n_classes, z_dim, width=1000, noise=(0.3, 0.5)):
     """
     if not n_classes:
         raise ValueError("data without labels: this network classifies; labelled images would do")
+    at_least(4, width=width)
+    if not (isinstance(noise, (tuple, list)) and len(noise) == 2 and all(isinstance(std, (int, float)) and std >= 0 for std in noise)):
+        raise ValueError(f"noise={noise!r}: two standard deviations, such as (0.3,0.5), would do")
     pixels = data_shape[0] * data_shape[1] * data_shape[2]
 
     def softplus(inputs, units):

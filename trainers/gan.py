@@ -96,6 +96,7 @@ def get_trainer(nets, args):
 class MixupGAN(Trainer):
     """GAN whose D also sees convex mixes, at a random layer, as fake (Verma et al. 2018) or as real to the degree lam (Zhang et al. 2018)."""
     roles = ("gen", "disc")
+    gan_weight = 1.0                                     # of the terms of real, generated and mixed examples in D's loss
 
     def __init__(self, nets, args):
         super().__init__(nets, args)
@@ -115,8 +116,24 @@ class MixupGAN(Trainer):
             self.histories = torch.nn.ModuleDict({name: History(self.parameters_of(name)) for name in ("gen", "disc")})
 
     def prepare(self, batch):
-        """What networks start from data or noise: a reference batch, weight norm, minibatch discrimination."""
+        """What networks start from data or noise: a reference batch, weight norm, minibatch discrimination. Refuses other logits and streams than it has a use for."""
+        if "x_unlabelled" in batch:
+            raise UserError(f"--iterator: {self.args.iterator} gives unlabelled images too, which {self.args.trainer} would not look at; "
+                            "--trainer=trainers/semi_supervised.py, or the base iterator alone, would do")
+        self.check_logits(batch["x"])
         self.start_from_data(batch["x"])
+
+    def check_logits(self, x):
+        """Raises UserError unless the discriminator gives one logit an image."""
+        found = self.shape_of_logits(x)
+        if found != (2,):
+            raise UserError(f"--network: the discriminator of {self.args.network} gives {list(found)} for two images; one logit each, [2], would do"
+                            + ("; several classes go with --trainer=trainers/semi_supervised.py" if len(found) == 2 and found[1] > 1 else ""))
+
+    def shape_of_logits(self, x):
+        """The shape of what the discriminator gives for two images."""
+        with self.evaluating():
+            return tuple(self.disc(x[:1].expand(2, *x.shape[1:])).shape)
 
     def train_step(self, batch, step):
         """One step of the algorithm above. Returns the logged terms."""
@@ -131,8 +148,8 @@ class MixupGAN(Trainer):
     def d_step(self, real, terms):
         """D's update on the sum of `terms`, and with --dnorm_step=separate another on dnorm. Returns the logged terms."""
         log = self.update("disc", terms)
-        if self.args.loss == "wgan" and "disc/real" in log:
-            log["disc/wasserstein"] = -(log["disc/real"] + log["disc/fake"])             # E D(x) - E D(G(z))
+        if self.args.loss == "wgan" and "disc/real" in log and self.gan_weight > 0:
+            log["disc/wasserstein"] = -(log["disc/real"] + log["disc/fake"]) / self.gan_weight             # E D(x) - E D(G(z))
         if self.args.dnorm > 0 and self.args.dnorm_step == "separate":
             # shares Adam's moments with the step before, as the original does
             log |= self.update("disc", {"dnorm": self.args.dnorm * zero_centred(self.probability, real)})
@@ -155,19 +172,23 @@ class MixupGAN(Trainer):
         """The terms of G's loss, [N] or scalar, on as many generated examples as there are real ones, [N, C, H, W]."""
         terms = {}
         k = self.fm_layer if self.matching else 0
-        h_fake = self.below(self.gen(self.noise(len(real))), k)
-        with torch.no_grad():
-            h_real = self.below(real, k)
+        fake = self.gen(self.noise(len(real)))
+        if self.joint:
+            h_real, h_fake = self.both_below(real, fake, k)
+        else:
+            h_fake = self.below(fake, k)
+            with torch.no_grad():
+                h_real = self.below(real, k)
         if self.adversarial:
             terms["adv"] = (self.args.adv_weight if self.matching else 1) * self.objective.g(self.beside(h_real, h_fake, k))
         if self.matching:
-            terms["fm"] = self.args.fm_weight * MATCHING[self.args.fm_form](h_real, h_fake)
+            terms["fm"] = self.args.fm_weight * MATCHING[self.args.fm_form](h_real.detach(), h_fake)
         return terms
 
     def d_terms(self, real, fake):
         """The terms of D's loss, each [N]; real, fake: [N, C, H, W]."""
         k = pick(self.layers) if self.layers else 0
-        h_real, h_fake = self.together(self.disc, lambda x: self.below(x, k), real, fake) if k else (real, fake)
+        h_real, h_fake = self.both_below(real, fake, k)
         weights = beta_weights(len(real), self.args.alpha, self.fold, real.device) if self.layers else None
         soft = self.layers and self.args.mixup_label == "soft"
         states = {} if soft else {"real": h_real, "fake": h_fake}
@@ -189,6 +210,14 @@ class MixupGAN(Trainer):
     def below(self, x, k):
         """h_k(x); h_0 is x, whatever the discriminator."""
         return self.disc(x, stop=k) if k else x
+
+    def both_below(self, real, fake, k):
+        """h_k of real and of generated examples; of a joint batch, if D judges them so, whose norms see both halves."""
+        if not k:
+            return real, fake
+        if self.joint:
+            return self.disc(torch.cat([real, fake]), stop=k).chunk(2)
+        return self.together(self.disc, lambda x: self.below(x, k), real, fake)
 
     def above(self, h, k):
         """d_k(h), logits [N]."""
@@ -238,6 +267,8 @@ class MixupGAN(Trainer):
         self.goes_with(self.adversarial, "--g_loss=adversarial or mixed", "g_label")
         if args.g_loss == "mixed" and not args.fm_weight and not args.adv_weight:
             raise UserError("--fm_weight, --adv_weight: both are 0, so G would learn nothing; 1 and 1 would do")
+        if args.g_loss == "feature_matching" and not args.fm_weight:
+            raise UserError("--fm_weight=0: given with --g_loss=feature_matching, so G would learn nothing; 1 would do")
         if not self.layers and args.mixup_ff:
             raise UserError("--mixup_ff: given with --mixup=none; --mixup=pixel or a hidden layer would do")
         if self.layers and max(self.layers) >= offered:
@@ -261,7 +292,7 @@ class MixupGAN(Trainer):
         if self.penalties or args.dnorm > 0:
             norms = [m for m in self.disc.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
             if norms:
-                self.warnings.append("--penalty, --dnorm: the discriminator has batch norm, so its gradients mix examples; norm=None would do")
+                self.warnings.append("--penalty, --dnorm: the discriminator has batch norm, so its gradients mix examples; a network without it would do (dcgan.py: --network_args disc_norm=None)")
             if any(type(m).__name__ == "MinibatchDiscrimination" for m in self.disc.modules()):
                 self.warnings.append("--penalty, --dnorm: minibatch discrimination compares examples, so D's gradients mix them")
 

@@ -21,6 +21,8 @@ from engine.flags import number, positive, weight
 from trainers import gan
 
 UNSUPERVISED = ("real", "fake", "mix", "mix_ff")         # D's terms that unsup_weight / 2 multiplies
+GAN_FLAGS = ("mixup", "mixup_ff", "alpha", "mixup_label", "mixup_fold", "loss", "penalty", "dnorm", "dnorm_step", "g_loss", "fm_form", "fm_layer", "fm_weight", "adv_weight",
+             "g_steps", "update_g_every", "real_label", "fake_label", "g_label", "ema", "unsup_weight")
 
 
 def add_flags(group):
@@ -48,7 +50,10 @@ class SemiSupervised(gan.MixupGAN):
         if args.lr_hold and (args.lr_schedule != "linear" or args.lr_hold == 1):
             raise UserError(f"--lr_hold={args.lr_hold:g}: goes with --lr_schedule=linear, and lies below 1")
         super().__init__(nets, args)
-        self.goes_with(not args.supervised, "unlabelled images, which --supervised leaves out", "mixup", "mixup_ff", "loss", "penalty", "dnorm", "g_loss", "unsup_weight")
+        self.gan_weight = args.unsup_weight / 2
+        if args.supervised:
+            self.warnings.clear()                        # what goes with what does not matter where none of it is used
+        self.goes_with(not args.supervised, "unlabelled images, which --supervised leaves out", *GAN_FLAGS)
         self.average("disc", args.disc_ema)
 
     def optimise(self, name, *modules, **options):
@@ -57,12 +62,14 @@ class SemiSupervised(gan.MixupGAN):
 
     def prepare(self, batch):
         """What networks start from data, on the images that they will be trained on most."""
-        with self.evaluating():
-            found = tuple(self.disc(batch["x"][:2]).shape)
+        super().prepare({"x": batch["x"] if self.args.supervised else unlabelled(batch, self.args)})
+
+    def check_logits(self, x):
+        """Raises UserError unless the discriminator gives a logit for each class."""
+        found = self.shape_of_logits(x)
         if found != (2, self.args.n_classes):
             raise UserError(f"--network: the discriminator of {self.args.network} gives {list(found)} for two images; logits of {self.args.n_classes} classes, [2, {self.args.n_classes}], "
                             "would do, as networks/semi_mnist.py and semi_cifar10.py give them")
-        super().prepare(batch if self.args.supervised else {"x": unlabelled(batch, self.args)})
 
     def train_step(self, batch, step):
         """One step of the algorithm above. Returns the logged terms."""
@@ -82,8 +89,7 @@ class SemiSupervised(gan.MixupGAN):
 
     def d_terms(self, real, fake):
         """The unsupervised terms of D's loss, each [N]: those of a GAN's D, L_unsup = 1/2 (real + fake + ...), and penalties."""
-        scale = self.args.unsup_weight / 2
-        return {name: value * scale if name in UNSUPERVISED else value for name, value in super().d_terms(real, fake).items()}
+        return {name: value * self.gan_weight if name in UNSUPERVISED else value for name, value in super().d_terms(real, fake).items()}
 
     def above(self, h, k):
         """lse of the K logits of d_k(h): the logit of "not generated", [N]."""

@@ -3,4 +3,4 @@
 # Published (Salimans et al. 2016): 18.63 +/- 2.32 % errors (10 label splits; ensemble of 10: 15.59 +/- 0.47).
 set -eu; cd "$(dirname "$0")/../.."; . exps/semi_supervised/colour.common.sh
 exec $LAUNCH task_launcher.py $SHARED --name=semi_supervised/cifar10_4000 --iterator=iterators/semi.py \
-  --iterator_args base=iterators/cifar10.py download=False labels_per_class=400 label_seed="${LABEL_SEED:-0}" "$@"
+  --iterator_args base=iterators/cifar10.py download=False labels_per_class=400 label_seed="${LABEL_SEED:-0}" --fm_form=absolute "$@"

@@ -17,7 +17,7 @@ ALL = ["--g_loss=mixed", "--historical_averaging=1", "--real_label=0.9"]
 
 def trainer(*words, **options):
     torch.manual_seed(0)
-    nets = dcgan.get_network((1, 8, 8), 0, 5, **{"width": 8, "references": 6, "depth": 1} | options)
+    nets = dcgan.get_network((1, 8, 8), 0, 5, **{"width": 8, "references": 6 if options.get("norm") == "vbn" else None, "depth": 1} | options)
     t = gan.get_trainer(nets, arguments("--z_dim=5", *words)).train()
     t.initialise(batch(8))
     return t
@@ -131,6 +131,28 @@ def test_joint_batches_put_the_judged_beside_the_real(monkeypatch):
     fake = t.gen(t.noise(6))
     assert torch.allclose(adv, t.objective.g(t.disc(torch.cat([real, fake]))[6:]), atol=1e-6)
     assert not torch.allclose(adv, t.objective.g(t.disc(torch.cat([-real, fake]))[6:]), atol=1e-6)
+
+
+@pytest.mark.parametrize("words, judged", ((["--g_loss=mixed", "--fm_layer=2"], "adv"), (["--mixup=2"], "real"), (["--mixup=2"], "fake")))
+def test_batch_norm_sees_both_halves_of_a_joint_batch(words, judged):
+    """Whatever the layer at which D is cut: G is judged as D was trained."""
+    t = trainer(*words, minibatch_disc="4x3", minibatch_form="imagenet", depth=2)
+    real, fake = batch()["x"], -batch()["x"].flip(0)
+    t.gen.forward = lambda z: fake
+    logits = t.disc(torch.cat([real, fake]))
+    terms = t.g_terms(real) if judged == "adv" else t.d_terms(real, fake)
+    expected = {"adv": t.objective.g(logits[6:]), "real": t.objective.d_real(logits[:6]), "fake": t.objective.d_fake(logits[6:])}[judged]
+    assert torch.allclose(terms[judged], expected, atol=1e-5)
+    assert not torch.allclose(t.disc(torch.cat([t.disc(real, stop=2), t.disc(fake, stop=2)]), start=2), logits, atol=1e-4)
+
+
+def test_other_logits_and_streams_are_refused():
+    from networks import semi_mnist
+    t = gan.get_trainer(semi_mnist.get_network((1, 8, 8), 3, 5, width=8), arguments("--z_dim=5")).train()
+    with pytest.raises(UserError, match=r"--network: .* gives \[2, 3\] for two images; one logit each, \[2\], would do; several classes go with --trainer=trainers/semi_supervised.py"):
+        t.initialise(batch())
+    with pytest.raises(UserError, match="--iterator: .* gives unlabelled images too"):
+        trainer().initialise(batch() | {"x_unlabelled": batch()["x"]})
 
 
 def test_penalties_differentiate_minibatch_discrimination_twice():

@@ -156,3 +156,34 @@ def test_a_discriminator_of_one_logit_is_refused():
     t = trainer(nets=small.get_network((1, 8, 8), 0, 5, width=8))
     with pytest.raises(UserError, match=r"--network: .* gives \[2\] for two images; logits of 3 classes"):
         t.initialise(mixed_batch())
+
+
+def test_flags_without_use_for_labelled_images_alone_are_named():
+    t = trainer("--supervised", "--real_label=0.9", "--fm_form=absolute", "--g_steps=3", "--alpha=0.5", "--ema=0.5")
+    assert sorted(w.split(":")[0] for w in t.warnings) == ["--alpha", "--ema", "--fm_form", "--g_steps", "--real_label"]
+    assert all("does nothing without unlabelled images" in w for w in t.warnings)
+
+
+@pytest.mark.parametrize("weight", (0.5, 2.0))
+def test_the_wasserstein_estimate_is_that_of_the_scores(weight):
+    t = trainer("--loss=wgan", f"--unsup_weight={weight}", "--g_loss=adversarial")
+    t.initialise(mixed_batch())
+    t.begin(0)
+    scores = []
+    score = t.verdicts
+    t.verdicts = lambda *a: scores.append(score(*a)) or scores[-1]
+    log = t.step(mixed_batch(), 0)
+    assert log["disc/wasserstein"] == pytest.approx(float(scores[0]["real"].mean() - scores[0]["fake"].mean()), rel=1e-4)
+
+
+def test_a_misspelt_word_is_answered_with_all_words():
+    from engine.load import call
+    from iterators import semi
+    with pytest.raises(UserError, match="given labels_per_classes=...; base, labels_per_class, label_seed, fresh, size, valid, "):
+        call(semi.get_iterators, {"batch_size": 4}, {"base": "iterators/digits.py", "labels_per_classes": 3}, "--iterator_args")
+
+
+@pytest.mark.parametrize("options, said", (({"width": 3}, "width=3"), ({"noise": 1}, "noise=1: two standard deviations")))
+def test_options_that_cannot_be_are_refused(options, said):
+    with pytest.raises(ValueError, match=said):
+        semi_mnist.get_network((1, 8, 8), 3, 5, **options)
