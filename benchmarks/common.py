@@ -7,6 +7,8 @@ import time
 
 import torch
 
+from engine.errors import UserError
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
@@ -35,6 +37,15 @@ def machine():
         with open("/proc/cpuinfo", encoding="utf8") as file:
             name = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), name)
     return f"{name}, {os.cpu_count()} cores, {torch.get_num_threads()} threads, torch {torch.__version__}"
+
+
+def command_line(main):
+    """main(), what a user can mend as one line on stderr and the project's exit code."""
+    try:
+        main()
+    except UserError as error:
+        print(f"{sys.argv[0]}: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
 
 
 def words_of(script, *more):

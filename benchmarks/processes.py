@@ -1,7 +1,7 @@
 """Two processes under torchrun against one process with as many threads, for the same total batch: python benchmarks/processes.py [--steps N].
 
-Both train exps/baseline.specnorm.sh's networks on random images, alternating; the time is that of the steps alone, without start-up, from the
-run's last line. Medians.
+Both train exps/baseline.specnorm.sh's networks on random images, alternating; the time is that between two lines of the log, after a few steps and at the
+end: steps, and the one measurement of the log. Medians.
 """
 import argparse
 import os
@@ -10,31 +10,33 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from benchmarks.common import ROOT, machine, words_of                    # noqa: E402
+from benchmarks.common import command_line, ROOT, machine, words_of                    # noqa: E402
+from engine.flags import Parser, positive                                # noqa: E402
 
 
 def seconds(launcher, words, steps):
-    """Seconds of `steps` steps, as the launcher's last line tells them."""
+    """Seconds of `steps` steps, those between the launcher's first and last lines of steps."""
     with tempfile.TemporaryDirectory() as folder:
-        done = subprocess.run([sys.executable, *launcher, os.path.join(ROOT, "task_launcher.py"), *words, f"--save_path={folder}"], cwd=ROOT, capture_output=True,
-                              text=True)
-    times = re.findall(r"step (\d+)/\d+ .*?([\d.]+) steps/s", done.stdout)
-    if done.returncode or not times:
-        raise SystemExit(done.stderr or done.stdout)
-    return steps / float(times[-1][1])
+        with subprocess.Popen([sys.executable, *launcher, os.path.join(ROOT, "task_launcher.py"), *words, f"--save_path={folder}"], cwd=ROOT, stdout=subprocess.PIPE,
+                              text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}) as process:
+            times = {int(found[1]): time.perf_counter() for line in process.stdout if (found := re.match(r"step (\d+)/", line))}
+    if process.returncode or steps not in {last - first for first in times for last in times}:
+        raise SystemExit("the launcher ended too early")
+    return max(times.values()) - min(times.values())
 
 
 def main():
     """Prints both times and their ratio."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--width", type=int, default=128)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--processes", type=int, default=2)
+    parser = Parser(allow_abbrev=False, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=positive, default=20)
+    parser.add_argument("--width", type=positive, default=128)
+    parser.add_argument("--repeats", type=positive, default=3)
+    parser.add_argument("--processes", type=positive, default=2)
     args = parser.parse_args()
-    words = [*words_of("exps/baseline.specnorm.sh"), "--iterator=tests/made.py", f"--max_steps={args.steps}", f"--log_every={args.steps // 2}", "--network_args", f"width={args.width}",
+    words = [*words_of("exps/baseline.specnorm.sh"), "--iterator=tests/made.py", f"--max_steps={2 * args.steps}", f"--log_every={args.steps}", "--network_args", f"width={args.width}",
              "--save_every=0", "--save_images_every=0", "--resume=none"]
     while "--iterator_args" in words:
         at = words.index("--iterator_args")
@@ -54,4 +56,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    command_line(main)

@@ -1,5 +1,4 @@
 """Seconds from the launcher's start to its first finished step, on scikit-learn's digits: python benchmarks/startup.py [--repeats N]."""
-import argparse
 import os
 import statistics
 import subprocess
@@ -8,7 +7,8 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from benchmarks.common import ROOT, machine, words_of                    # noqa: E402
+from benchmarks.common import command_line, ROOT, machine, words_of                    # noqa: E402
+from engine.flags import Parser, positive                                # noqa: E402
 
 
 def first_step(folder, words):
@@ -26,8 +26,8 @@ def first_step(folder, words):
 
 def main():
     """Prints the median."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser = Parser(allow_abbrev=False, description=__doc__)
+    parser.add_argument("--repeats", type=positive, default=5)
     args = parser.parse_args()
     words, seconds = words_of("exps/quickstart.sh"), []
     for _ in range(args.repeats):
@@ -40,4 +40,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    command_line(main)

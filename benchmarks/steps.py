@@ -11,6 +11,7 @@ makes in each step and does not need).
 """
 import argparse
 import os
+import re
 import resource
 import sys
 
@@ -19,10 +20,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from benchmarks.common import ROOT, machine, matrix_product, medians, words_of       # noqa: E402
+from benchmarks.common import command_line, ROOT, machine, matrix_product, medians, words_of       # noqa: E402
 from engine import flags, setup                                                      # noqa: E402
 from engine.errors import UserError                                                  # noqa: E402
-from engine.load import load_file                                                    # noqa: E402
+from engine.record import Means                                                      # noqa: E402
 from engine.randomness import seed_step                                              # noqa: E402
 from losses.penalties import zero_centred                                            # noqa: E402
 
@@ -39,6 +40,9 @@ SCRIPTS = {
     "exps/cyclegan/mnist10k.sh": [(1, 28, 28), (3, 28, 28)],
     "exps/dist_gan_toys/line_dist_gan.sh": [(1, 1, 1)], "exps/dist_gan_toys/square_dist_gan.sh": [(1, 1, 2)],
     "exps/mdistgan_cifar10.sh": [COLOUR], "exps/ssgan/cifar10_ssgan.sh": [COLOUR],
+    "exps/dist_gan/cifar10_sncnn_ms.sh": [COLOUR], "exps/dist_gan/mnist_dcgan.sh": [(1, 28, 28)], "exps/stacked_mnist/unrolled_k4_ms.sh": [(3, 28, 28)],
+    "exps/dsprites/beta_vae10.sh": [(1, 64, 64)], "exps/class_mixing/celeba32.sh": [COLOUR],
+    "exps/mnist10k_semi/feature_matching.sh": [(1, 28, 28)],
     "exps/mnist10k_improved/plain.sh": [GREY], "exps/mnist10k_improved/all.sh": [GREY],
 }
 
@@ -65,20 +69,25 @@ class Case:
         if len(shapes) > 1:
             args.data_shape_b = list(shapes[1])
         os.chdir(ROOT)
-        self.trainer = load_file(args.trainer, "--trainer", "get_trainer").get_trainer(setup.networks(args), args).to(memory_format=layout).train()
+        setup.check_precision(args, torch.device("cpu"))
+        self.trainer = setup.trainer(args, setup.networks(args)).to(memory_format=layout).train()
+        if args.compile:
+            setup.compile(self.trainer)
         n = args.batch_size
         self.batch = {"y": torch.arange(n) % 10, "attributes": torch.arange(n * 40).reshape(n, 40) % 2}
         for name, shape in zip(("x", "x_b"), shapes):
             self.batch[name] = (torch.rand(n, *shape) * 2 - 1).to(memory_format=layout)
+        if "semi_supervised" in args.trainer:
+            self.batch |= {"x_unlabelled": self.batch["x"].flip(0), "x_unlabelled_g": self.batch["x"]}
         if not refresh:
             self.trainer.renew = lambda module: None
-        self.step_number = 0
+        self.step_number, self.means = 0, Means()
         self.period = getattr(args, "update_g_every", 1)
 
     def step(self):
         seed_step(0, self.step_number)
         self.trainer.begin(self.step_number)
-        self.trainer.step(self.batch, self.step_number)
+        self.means.add(self.trainer.step(self.batch, self.step_number))
         self.step_number += 1
 
     def run(self, steps):
@@ -132,17 +141,32 @@ def cases_of(script, shapes, more, plain):
     return cases
 
 
+def shapes_of(script, text=None):
+    """(the script's path inside the project, shapes of x and x_b), the shapes from `text`, such as 1,28,28:3,28,28, where it is given. Raises UserError."""
+    path = script if os.path.isfile(script) else os.path.join(ROOT, script)
+    if not os.path.isfile(path):
+        raise UserError(f"{script}: no such script")
+    known = os.path.relpath(os.path.abspath(path), ROOT)
+    if text is None:
+        if known not in SCRIPTS:
+            raise UserError(f"{script}: its data's shape is not known here; --shape=3,32,32, say, would do")
+        return known, SCRIPTS[known]
+    if not re.fullmatch(r"[1-9]\d*,[1-9]\d*,[1-9]\d*(:[1-9]\d*,[1-9]\d*,[1-9]\d*)?", text):
+        raise UserError(f"--shape: given {text}; channels, height and width, as in 3,32,32, would do")
+    return known, [tuple(map(int, shape.split(","))) for shape in text.split(":")]
+
+
 def main():
     """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = flags.Parser(allow_abbrev=False, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scripts", nargs="*", help="scripts of exps/ (default: one of every system)")
-    parser.add_argument("--shape", help="shape of x for scripts that the benchmark does not know, as in 3,32,32")
-    parser.add_argument("--batch", type=int, help="another batch size")
-    parser.add_argument("--width", type=int, help="another width of the networks")
+    parser.add_argument("--shape", help="shape of x for scripts that the benchmark does not know, as in 3,32,32; of two domains, 1,28,28:3,28,28")
+    parser.add_argument("--batch", type=flags.positive, help="another batch size")
+    parser.add_argument("--width", type=flags.positive, help="another width of the networks")
     parser.add_argument("--flags", nargs="*", default=[], metavar="NAME=VALUE", help="further flags of the launcher, without their dashes, as in amp=bf16")
     parser.add_argument("--plain", action="store_true", help="the plain formulations too")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: torch's choice)")
+    parser.add_argument("--repeats", type=flags.positive, default=5)
+    parser.add_argument("--threads", type=flags.count, default=0, help="CPU threads (default: torch's choice)")
     parser.add_argument("--profile", action="store_true", help="where the time of the first script's step goes")
     args = parser.parse_args()
     if args.threads:
@@ -152,10 +176,7 @@ def main():
     print(f"{'script':<40}{'form':<18}{'s/step':>9}{'images/s':>10}{'GFLOP/step':>12}{'GFLOP/s':>9}{'product':>9}{'of floor':>10}{'x':>7}", flush=True)
     more = [*([f"--batch_size={args.batch}"] if args.batch else []), *(["--network_args", f"width={args.width}"] if args.width else []), *[f"--{f}" for f in args.flags]]
     for script in args.scripts or SCRIPTS:
-        known = os.path.relpath(os.path.abspath(script), ROOT)
-        shapes = [tuple(int(n) for n in args.shape.split(","))] if args.shape else SCRIPTS.get(known)
-        if shapes is None:
-            parser.error(f"{script}: its data's shape is not known here; --shape=3,32,32, say, would do")
+        known, shapes = shapes_of(script, args.shape)
         cases = cases_of(known, shapes, more, args.plain)
         period, counted = cases["ours"].period, cases["ours"].operations()
         steps = period * max(1, 20 // period) if counted < 1e9 else period      # short steps are timed by the dozen
@@ -175,4 +196,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    command_line(main)

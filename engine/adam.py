@@ -1,4 +1,6 @@
 """Adam without the calls around it."""
+import inspect
+
 import torch
 
 
@@ -7,6 +9,9 @@ class Adam(torch.optim.Adam):
 
     torch's own step() sorts parameters by device and type, and asks for hooks, each time: several times the cost of the kernel for a small network.
     """
+
+    # torch wraps these against compilation, and the wrapper imports the whole compiler (torch._dynamo, sympy) at the first call: as long as torch itself takes
+    add_param_group, state_dict = (inspect.unwrap(getattr(torch.optim.Optimizer, name)) for name in ("add_param_group", "state_dict"))
 
     lists = None                                         # of steps, means and squares, as the kernel takes them
 
@@ -28,5 +33,5 @@ class Adam(torch.optim.Adam):
 
     def load_state_dict(self, state_dict):
         """torch's; its tensors take the place of the old ones."""
-        super().load_state_dict(state_dict)
+        inspect.unwrap(torch.optim.Optimizer.load_state_dict)(self, state_dict)
         self.lists = None

@@ -25,6 +25,8 @@ def start(device="auto"):
         device = torch.device(device)
     except RuntimeError:
         raise UserError(f"--device: given {device}; auto, cpu, cuda or cuda:<n> would do") from None
+    if device.type not in ("cpu", "cuda"):
+        raise UserError(f"--device: given {device}; auto, cpu, cuda or cuda:<n> would do")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UserError(f"--device: given {device}, this machine has {torch.cuda.device_count()} GPUs; --device=cpu would do")
     if device.type == "cuda":

@@ -125,7 +125,7 @@ def add_shared(parser):
     g.add_argument("--eval_every", type=count, default=0, help="epochs between evaluations in training; results join metrics.jsonl, and checkpoints/best.pt is "
                    "the best by the first metric (default 0: none)")
     g.add_argument("--metrics", nargs="+", default=[], metavar="METRIC", help="of fid, is, kid, prdc (precision, recall, density, coverage), modes (default: fid, kid, and is where the extractor classifies)")
-    g.add_argument("--extractor", default="auto", help="inception (its scores alone are FID and IS), efficientnet, classifier, pixels, or a .py file with get_extractor(); "
+    g.add_argument("--extractor", default="auto", help="inception (its scores alone are FID and IS), efficientnet, classifier, stacked-classifier, pixels, or a .py file with get_extractor(); "
                    "auto: inception where its weights are, else classifier for grey images with labels, else efficientnet (default auto)")
     g.add_argument("--protocol", default="full-train", help="<real>[-<generated>][-<split>], as in 50k-train, 10k-test, 10k-5k (default full-train: all training images, as many generated)")
     g.add_argument("--inception_weights", default="", help="file of the Inception weights (default: $INCEPTION_WEIGHTS, else torch's hub cache; python -m eval.prepare fetches them)")
@@ -180,6 +180,8 @@ def parse(argv, modes=("train",)):
     args.defaults = {flag: parser.get_default(flag) for flag in flags}
     vars(args).update({name: saved[name] for name in DERIVED & saved.keys()})
     if args.cpu:
+        if args.device not in ("auto", "cpu"):
+            raise UserError(f"--cpu: given with --device={args.device}; one of the two would do")
         args.device = "cpu"
     if args.at not in ("latest", "best", "all") and not args.at.isdigit():
         raise UserError(f"--at: given {args.at}; latest, best, all or a step would do")

@@ -38,6 +38,7 @@ class Fit:
     def __init__(self, trainer, stream, run, args, stopper, events):
         self.trainer, self.stream, self.run, self.args, self.stopper = trainer, stream, run, args, stopper
         self.means, self.batch, self.provisional = Means(), None, []
+        self.waited = self.stepped = 0.0                 # seconds that steps took, and of them those until the data came
         self.last_save = self.last_plot = time.monotonic()
         epoch = args.steps_per_epoch
         self.measures = [(args.log_every, self.losses), *events]
@@ -59,17 +60,19 @@ class Fit:
             seed_all(args.seed, "prepare", distributed.rank())
             self.trainer.initialise(next(self.stream.from_step(0)))
         self.stopper.patient = True
-        batches, waited, began, first = self.stream.from_step(step), 0.0, time.monotonic(), step
+        batches, began, first = self.stream.from_step(step), time.monotonic(), step
         try:
             while step < total:
                 asked = time.monotonic()
                 self.batch = next(batches)
-                waited += time.monotonic() - asked
+                self.waited += time.monotonic() - asked
                 seed_step(args.seed, step, distributed.rank())
                 self.trainer.begin(step, self.stream.share(step))
                 self.means.add(self.trainer.step(self.batch, step))
-                distributed.broadcast(self.trainer.shared_buffers())
+                if distributed.world_size() > 1:         # walking all modules costs a small network a tenth of its step
+                    distributed.broadcast(self.trainer.shared_buffers())
                 step += 1
+                self.stepped += time.monotonic() - asked
                 self.console.step()
                 self.after(step)
                 self.stopper.learn(time.monotonic() - asked)
@@ -81,11 +84,14 @@ class Fit:
             raise
         finally:
             self.console.close()
-        took = time.monotonic() - began
-        run.say(f"finished: {total} steps, {duration(took)} for the last {total - first}, {100 * waited / took:.1f}% of it waiting for data")
+        run.say(f"finished: {total} steps, {duration(time.monotonic() - began)} for the last {total - first}; {self.waiting()}")
         run.status("finished", step, f"finished: {step} steps")
         run.tell_where()
         return 0
+
+    def waiting(self):
+        """How much of the steps' time, pictures and checkpoints apart, was spent waiting for data."""
+        return f"{100 * self.waited / max(self.stepped, 1e-9):.1f}% of the steps' time was spent waiting for data"
 
     def due(self, step, *intervals):
         """Whether a multiple of one of the intervals (0: never) or the end is reached."""
@@ -155,5 +161,6 @@ class Fit:
             self.save(step)
         text = f"interrupted at step {step} of {self.args.total_steps} by {why}; the same command with --resume=auto goes on"
         self.run.status("interrupted", step, text)
+        text += f"; {self.waiting()}"
         self.run.say(text)
         return INTERRUPTED

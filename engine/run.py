@@ -148,7 +148,7 @@ class RunDirectory:
             wanted = sorted(steps) if which == "all" else [int(which)]
             found = [os.path.basename(checkpoint.path_of("", step)) for step in wanted if step in steps]
         if not found:
-            raise MissingError(f"--name: no checkpoint ({which}) in {self.checkpoints}" + (f"; there is {', '.join(map(str, steps))}" if steps else "; train first"))
+            raise MissingError(f"{'--name: no checkpoint' if which == 'latest' else f'--at={which}: no such checkpoint'} in {self.checkpoints}" + (f"; there is {', '.join(map(str, steps))}" if steps else "; train first"))
         for name in found:
             try:
                 state = checkpoint.load(os.path.join(self.checkpoints, name))

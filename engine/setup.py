@@ -14,6 +14,9 @@ def device(args):
     if args.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")      # read when CUDA starts
         torch.use_deterministic_algorithms(True)
+    most = 16 * (os.cpu_count() or 1)
+    if args.threads > most:
+        raise UserError(f"--threads: given {args.threads}; at most {most}, 16 for each of this machine's processors, would do")
     if args.threads:
         torch.set_num_threads(args.threads)
     chosen = distributed.start(args.device)
@@ -23,12 +26,15 @@ def device(args):
 
 
 def check_precision(args, device):
-    """Raises UserError for an --amp that the device has no arithmetic for."""
+    """Raises UserError for an --amp that the device has no arithmetic for. Only training uses it: samples and scores are float32."""
+    if args.amp == "off" or args.mode != "train":
+        return
+    bf16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
     if device.type == "cuda":
         if args.amp == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
             raise UserError("--amp: given bf16, which this GPU emulates; fp16 would do")
-    elif args.amp == "fp16" or (args.amp == "bf16" and not torch.ops.mkldnn._is_mkldnn_bf16_supported()):
-        raise UserError(f"--amp: given {args.amp}, which this processor " + ("has no training for; bf16 or off would do" if args.amp == "fp16" else "emulates; off would do"))
+    elif args.amp == "fp16" or not bf16:
+        raise UserError(f"--amp: given {args.amp}, which this processor {'has no training for' if args.amp == 'fp16' else 'emulates'}; {'bf16 or off' if bf16 else 'off'} would do")
 
 
 def compile(trainer):

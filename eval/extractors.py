@@ -273,6 +273,9 @@ def trained_classifier(device, data, cache=None, stacked=False):
     if data is None:
         raise UserError("--extractor classifier: it is trained on a data set with labels, and none is given; efficientnet, inception or pixels would do")
 
+    if stacked and (getattr(data["train"], "n_classes", 1000), getattr(data["train"], "data_shape", (3,))[0]) != (1000, 3):
+        raise UserError("--extractor=stacked-classifier: is of three digits as channels, 1,000 classes, as iterators/stacked_mnist.py has them; classifier would do")
+
     def prepared():
         # where only a part of the training split is left to measure accuracy on, that part is not trained on
         train = classifier.labelled(data, "train", whole="test" in data)

@@ -12,6 +12,7 @@ import sys
 from PIL import Image, ImageDraw
 
 from engine.errors import MissingError, UserError
+from engine.flags import Parser, positive
 from eval import animation, runs
 from eval.interpolate import gif
 
@@ -21,17 +22,15 @@ COLOURS = 128
 
 def work(argv=None):
     """Reads the command line, writes the picture. Raises UserError or MissingError."""
-    parser = argparse.ArgumentParser("eval.side_by_side", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(prog="python -m eval.side_by_side", allow_abbrev=False, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", metavar="RUN")
     parser.add_argument("--out", required=True, help="a .gif or a .png")
-    parser.add_argument("--columns", type=int, default=3, help="panels a row (default 3)")
+    parser.add_argument("--columns", type=positive, default=3, help="panels a row (default 3)")
     parser.add_argument("--picture", default="", metavar="NAME", help="which, where runs draw several (as recon of samples/step_..._recon.png; default: the one without a name)")
     args = parser.parse_args(argv)
     kind = os.path.splitext(args.out)[1].lower()
     if kind not in (".gif", ".png"):
         raise UserError(f"--out: given {args.out}; a .gif or a .png would do")
-    if args.columns < 1:
-        raise UserError(f"--columns: given {args.columns}; a whole number of at least 1 would do")
     found = [run for folder in args.runs for run in runs.find([folder])]
     drawn = {run: pictures(run, args.picture) for run in found}
     several = len({run.seed for run in found}) > 1
@@ -82,6 +81,9 @@ def main(argv=None):
     except UserError as error:
         print(f"eval.side_by_side: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        print(f"eval.side_by_side: {error.filename}: {error.strerror}; another --out would do", file=sys.stderr)
+        return UserError.exit_code
     return 0
 
 

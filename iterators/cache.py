@@ -261,7 +261,7 @@ def sha256(array):
 
 
 def load(folder, in_memory):
-    """(arrays, facts) of a cache. Arrays read whole are checked by their sha256, a memory-mapped one by its size alone.
+    """(arrays, facts) of a cache. Arrays are checked by their sha256; a memory-mapped one only where its file's size or time is not that of the writing.
 
     Raises OSError, ValueError, KeyError or EOFError if something lacks or is not what was written.
     """
@@ -273,7 +273,8 @@ def load(folder, in_memory):
         mapped = os.path.getsize(path) > in_memory
         # "c": copy on write, since torch warns of arrays that it could not write to; nothing is ever written
         array = arrays[name] = np.load(path, mmap_mode="c" if mapped else None, allow_pickle=False)
-        if list(array.shape) != facts["shape"] or not mapped and sha256(array) != facts["sha256"]:
+        untouched = mapped and [os.stat(path).st_size, os.stat(path).st_mtime_ns] == facts.get("stamp")
+        if list(array.shape) != facts["shape"] or not untouched and sha256(array) != facts["sha256"]:
             raise ValueError(f"{facts['file']} is not what was written")
     return arrays, meta["facts"]
 
@@ -333,7 +334,8 @@ def cached(source, key, build, cache=None, in_memory=IN_MEMORY):
         for array in ("x", *arrays):
             file = FILE_OF.get(array, f"{array}.npy")
             values = np.load(os.path.join(made, file), mmap_mode="r", allow_pickle=False)
-            described[array] = {"file": file, "shape": values.shape, "sha256": sha256(values)}
+            written = os.stat(os.path.join(made, file))
+            described[array] = {"file": file, "shape": values.shape, "sha256": sha256(values), "stamp": [written.st_size, written.st_mtime_ns]}
         with open(os.path.join(made, "meta.json"), "w") as file:
             json.dump({"source": source, "arrays": described, "facts": facts}, file, indent=1)
         ready = load(made, in_memory)                     # before the renaming: the files stay open whatever becomes of the name

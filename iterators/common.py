@@ -135,8 +135,8 @@ class DataIterator:
         global batch: (1/P) sum_p (n_p P / n) mean_p = (1/n) sum of all.
         """
         start, stop = self._bounds(step % len(self))
-        local = len(torch.arange(stop - start).tensor_split(self.world_size)[self.rank])
-        return local * self.world_size / (stop - start)
+        each, more = divmod(stop - start, self.world_size)               # as torch.tensor_split shares them out
+        return (each + (self.rank < more)) * self.world_size / (stop - start)
 
     def from_step(self, step):
         """The endless stream of this process's batches from global step `step` (0-based) on."""

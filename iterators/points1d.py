@@ -14,11 +14,11 @@ from iterators.common import DataIterator
 MIXTURES = {"2020": ((-1.0, 0.25), (0.5, 0.5)), "2024": ((-1.5, 0.35), (0.2, 0.6))}
 
 
-def get_iterators(batch_size, seed=0, data="2020", n=20_000, n_test=20_000, data_seed=0, mean=4.0, std=1.0):
+def get_iterators(batch_size, seed=0, data="2020", n=20_000, n_test=20_000, data_seed=0, mean=None, std=None):
     """x [N, 1, 1, 1]; n train and n_test test points, each half of them from each mode.
 
     data: "2020" or "2024", scaled so that the training points' least is -1 and their largest 1, 2 (d - min) / (max - min) - 1;
-    or "gaussian", N(mean, std^2) unscaled. Test points are drawn afresh and scaled like the training points, so that a few may
+    or "gaussian", N(mean, std^2) unscaled, by default N(4, 1). Test points are drawn afresh and scaled like the training points, so that a few may
     lie outside [-1, 1]. data_seed fixes the points; --seed orders them. "train" carries `mixture`, the modes in the units of x.
     Raises UserError for other data or too few points.
     """
@@ -27,7 +27,12 @@ def get_iterators(batch_size, seed=0, data="2020", n=20_000, n_test=20_000, data
         raise UserError(f"--iterator_args data: given {data!r}; {', '.join(MIXTURES)} or gaussian would do")
     check_count("n", n)
     check_count("n_test", n_test)
+    if name != "gaussian" and (mean, std) != (None, None):
+        raise UserError(f"--iterator_args mean, std: go with data=gaussian, given data={name}")
     if name == "gaussian":
+        mean, std = 4.0 if mean is None else mean, 1.0 if std is None else std
+        if isinstance(mean, bool) or not isinstance(mean, (int, float)):
+            raise UserError(f"--iterator_args mean: given {mean!r}; a number would do")
         check_positive("std", std)
         modes = ((mean, std),)
     else:

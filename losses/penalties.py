@@ -14,6 +14,13 @@ def input_gradient(disc, x, create_graph=True):
     return grad.flatten(1)
 
 
+def squared_slope(output, x):
+    """|grad_x output_i|_2^2, [N], of an output [N] that was computed from x [N, ...], which requires its gradient; in float32 inside autocast too."""
+    with torch.autocast(x.device.type, enabled=False):
+        grad, = torch.autograd.grad(output.sum(), x, create_graph=True)
+    return grad.flatten(1).square().sum(1)
+
+
 def zero_centred(disc, x, create_graph=True):
     """|grad_x disc(x)|_2^2, [N]."""
     return input_gradient(disc, x, create_graph).square().sum(1)

@@ -10,7 +10,7 @@ SLOPE = 0.01
 
 
 def get_network(data_shape, n_classes, code=32, width=16, scales=3, padding=0, norm="instance", spec_norm=True, output=None,
-                probe=True, attributes=0):
+                probe=True, attributes=0, fold=True):
     """{"enc", "dec", "disc"}, and "probe" for data with labels, "class_mixer" for `attributes` > 0.
 
     enc: 1x1 convolution to width maps; for s = 0, 1, 2 twice [3x3 convolution to width 2^s maps, norm, LeakyReLU 0.01], average
@@ -20,7 +20,7 @@ def get_network(data_shape, n_classes, code=32, width=16, scales=3, padding=0, n
     original has it. probe: a linear layer on the flat code. attributes: their number; then disc has a second head,
     disc.attributes, and class_mixer maps attributes [N, A] to a mask [N, maps of the code] in (0, 1).
     padding: of the first 1x1 convolutions; 0, or "kyle" for 1 as in the original, whose image grows to 34x34 and loses a border
-    row later. norm: "instance", or None. data_shape: (C, H, W), multiples of 2^scales; raises ValueError for another.
+    row later. norm: "instance", or None. fold: doubling folded into the convolution after it. data_shape: (C, H, W), multiples of 2^scales; raises ValueError for another.
     Differs from the original: weights N(0, 1 / (1.04 fan_in)), biases 0, norm scales 1, in all networks (there: a wrong fan-in,
     scales with mean 0, and the discriminator left out); no bias before a norm.
     """
@@ -34,7 +34,7 @@ def get_network(data_shape, n_classes, code=32, width=16, scales=3, padding=0, n
     choice("norm", norm, ("instance", None))
     choice("output", output, ("tanh", None))
     nets = {"enc": nn.Sequential(*encoder_stages(channels, latent, width, scales, pad, norm)),
-            "dec": decoder(channels, latent, width, scales, norm, output)}
+            "dec": decoder(channels, latent, width, scales, norm, output, fold)}
     if probe and n_classes:
         nets["probe"] = nn.Linear(code, n_classes)
     nets["disc"] = Discriminator(encoder_stages(channels, latent, width, scales, pad, None, spec_norm), width * 2 ** scales, attributes)
@@ -55,20 +55,20 @@ def encoder_stages(channels, latent, width, scales, pad, norm, spec_norm=False):
     return stages + [nn.Sequential(*block(before, width * 2 ** scales, norm, wrap)), wrap(scaled(Conv3x3(width * 2 ** scales, latent)))]
 
 
-def decoder(channels, latent, width, scales, norm, output):
-    """Code [N, latent, h, w] to images [N, channels, 2^scales h, 2^scales w]; doubling is folded into the convolution after it."""
+def decoder(channels, latent, width, scales, norm, output, fold=True):
+    """Code [N, latent, h, w] to images [N, channels, 2^scales h, 2^scales w]; fold: doubling folded into the convolution after it."""
     layers, before, resample = [], latent, None
     for s in reversed(range(scales)):
         features = width * 2 ** s
-        layers += block(before, features, norm, resample=resample) + block(features, features, norm)
+        layers += block(before, features, norm, resample=resample, fold=fold) + block(features, features, norm)
         before, resample = features, "up"
-    layers += block(before, width, norm, resample="up") + [scaled(Conv3x3(width, channels))]
+    layers += block(before, width, norm, resample="up", fold=fold) + [scaled(Conv3x3(width, channels))]
     return nn.Sequential(*layers, *([nn.Tanh()] if output == "tanh" else []))
 
 
-def block(before, features, norm=None, wrap=lambda layer: layer, resample=None):
+def block(before, features, norm=None, wrap=lambda layer: layer, resample=None, fold=True):
     """3x3 convolution, norm, LeakyReLU."""
-    convolution = wrap(scaled(Conv3x3(before, features, resample, bias=norm is None)))
+    convolution = wrap(scaled(Conv3x3(before, features, resample, bias=norm is None, fold=fold)))
     return [convolution] + ([InstanceNorm(features)] if norm else []) + [nn.LeakyReLU(SLOPE, inplace=True)]
 
 

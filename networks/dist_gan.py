@@ -3,6 +3,7 @@
 Tran et al. 2018 (Dist-GAN, arXiv 1803.08887) and 2019 (MS-GAN, arXiv 1911.06997); their code, tntrung/gan and tntrung/msgan.
 """
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from networks.layers import Staged, glorot, to_maps
@@ -66,7 +67,7 @@ class Crop(nn.Module):
         self.height, self.width = height, width
 
     def forward(self, x):
-        return x[:, :, :self.height, :self.width]
+        return F.pad(x, (0, self.width - x.shape[3], 0, self.height - x.shape[2]))      # a slice's gradient would be contiguous
 
 
 def xavier(net):

@@ -6,7 +6,7 @@ import math
 
 from torch import nn
 
-from networks import mlp
+from networks import dist_gan, mlp
 from networks.layers import choice
 
 
@@ -23,6 +23,7 @@ def get_network(data_shape, z_dim, width=128, layers=3, gen_out="tanh", activati
     codes = z_dim * (2 if variational else 1)
     encoder = mlp.get_network((codes, 1, 1), math.prod(data_shape), gen_out="linear", **options)["gen"]
     nets["enc"] = nn.Sequential(nn.Flatten(), encoder, nn.Flatten())
+    nets["disc"] = dist_gan.Discriminator(*nets["disc"].stages)
     if choice("discs", discs, (1, 2)) == 2:
         nets["disc_recon"] = mlp.get_network(data_shape, z_dim, **options, **seen)["disc"]
     return nets

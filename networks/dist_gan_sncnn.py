@@ -1,6 +1,7 @@
 """The convolutional networks of Dist-GAN and MS-GAN after SN-GAN's Table 3 (Miyato et al. 2018; modules/net_sngan.py of tntrung/msgan), for 32x32 and 48x48.
 
-Differs from the original: images lie in [-1, 1] at both ends, and the generator ends in 2 sigmoid(a) - 1.
+Differs from the original: images lie in [-1, 1] at both ends, and the generator ends in 2 sigmoid(a) - 1. E is the one that the code
+mirrors from D; its CIFAR-10 and ImageNet runs take the DCGAN's.
 """
 import itertools
 

@@ -201,6 +201,8 @@ class SpectralNorm(nn.Module):
         return weight / torch.dot(self.u.clone(), torch.mv(weight.flatten(1), self.v.clone()))
 
     def forward(self, weight):
+        if not torch.is_autocast_enabled(weight.device.type):
+            return self.current(weight)
         with torch.autocast(weight.device.type, enabled=False):           # sigma to half precision would not be sigma
             return self.current(weight)
 
@@ -255,7 +257,7 @@ class VirtualBatchNorm(nn.Module):
 
     def forward(self, x):
         n, space, x = self.references, tuple(range(2, x.ndim)), x.to(self.weight.dtype)      # statistics in float32, as batch norm's
-        reference, own = x[:n], x[n:]
+        reference, own = x.split([n, len(x) - n])
         var_r, mean_r = torch.var_mean(reference, (0, *space), correction=0, keepdim=True)
         var_x, mean_x = torch.var_mean(own, space, correction=0, keepdim=True) if space else (torch.zeros_like(own), own)
         w = 1 / (n + 1)

@@ -268,3 +268,26 @@ def test_two_time_scales(tmp_path):
     with pytest.raises(UserError, match="--disc_lr: given 0.04, trainers/beta_vae.py trains no discriminator; --lr alone would do"):
         train(tmp_path, "--name=c", "--max_steps=1", "--disc_lr=4e-2", "--trainer=trainers/beta_vae.py", "--iterator_args", "size=16", "--network=networks/dsprites.py",
               "--network_args", "vae=True", "width=4")
+
+
+def test_a_start_does_not_import_a_compiler(tmp_path):
+    """torch wraps methods of optimisers against compilation, which imports all of it: seconds and a hundred megabytes."""
+    import subprocess
+    import sys
+    code = "import sys, task_launcher; print(task_launcher.main(sys.argv[1:]), [m for m in ('torch._dynamo', 'sympy', 'sklearn') if m in sys.modules])"
+    for steps in (1, 2):
+        done = subprocess.run([sys.executable, "-c", code, *SMALL, f"--save_path={tmp_path}", f"--max_steps={steps}", "--resume=auto", "--ema=0.9"], cwd=ROOT, capture_output=True, text=True)
+        assert done.stdout.splitlines()[-1] == "0 []", done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("words, said", ((["--threads=100000"], "--threads: given 100000; at most"), (["--device=cuda:1"], "--cpu: given with --device=cuda:1")))
+def test_machines_that_there_are_not(tmp_path, words, said):
+    with pytest.raises(UserError, match=said):
+        train(tmp_path, *words)
+
+
+@pytest.mark.parametrize("device", ("mps", "meta", "gpu"))
+def test_devices_that_are_not_for_training(device):
+    from engine import distributed
+    with pytest.raises(UserError, match=f"--device: given {device}; auto, cpu, cuda or cuda:<n> would do"):
+        distributed.start(device)

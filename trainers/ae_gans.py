@@ -53,6 +53,8 @@ class RGAN(Trainer):
         self.goes_with(args.model == "rgan", "--model=rgan", "lambda_1")
         self.goes_with(args.model != "vaegan", "--model=rgan or mdgan", "lambda_2")
         self.goes_with(args.model == "vaegan", "--model=vaegan", "recon_g")
+        if args.model == "vaegan" and args.z_dist != "normal":
+            self.warnings.append(f"--z_dist={args.z_dist}: vaegan's codes are drawn to N(0, I), which samples should come from; normal would do")
         self.average("gen", args.ema)
         for role in self.roles:
             self.optimise(role, *self.learnt(role))

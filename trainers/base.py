@@ -32,7 +32,7 @@ class Trainer(nn.Module):
         for role, net in nets.items():
             self.add_module(role, net)
         self.args = args
-        self.optims, self.owned, self.averaged, self.caching, self.comparing = {}, {}, {}, {}, {}
+        self.optims, self.owned, self.averaged, self.caching, self.comparing, self.pairs = {}, {}, {}, {}, {}, {}
         self.stepped = set()                             # optimisers that have been, in this step
         self.share = 1.0                                 # of this process in the batch, times the number of processes
         self.warnings, self.remarks = [], []             # said once when the run starts
@@ -202,9 +202,12 @@ class Trainer(nn.Module):
             net = getattr(self, role)
             if any(net is module for module in updated):
                 ema = self.best(role)
-                torch._foreach_lerp_(list(ema.parameters()), [p.detach() for p in net.parameters()], 1 - decay)
-                for average, buffer in zip(ema.buffers(), net.buffers()):
-                    average.copy_(buffer)
+                if role not in self.pairs:               # walking the modules costs as much as a small network's layer
+                    self.pairs[role] = [list(each) for each in (ema.parameters(), (p.detach() for p in net.parameters()), ema.buffers(), net.buffers())]
+                averages, values, copies, buffers = self.pairs[role]
+                torch._foreach_lerp_(averages, values, 1 - decay)
+                if copies:
+                    torch._foreach_copy_(copies, buffers)
                 self.renew(ema)
 
     def train(self, mode=True):
@@ -260,6 +263,38 @@ def compares_halves(net):
 def compares_examples(net):
     """Whether what `net` makes of an example depends on the rest of its batch: it has batch norm, or a part whose `compares_examples` is true."""
     return any(isinstance(part, nn.modules.batchnorm._BatchNorm) or getattr(part, "compares_examples", False) for part in net.modules())
+
+
+def batch_norms(*nets):
+    """The batch norms inside networks."""
+    return [part for net in nets for part in net.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+
+
+@contextlib.contextmanager
+def keeping_statistics(norms):
+    """Inside the block these batch norms leave their running statistics as they are."""
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
+
+
+@contextlib.contextmanager
+def by_batch(*nets):
+    """Inside the block the networks' batch norms use the statistics of the batch, as in training, whatever their mode, and keep none."""
+    norms = batch_norms(*nets)
+    modes = [norm.training for norm in norms]
+    try:
+        with keeping_statistics(norms):
+            for norm in norms:
+                norm.training = True
+            yield
+    finally:
+        for norm, mode in zip(norms, modes):
+            norm.training = mode
 
 
 def not_finite(tensors):

@@ -13,7 +13,6 @@ done --d_steps times. The images are slices of the batch: --batch_size is 2 + d_
 Differs from the original: hinge of logits, and a penalty with the right sign, where its code has neither (--official_quirks brings them back);
 softmax cross-entropy and exact rotations; batch norm's running statistics, for samples, are those of G(z) alone.
 """
-import contextlib
 import math
 
 import torch
@@ -24,8 +23,8 @@ from engine.flags import count, positive, weight
 from losses import distances, rotation
 from losses.adversarial import OBJECTIVES
 from losses.penalties import gradient_penalty
-from trainers import self_supervised
-from trainers.base import compares_examples, parts
+from trainers import codes, self_supervised
+from trainers.base import batch_norms, by_batch, compares_examples, keeping_statistics, parts
 
 LOSSES = {"log": OBJECTIVES["jsgan"], "hinge": OBJECTIVES["hinge"]}
 QUIRKS = {"sigmoid_hinge": "the hinge of sigmoid(D), never clipped", "negative_penalty": "the penalty subtracted",
@@ -58,6 +57,7 @@ def add_flags(group):
     group.add_argument("--official_quirks", nargs="*", choices=QUIRKS, default=[], help="oddities of the published code, to measure what they do: "
                        + "; ".join(f"{name}: {what}" for name, what in QUIRKS.items()) + " (default none)")
     self_supervised.add_flags(group, "none", 0.5, 0.0, "match")
+    codes.add_mode_flags(group)
 
 
 def get_trainer(nets, args):
@@ -65,13 +65,15 @@ def get_trainer(nets, args):
     return DistGAN(nets, args)
 
 
-class DistGAN(self_supervised.SelfSupervised):
+class DistGAN(self_supervised.SelfSupervised, codes.Coder):
     """GAN restrained by an autoencoder (Tran et al. 2018), with a rotation task (Tran et al. 2019)."""
     roles = ("gen", "enc", "disc")
 
     def __init__(self, nets, args):
         super().__init__(nets, args)
+        args.official_quirks = sorted(set(args.official_quirks))                         # whose order is no other run
         self.quirks = frozenset(args.official_quirks)
+        self.norms = batch_norms(self.gen)
         self.refuse_what_cannot_be()
         self.objective, self.weights = LOSSES[args.loss], distances.WEIGHTS[args.weights]
         self.classify = rotation.one_hot_bce if "one_hot_bce" in self.quirks else rotation.cross_entropy
@@ -82,7 +84,6 @@ class DistGAN(self_supervised.SelfSupervised):
             args.mu_steps = args.mu_steps or args.schedule_steps
         if args.lambda_p > 0:
             self.twice_differentiated = ("disc",)
-        self.norms = [part for part in self.gen.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
         self.average("gen", args.ema)
         updated = (self.enc, self.gen) if args.ae_updates == "enc+gen" else (self.enc,)
         self.optimise("ae", *updated)
@@ -138,7 +139,8 @@ class DistGAN(self_supervised.SelfSupervised):
     def recon_term(self, phi, phi_r):
         """{"recon": [n]}, the distance of Phi(x) and Phi(x_r), a mean over features."""
         distance = nn.functional.binary_cross_entropy if self.args.recon_loss == "bce" else nn.functional.mse_loss
-        return {"recon": distance(phi_r, phi, reduction="none").mean(1)}
+        with torch.autocast(phi.device.type, enabled=False):                             # no cross-entropy of probabilities in float16
+            return {"recon": distance(phi_r, phi, reduction="none").mean(1)}
 
     def reg_term(self, phi, phi_r, z_e, z):
         """{"reg": scalar}, nothing for lambda_r = 0; G(z) has a gradient where the step updates G."""
@@ -216,23 +218,29 @@ class DistGAN(self_supervised.SelfSupervised):
         batches = [*z.split(64)]
         if len(batches[-1]) == 1:                        # an image alone has no statistics: it joins the batch before, or itself
             batches[-2:] = [torch.cat(batches[-2:])] if len(batches) > 1 else [z.repeat(2, 1)]
-        with by_batch(self.best("gen")) as gen:
-            return torch.cat([gen(batch) for batch in batches])[:len(z)]
+        return torch.cat([self.decode(batch) for batch in batches])[:len(z)]
 
-    def encode(self, x):
-        """Codes [N, z_dim] of images [N, C, H, W]."""
-        return self.enc(x)
+    def decode(self, h):
+        """Images [N, C, H, W] of codes [N, z_dim], normalised by the statistics of their batch as in training: running ones are those of G(z), and codes
+        are spread otherwise than z."""
+        gen = self.best("gen")
+        with by_batch(gen):
+            return gen(h if len(h) > 1 else h.repeat(2, 1))[:len(h)]                      # one code alone has no statistics
 
     def pictures(self, batch):
         """Samples, and pairs of rows: images, their reconstructions."""
-        side = math.isqrt(self.args.samples - 1) + 1
-        x = batch["x"][:side]
-        return {"": self.sample(self.args.samples), "recon": torch.stack([x, self.best("gen")(self.encode(x))])}
+        side, x = math.isqrt(self.args.samples - 1) + 1, batch["x"]
+        return {"": self.sample(self.args.samples), "recon": torch.stack([x[:side], self.decode(self.encode(x))[:side]])}
 
     @torch.no_grad()
     def diagnose(self, batch):
-        """Moments of the codes, over all dimensions, and of the prior; D's weights; sigmoid(D) of real, reconstructed and generated images; the head's accuracies."""
-        x = parts(batch["x"], 2 + self.args.d_steps)[0]
+        """Moments of the codes, over all dimensions, and of the prior; D's weights; sigmoid(D) of real, reconstructed and generated images; the head's accuracies.
+        Batch norms use their batch's statistics, so that these are the networks as they train."""
+        with by_batch(self.gen, self.enc, self.disc):
+            return self.diagnosis(parts(batch["x"], 2 + self.args.d_steps)[0])
+
+    def diagnosis(self, x):
+        """diagnose, of images [n, C, H, W]."""
         z, z_e = self.noise(len(x)), self.enc(x)
         x_f, x_r = self.gen(z), self.gen(z_e)
         values = {f"enc/{name}": value for name, value in moments(z_e).items()}
@@ -247,6 +255,9 @@ class DistGAN(self_supervised.SelfSupervised):
         self.goes_with(args.weights == "moving", "--weights=moving", "mu_steps")
         self.goes_with(args.lambda_r > 0, "--lambda_r", "reg_features")
         self.goes_with(args.lambda_p > 0, "--lambda_p", "penalty_norm")
+        self.goes_with(args.lambda_p > 0 or args.phi == "data", "--lambda_p or --phi=data", "scale")
+        if "batch_statistics" in self.quirks and not self.norms:
+            self.warnings.append("--official_quirks batch_statistics: does nothing without batch norm in the generator")
         if args.phi == "features" and not self.last:
             raise UserError(f"--phi=features: the discriminator of {args.network} has no hidden states to compare; --phi=data would do")
         if args.recon_loss == "bce" and args.phi != "data":
@@ -280,31 +291,3 @@ def moments(values):
     centred = values - mean
     variance = centred.square().mean()
     return {"mean": mean, "variance": variance, "kurtosis": centred.pow(4).mean() / variance.square()}
-
-
-@contextlib.contextmanager
-def keeping_statistics(norms):
-    """Inside the block these batch norms leave their running statistics as they are."""
-    momenta = [norm.momentum for norm in norms]
-    for norm in norms:
-        norm.momentum = 0.0
-    try:
-        yield
-    finally:
-        for norm, momentum in zip(norms, momenta):
-            norm.momentum = momentum
-
-
-@contextlib.contextmanager
-def by_batch(net):
-    """Inside the block the network's batch norms use the statistics of the batch, whatever its mode, and keep none."""
-    norms = [part for part in net.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
-    modes = [norm.training for norm in norms]
-    try:
-        with keeping_statistics(norms):
-            for norm in norms:
-                norm.train()
-            yield net
-    finally:
-        for norm, mode in zip(norms, modes):
-            norm.train(mode)

@@ -21,8 +21,8 @@ from losses.adversarial import OBJECTIVES, smoothed
 from losses.averaging import History
 from losses.matching import MATCHING
 from losses.mixing import beta_weights, mix, pick
-from losses.penalties import PENALTIES, zero_centred
-from trainers.base import Trainer, compares_halves
+from losses.penalties import PENALTIES, squared_slope, zero_centred
+from trainers.base import Trainer, compares_examples, compares_halves
 
 # what G minimises: the verdict of D, the distance of mean features
 G_LOSSES = {"adversarial": (True, False), "feature_matching": (False, True), "mixed": (True, True)}
@@ -109,6 +109,12 @@ class MixupGAN(Trainer):
         self.fold = {"on": True, "off": False, "auto": args.mixup_label == "hard"}[args.mixup_fold]
         self.twice_differentiated = ("disc",) if self.penalties or args.dnorm > 0 else ()
         self.refuse_what_cannot_be()
+        self.slopes = {}                                 # penalties on D's slope at real examples: name -> weight, what of D's logits
+        if args.amp == "off" and not (self.joint or compares_examples(self.disc) or self.layers and args.mixup_label == "soft"):
+            if args.dnorm > 0 and args.dnorm_step == "joint":
+                self.slopes["dnorm"] = args.dnorm, self.objective.output
+            if "r1" in self.penalties:
+                self.slopes["r1"] = self.penalties["r1"] / 2, lambda logits: logits
         self.average("gen", args.ema)
         self.optimise("gen", self.gen)
         self.optimise("disc", self.disc)
@@ -188,7 +194,11 @@ class MixupGAN(Trainer):
     def d_terms(self, real, fake):
         """The terms of D's loss, each [N]; real, fake: [N, C, H, W]."""
         k = pick(self.layers) if self.layers else 0
-        h_real, h_fake = self.both_below(real, fake, k)
+        if self.slopes:                                  # one pass of D over the real examples serves their verdict and the penalties on its slope
+            real = real.detach().requires_grad_()
+            h_real, h_fake = self.below(real, k), self.below(fake, k)
+        else:
+            h_real, h_fake = self.both_below(real, fake, k)
         weights = beta_weights(len(real), self.args.alpha, self.fold, real.device) if self.layers else None
         soft = self.layers and self.args.mixup_label == "soft"
         states = {} if soft else {"real": h_real, "fake": h_fake}
@@ -201,10 +211,13 @@ class MixupGAN(Trainer):
         terms = {name: (self.objective.d_real if name == "real" else self.objective.d_fake)(l) for name, l in logits.items()}
         if soft:
             terms["mix"] = torch.lerp(terms["mix"], self.objective.d_real(logits["mix"]), weights[0])
-        if self.args.dnorm > 0 and self.args.dnorm_step == "joint":
+        for name, (w, output) in self.slopes.items():
+            terms[name] = w * squared_slope(output(logits["real"]), real)
+        if self.args.dnorm > 0 and self.args.dnorm_step == "joint" and "dnorm" not in self.slopes:
             terms["dnorm"] = self.args.dnorm * zero_centred(self.probability, real)
         for name, w in self.penalties.items():
-            terms[name] = w * PENALTIES[name](self.score, real, fake)
+            if name not in self.slopes:
+                terms[name] = w * PENALTIES[name](self.score, real.detach(), fake)
         return terms
 
     def below(self, x, k):
@@ -225,6 +238,9 @@ class MixupGAN(Trainer):
 
     def verdicts(self, states, h_real, k):
         """{name: d_k(h), logits [N]} of states {name: h}; in a joint batch the real ones are judged beside the generated."""
+        if self.slopes:                                  # a batch of its own: through a larger one the slope's gradient would pass all of it
+            others = {name: h for name, h in states.items() if name != "real"}
+            return {"real": self.above(states["real"], k)} | dict(zip(others, self.together(self.disc, lambda h: self.above(h, k), *others.values())))
         if not self.joint:
             return dict(zip(states, self.together(self.disc, lambda h: self.above(h, k), *states.values())))
         logits = {name: self.above(torch.cat([h_real, h]), k).chunk(2) for name, h in states.items() if name != "real"}

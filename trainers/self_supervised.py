@@ -5,7 +5,7 @@ from engine import distributed
 from engine.errors import UserError
 from engine.flags import weight
 from losses import distances, rotation
-from trainers.base import Trainer, compares_halves
+from trainers.base import Trainer, by_batch, compares_halves
 
 CLASSES = {"none": 0, "ss": 4, "ms": 5}                  # of D's second head
 
@@ -42,9 +42,15 @@ class SelfSupervised(Trainer):
                 raise UserError(f"--self_supervised={args.self_supervised}: images of {height}x{breadth} pixels cannot be turned; square ones would do")
         elif offered:
             self.warnings.append(f"--self_supervised=none: nothing trains the discriminator's head of {offered} classes; --network_args classes=0 would do")
-        self.goes_with(wanted, "--self_supervised", "lambda_d", "lambda_g", "g_task", "rotations")
         self.d_task = wanted if args.lambda_d > 0 else 0
         self.g_task = wanted if args.lambda_g > 0 else 0
+        if not wanted:
+            self.goes_with(False, "--self_supervised", "lambda_d", "lambda_g", "g_task", "rotations")
+        else:
+            self.goes_with(self.g_task, "--lambda_g", "g_task")
+            self.goes_with(self.d_task or self.g_task, "--lambda_d or --lambda_g", "rotations")
+            if not self.d_task:
+                self.warnings.append(f"--lambda_d: given 0, so nothing trains the discriminator's head of {wanted} classes")
 
     def prepare(self, batch):
         """What networks start from data or noise: a reference batch, weight norm, minibatch discrimination."""
@@ -109,6 +115,7 @@ class SelfSupervised(Trainer):
             return {}
         classes = CLASSES[self.args.self_supervised]
         source, turn = rotation.full_pool(len(real), classes, real.device)
-        h, = self.trunk(rotation.turned(real, source, turn, fake if classes == 5 else None))
+        with by_batch(self.disc):                        # as D trains
+            h, = self.trunk(rotation.turned(real, source, turn, fake if classes == 5 else None))
         shares = rotation.accuracies(self.disc.rotation(h, start=self.last), turn)
         return {f"disc/acc_{name}": share for name, share in zip(("0", "90", "180", "270", "fake"), shares)}

@@ -118,3 +118,10 @@ def test_compiled_networks_train_as_plain_ones_do(tmp_path):
         assert done.returncode == 0, done.stderr
     a, b = newest(tmp_path, "plain")["modules"], newest(tmp_path, "compiled")["modules"]
     assert a.keys() == b.keys() and all(torch.allclose(a[n].double(), b[n].double(), atol=2e-4) for n in a)
+
+
+def test_precision_is_training_s_alone():
+    """A run of --amp on a GPU can be sampled from and scored on any processor."""
+    args = arguments("--amp=fp16")
+    args.mode = "sample"
+    setup.check_precision(args, torch.device("cpu"))

@@ -289,6 +289,26 @@ def test_large_sets_are_mapped(tmp_path, capsys):
     assert "damaged" in capsys.readouterr().err
 
 
+def test_a_mapped_file_that_was_written_to_is_found_out(tmp_path, capsys):
+    """Its sha256 is asked for where size or time tell that it is not as it was left; a cache from before such stamps is verified always."""
+    root = folder_of(tmp_path / "set", ["a/1.png", "b/2.png"])
+    whole = images.load(root, in_memory=100)[0]["train"]["x"]
+    file, meta = cache_of(root) / "images.npy", cache_of(root) / "meta.json"
+    data = bytearray(file.read_bytes())
+    file.write_bytes(data)                                # the same bytes, later
+    images.load(root, in_memory=100)
+    assert not capsys.readouterr().err
+    data[-1] ^= 1
+    file.write_bytes(data)
+    assert np.array_equal(images.load(root, in_memory=100)[0]["train"]["x"], whole)
+    assert "damaged" in capsys.readouterr().err
+    facts = json.loads(meta.read_text())
+    del facts["arrays"]["x"]["stamp"]
+    meta.write_text(json.dumps(facts))
+    images.load(root, in_memory=100)
+    assert not capsys.readouterr().err
+
+
 def test_where_the_cache_lies(tmp_path, monkeypatch):
     root = folder_of(tmp_path / "in" / "set", ["a.png", "b.png"])
     images.load(root, cache=tmp_path / "chosen")

@@ -376,3 +376,15 @@ def test_checks_list_what_would_do():
     for size in ((3, 12, 8), (3, 8, 12), (3, 0, 8)):
         with pytest.raises(ValueError, match=f"{size[1]}x{size[2]}.*8"):
             image_shape(size, 8)
+
+
+@pytest.mark.parametrize("name", ("Crop", "EveryOther", "VirtualBatchNorm"))
+def test_gradients_stay_channels_last(name):
+    from networks import dist_gan, dist_gan_resnet, layers
+    part = {"Crop": lambda: dist_gan.Crop(7, 5), "EveryOther": dist_gan_resnet.EveryOther, "VirtualBatchNorm": lambda: layers.VirtualBatchNorm(6, 2)}[name]().double()
+    x = torch.randn(4, 6, 8, 8, dtype=torch.float64).contiguous(memory_format=torch.channels_last).requires_grad_()
+    y = part(x)
+    grad, = torch.autograd.grad(y, x, torch.randn_like(y))
+    assert y.is_contiguous(memory_format=torch.channels_last) and grad.is_contiguous(memory_format=torch.channels_last)
+    if name != "VirtualBatchNorm":
+        assert torch.equal(y, x[:, :, :7, :5] if name == "Crop" else x[:, :, ::2, ::2])

@@ -539,3 +539,48 @@ def test_a_reference_batch_comes_from_the_noise_of_training():
     t = ssgan_trainer.get_trainer(dcgan.get_network((1, SIZE, SIZE), 0, Z, width=4, norm="vbn", references=8), arguments("ssgan", "--self_supervised=none")).train()
     t.initialise(batch())
     assert t.gen.reference.abs().max() <= 1                                     # uniform; normal before
+
+
+def test_reconstructions_are_drawn_as_they_are_trained_and_looking_changes_nothing():
+    t = trainer("--self_supervised=ms", "--ae_updates=enc+gen", classes=5, norm="batch")
+    steps(t, 3)
+    x = batch()["x"]
+    t.eval()
+    before = {name: b.clone() for name, b in t.named_buffers()}
+    with torch.no_grad():
+        drawn, h = t.pictures({"x": x})["recon"], t.encode(x)
+        values = t.diagnose({"x": x})
+        assert t.decode(h[:1]).shape == (1, *x.shape[1:])
+        t.train()
+        t.reconstruct(h)
+        t.eval()
+    after = dict(t.named_buffers())
+    assert all(torch.equal(before[name], after[name]) for name in before) and not t.gen.training
+    with torch.no_grad():
+        t.gen.train()
+        trained = t.gen(h)
+    assert torch.allclose(drawn[1], trained[:len(drawn[1])], atol=1e-6) and not torch.allclose(trained, t.eval().gen(h), atol=1e-3)
+    assert 0 <= values["score/recon"] <= 1 and {"disc/acc_0", "disc/acc_fake"} <= values.keys()
+
+
+def test_modes_of_autoencoders_are_dist_gans_too(tmp_path):
+    from tests.running import mode, train
+    words = ["--trainer=trainers/dist_gan.py", "--network=networks/dist_gan_dcgan.py", "--network_args", "width=4", "--iterator=tests/made_parts.py", "--iterator_args", "size=16", "--batch_size=12"]
+    assert train(tmp_path, "--max_steps=2", *words) == 0
+    for name in ("interp_valid", "embedding"):
+        assert mode(tmp_path, f"--mode={name}", "--val_batch_size=4", "--num_interps=3") == 0
+    assert any((tmp_path / "deleteme" / "s0" / "interp_valid").rglob("*.png"))
+
+
+def test_the_order_of_quirks_is_no_other_run(tmp_path):
+    from tests.running import train
+    words = ["--trainer=trainers/dist_gan.py", "--network=networks/dist_gan_mlp.py", "--network_args", "width=8", "--iterator_args", "size=1", "--batch_size=6"]
+    assert train(tmp_path, "--max_steps=1", *words, "--schedule_steps=2", "--official_quirks", "sigmoid_hinge", "negative_penalty") == 0
+    assert train(tmp_path, "--max_steps=2", *words, "--schedule_steps=2", "--resume=auto", "--official_quirks", "negative_penalty", "sigmoid_hinge") == 0
+
+
+def test_more_flags_that_do_nothing_are_named():
+    said = " ".join(trainer("--self_supervised=ms", "--lambda_d=0", "--g_task=help", "--rotations=full", "--lambda_p=0", "--scale=given", classes=5).warnings)
+    for start in ("--lambda_d: given 0, so nothing trains", "--g_task: given help", "--rotations: given full", "--scale: given given"):
+        assert start in said
+    assert "batch_statistics: does nothing" in " ".join(trainer("--official_quirks", "batch_statistics", nets=dist_gan_mlp.get_network((1, 1, 2), Z, width=8), shape=(1, 1, 2)).warnings)

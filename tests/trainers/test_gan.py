@@ -284,3 +284,21 @@ def test_one_pass_of_a_discriminator_for_several_batches():
     pairs = t.together(independent, lambda x, y: independent(x) + y, (a, a[:, :2]), (b, b[:, :2]))
     assert torch.allclose(pairs[0], independent(a) + a[:, :2], rtol=1e-12) and torch.allclose(pairs[1], independent(b) + b[:, :2], rtol=1e-12)
     assert t.together(independent, independent) == []
+
+
+@pytest.mark.parametrize("words", (["--dnorm=0.5"], ["--penalty", "r1=1", "r2=0.5"], ["--dnorm=0.5", "--penalty", "r1=1", "gp=1", "--mixup=hidden", "--mixup_ff"], ["--loss=hinge", "--dnorm=2", "--mixup=1"]))
+def test_one_pass_serves_the_verdict_on_real_examples_and_the_penalties_on_its_slope(words):
+    """Terms and gradients as those of passes apart, in float64."""
+    found = []
+    for apart in (False, True):
+        t = trainer(*words).double()
+        assert t.slopes.keys() == {name for name in ("dnorm", "r1") if any(name in word for word in words)}
+        if apart:
+            t.slopes = {}
+        x = batch()["x"].double()
+        torch.manual_seed(1)
+        terms = t.d_terms(x, -x)
+        found.append((terms, t.gradients(sum(term.mean() for term in terms.values()), t.parameters_of("disc"))))
+    (ours, grads), (plain, plain_grads) = found
+    assert ours.keys() == plain.keys() and all(torch.allclose(ours[name], plain[name], atol=1e-12) for name in plain)
+    assert all(torch.allclose(a, b, atol=1e-11) for a, b in zip(grads, plain_grads))
