@@ -292,7 +292,7 @@ def test_large_sets_are_mapped(tmp_path, capsys):
 def test_a_mapped_file_that_was_written_to_is_found_out(tmp_path, capsys):
     """Its sha256 is asked for where size or time tell that it is not as it was left; a cache from before such stamps is verified always."""
     root = folder_of(tmp_path / "set", ["a/1.png", "b/2.png"])
-    whole = images.load(root, in_memory=100)[0]["train"]["x"]
+    whole = np.array(images.load(root, in_memory=100)[0]["train"]["x"])
     file, meta = cache_of(root) / "images.npy", cache_of(root) / "meta.json"
     data = bytearray(file.read_bytes())
     file.write_bytes(data)                                # the same bytes, later

@@ -296,6 +296,7 @@ def test_one_pass_serves_the_verdict_on_real_examples_and_the_penalties_on_its_s
         if apart:
             t.slopes = {}
         x = batch()["x"].double()
+        t.begin(0)
         torch.manual_seed(1)
         terms = t.d_terms(x, -x)
         found.append((terms, t.gradients(sum(term.mean() for term in terms.values()), t.parameters_of("disc"))))
