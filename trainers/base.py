@@ -262,7 +262,7 @@ def compares_halves(net):
 
 def compares_examples(net):
     """Whether what `net` makes of an example depends on the rest of its batch: it has batch norm, or a part whose `compares_examples` is true."""
-    return any(isinstance(part, nn.modules.batchnorm._BatchNorm) or getattr(part, "compares_examples", False) for part in net.modules())
+    return bool(batch_norms(net)) or any(getattr(part, "compares_examples", False) for part in net.modules())
 
 
 def batch_norms(*nets):

@@ -22,7 +22,7 @@ from losses.averaging import History
 from losses.matching import MATCHING
 from losses.mixing import beta_weights, mix, pick
 from losses.penalties import PENALTIES, squared_slope, zero_centred
-from trainers.base import Trainer, compares_examples, compares_halves
+from trainers.base import Trainer, batch_norms, compares_examples, compares_halves
 
 # what G minimises: the verdict of D, the distance of mean features
 G_LOSSES = {"adversarial": (True, False), "feature_matching": (False, True), "mixed": (True, True)}
@@ -306,8 +306,7 @@ class MixupGAN(Trainer):
         if args.loss == "wgan" and not controlled:
             self.warnings.append("--loss=wgan: nothing keeps the critic Lipschitz; --penalty gp=10, --dnorm or spectral norm would do")
         if self.penalties or args.dnorm > 0:
-            norms = [m for m in self.disc.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
-            if norms:
+            if batch_norms(self.disc):
                 self.warnings.append("--penalty, --dnorm: the discriminator has batch norm, so its gradients mix examples; a network without it would do (dcgan.py: --network_args disc_norm=None)")
             if any(type(m).__name__ == "MinibatchDiscrimination" for m in self.disc.modules()):
                 self.warnings.append("--penalty, --dnorm: minibatch discrimination compares examples, so D's gradients mix them")
