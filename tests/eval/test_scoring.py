@@ -49,7 +49,7 @@ def test_evaluate_mode_and_the_table_of_it(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.delenv("INCEPTION_WEIGHTS", raising=False)
     for bad, code, said in ((["--protocol=50k-train"], 2, "the data has 40 train images"), (["--extractor=inceptio"], 2, "--extractor: given inceptio"),
-                            (["--at=7"], 3, "there is 10, 5"), (["--at=best"], 3, "no checkpoint (best)"), (["--extractor=inception"], 3, "weights"),
+                            (["--at=7"], 3, "there is 10, 5"), (["--at=best"], 3, "--at=best: no such checkpoint"), (["--extractor=inception"], 3, "weights"),
                             (["--metrics", "fed"], 2, "--metrics: given fed")):
         with pytest.raises(UserError) as caught:
             mode(tmp_path, *words, *bad)

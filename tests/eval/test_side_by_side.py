@@ -40,7 +40,7 @@ def test_seeds_and_named_pictures(tmp_path):
 
 
 @pytest.mark.parametrize("words, code, message", [
-    (["{a}", "--out", "x.jpg"], 2, "given x.jpg; a .gif or a .png would do"), (["{a}", "--out", "x.png", "--columns", "0"], 2, "--columns: given 0"),
+    (["{a}", "--out", "x.jpg"], 2, "given x.jpg; a .gif or a .png would do"), (["{a}", "--out", "x.png", "--columns", "0"], 2, "--columns: given '0'"),
     (["{a}", "--out", "x.png", "--picture", "recon"], 3, "no pictures named recon; there is one without a name"), (["{a}/none", "--out", "x.png"], 3, "no such folder")])
 def test_errors_are_one_line(words, code, message, tmp_path, capsys):
     a = run(tmp_path, "a", 0, (1,), (9, 0, 0))
