@@ -15,6 +15,7 @@ from scipy import linalg
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from benchmarks.common import machine, matrix_product, medians           # noqa: E402
+from engine import memory                                                # noqa: E402
 from eval import extractors                                              # noqa: E402
 from eval.frechet import frechet_of_few, trace_of_root                   # noqa: E402
 from eval.kid import kid                                                 # noqa: E402
@@ -116,6 +117,7 @@ def main():
     parser.add_argument("--slow", action="store_true", help="scipy's matrix square root too (16 s a call)")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: torch's choice)")
     args = parser.parse_args()
+    memory.keep_freed()                                  # as the launcher does
     if args.threads:
         torch.set_num_threads(args.threads)
     d, repeats = (128, 1) if args.quick else (2048, 5)

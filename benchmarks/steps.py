@@ -7,7 +7,8 @@ matrix product measured between the steps. Medians, everything alternating in on
 
 --plain adds the same mathematics without the savings, for scripts whose network can: `unfolded` (resampling apart from convolution), `contiguous`
 (NCHW), `norm per forward` (a power iteration and a division of each weight at each forward), `original` (all of these, with the passes that the original of system 1
-makes in each step and does not need).
+makes in each step and does not need), `by hand` (our networks and losses in a bare loop). All of them keep freed memory, as the launcher does; GLIBC_TUNABLES= in front of
+the command gives the times without that.
 """
 import argparse
 import os
@@ -21,7 +22,7 @@ from torch.utils.flop_counter import flop_registry
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from benchmarks.common import command_line, ROOT, machine, matrix_product, medians, words_of       # noqa: E402
-from engine import flags, setup                                                      # noqa: E402
+from engine import flags, memory, setup                                              # noqa: E402
 from engine.errors import UserError                                                  # noqa: E402
 from engine.record import Means                                                      # noqa: E402
 from engine.randomness import seed_step                                              # noqa: E402
@@ -69,6 +70,7 @@ class Case:
         if len(shapes) > 1:
             args.data_shape_b = list(shapes[1])
         os.chdir(ROOT)
+        memory.keep_freed()
         setup.check_precision(args, torch.device("cpu"))
         self.trainer = setup.trainer(args, setup.networks(args)).to(memory_format=layout).train()
         if args.compile:
@@ -101,14 +103,38 @@ class Case:
         return counted.total / self.period
 
 
-class Original(Case):
+class ByHand(Case):
+    """The same networks and losses in the loop that one would write by hand: no log, no look at whether numbers are finite, D's batches one by one."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.adam = {name: torch.optim.Adam(self.trainer.parameters_of(name), self.args.lr, (self.args.beta1, self.args.beta2), fused=True) for name in ("gen", "disc")}
+
+    def step(self):
+        t, real = self.trainer, self.batch["x"]
+        t.renew(t)
+        if self.step_number % self.period == 0:
+            t.disc.requires_grad_(False)
+            t.objective.g(t.disc(t.gen(t.noise(len(real))))).mean().backward()
+            t.disc.requires_grad_(True)
+            self.apply("gen")
+        with torch.no_grad():
+            fake = t.gen(t.noise(len(real)))
+        (t.objective.d_real(t.disc(real)).mean() + t.objective.d_fake(t.disc(fake)).mean()).backward()
+        self.apply("disc")
+        self.step_number += 1
+
+    def apply(self, name):
+        self.adam[name].step()
+        self.adam[name].zero_grad()
+
+
+class Original(ByHand):
     """The same networks and losses, passes as the original of system 1 makes them in each step: G's graph and D's verdict on it whether or not G is due, gradients down to the real
     images and, in G's step, of D's weights, and a gradient norm, ready to be differentiated, that nothing but the log uses."""
 
     def step(self):
         t, real = self.trainer, self.batch["x"].detach().requires_grad_()
-        if not hasattr(self, "adam"):
-            self.adam = {name: torch.optim.Adam(t.parameters_of(name), self.args.lr, (self.args.beta1, self.args.beta2)) for name in ("gen", "disc")}
         self.adam["gen"].zero_grad()
         fake = t.gen(t.noise(len(real)))
         g_loss = t.objective.g(t.disc(fake)).mean()
@@ -137,6 +163,8 @@ def cases_of(script, shapes, more, plain):
         if any(hasattr(part, "refresh") for part in cases["ours"].trainer.modules()):
             cases["norm per forward"] = Case(words, shapes, refresh=False)
         if cases["ours"].trainer.__class__.__name__ == "MixupGAN" and not cases["ours"].trainer.layers:
+            if not (cases["ours"].trainer.penalties or cases["ours"].args.dnorm):
+                cases["by hand"] = ByHand(words, shapes)
             cases["original"] = Original(unfolded, shapes, torch.contiguous_format, refresh=False)
     return cases
 

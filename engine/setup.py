@@ -3,14 +3,15 @@ import os
 
 import torch
 
-from engine import distributed
+from engine import distributed, memory
 from engine.errors import UserError
 from engine.load import call, load_file
 from engine.randomness import seed_all
 
 
 def device(args):
-    """Joins the other processes, sets threads and determinism, seeds the initial weights alike everywhere; returns the device."""
+    """Joins the other processes, sets memory, threads and determinism, seeds the initial weights alike everywhere; returns the device."""
+    memory.keep_freed()
     if args.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")      # read when CUDA starts
         torch.use_deterministic_algorithms(True)

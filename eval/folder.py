@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import torch
 
-from engine import distributed
+from engine import distributed, memory
 from engine.errors import MissingError, UserError
 from engine.flags import Parser, positive
 from eval import evaluate, extractors, sources, statistics
@@ -135,6 +135,7 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if args.threads:
         torch.set_num_threads(args.threads)
+    memory.keep_freed()
     device = distributed.start(args.device)
     report = compared(args, device)
     if distributed.rank() == 0:

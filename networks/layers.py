@@ -116,10 +116,11 @@ class Conv3x3(nn.Conv2d):
     """3x3 convolution with padding 1; resample="down" averages 2x2 pixels after it, "up" doubles pixels before it.
 
     x [N, C, H, W] -> [N, out, H, W], [N, out, H // 2, W // 2] ("down") or [N, out, 2 H, 2 W] ("up"). With fold=True
-    resampling and convolution are one convolution of stride 2 by a 4x4 kernel made from the 3x3 one: 4 taps an output in
-    place of 9, equal to the plain form (fold=False) but for rounding, odd sizes included. The parameters are those of the
-    3x3 convolution either way. Raises ValueError for any other `resample`.
-    Karras et al. 2018, released code (fused_scale).
+    the convolution runs at the smaller of the two sizes, strided or transposed, and sums over 2x2 windows do the rest: a
+    quarter of the products, equal to the plain form (fold=False) but for rounding, odd sizes included. The parameters are
+    those of the 3x3 convolution either way. Raises ValueError for any other `resample`.
+    Differs from the fold known since Karras et al. 2018 (released code, fused_scale): there a 4x4 kernel made of four shifts
+    of the 3x3 one, 16 products in place of these 9.
     """
 
     def __init__(self, in_channels, out_channels, resample=None, bias=True, fold=True):
@@ -140,23 +141,23 @@ class Conv3x3(nn.Conv2d):
 
 
 def conv_down(x, weight, bias=None):
-    """avg_pool2d(conv2d(x, weight, bias, padding=1), 2) as one convolution of stride 2.
+    """avg_pool2d(conv2d(x, weight, bias, padding=1), 2) as the mean of each pixel with its right and lower neighbours, then a convolution of stride 2.
 
-    x [N, C, H, W], weight [out, C, 3, 3], bias [out] -> [N, out, H // 2, W // 2]. Its kernel
-    K[s] = (W[s] + W[s - 1]) / 2 along each axis, s = 0 .. 3, W zero outside 0 .. 2, is the mean of the four one-pixel
-    shifts of W, which is just what average pooling of the zero-padded W computes.
+    x [N, C, H, W], weight [out, C, 3, 3], bias [out] -> [N, out, H // 2, W // 2]. Convolutions commute, so the mean may come first:
+    m = avg_pool2d(x, 2, stride=1, padding=1) [N, C, H + 1, W + 1], whose border holds the means with the padding.
     """
-    return F.conv2d(x, F.avg_pool2d(weight, 2, stride=1, padding=1), bias, stride=2, padding=1)
+    return F.conv2d(F.avg_pool2d(x, 2, stride=1, padding=1), weight, bias, stride=2)
 
 
 def conv_up(x, weight, bias=None):
-    """conv2d(interpolate(x, scale_factor=2), weight, bias, padding=1) as one transposed convolution of stride 2.
+    """conv2d(interpolate(x, scale_factor=2), weight, bias, padding=1) as a transposed convolution of stride 2, then the sum of each 2x2 window.
 
-    x [N, C, H, W], weight [out, C, 3, 3], bias [out] -> [N, out, 2 H, 2 W]. Its kernel is the sum of the four one-pixel
-    shifts of the flipped W, with input channels first as transposed convolutions have them.
+    x [N, C, H, W], weight [out, C, 3, 3], bias [out] -> [N, out, 2 H, 2 W]. Doubling pixels is spreading them apart with zeros between, then summing 2x2
+    windows; the sum may come last. The kernel is flipped, input channels first, as transposed convolutions have them; each of a window's four pixels
+    brings a quarter of the bias.
     """
-    kernel = F.avg_pool2d(weight, 2, stride=1, padding=1, divisor_override=1).flip(2, 3).transpose(0, 1)
-    return F.conv_transpose2d(x, kernel, bias, stride=2, padding=1)
+    y = F.conv_transpose2d(x, weight.flip(2, 3).transpose(0, 1), None if bias is None else bias / 4, stride=2)     # [N, out, 2 H + 1, 2 W + 1]
+    return F.avg_pool2d(y, 2, stride=1, divisor_override=1)
 
 
 # Spectral normalisation

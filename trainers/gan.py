@@ -109,12 +109,14 @@ class MixupGAN(Trainer):
         self.fold = {"on": True, "off": False, "auto": args.mixup_label == "hard"}[args.mixup_fold]
         self.twice_differentiated = ("disc",) if self.penalties or args.dnorm > 0 else ()
         self.refuse_what_cannot_be()
-        self.slopes = {}                                 # penalties on D's slope at real examples: name -> weight, what of D's logits
+        self.slopes = {}                                 # penalties on D's slope at real or generated examples: name -> which, weight, what of D's logits
         if args.amp == "off" and not (self.joint or compares_examples(self.disc) or self.layers and args.mixup_label == "soft"):
             if args.dnorm > 0 and args.dnorm_step == "joint":
-                self.slopes["dnorm"] = args.dnorm, self.objective.output
-            if "r1" in self.penalties:
-                self.slopes["r1"] = self.penalties["r1"] / 2, lambda logits: logits
+                self.slopes["dnorm"] = "real", args.dnorm, self.objective.output
+            for name, which in (("r1", "real"), ("r2", "fake")):
+                if name in self.penalties:
+                    self.slopes[name] = which, self.penalties[name] / 2, lambda logits: logits
+        self.sloping = {which for which, *_ in self.slopes.values()}
         self.average("gen", args.ema)
         self.optimise("gen", self.gen)
         self.optimise("disc", self.disc)
@@ -194,8 +196,8 @@ class MixupGAN(Trainer):
     def d_terms(self, real, fake):
         """The terms of D's loss, each [N]; real, fake: [N, C, H, W]."""
         k = pick(self.layers) if self.layers else 0
-        if self.slopes:                                  # one pass of D over the real examples serves their verdict and the penalties on its slope
-            real = real.detach().requires_grad_()
+        if self.slopes:                                  # one pass of D over such examples serves their verdict and the penalties on its slope
+            real, fake = (x.detach().requires_grad_(which in self.sloping) for which, x in (("real", real), ("fake", fake)))
             h_real, h_fake = self.below(real, k), self.below(fake, k)
         else:
             h_real, h_fake = self.both_below(real, fake, k)
@@ -211,13 +213,13 @@ class MixupGAN(Trainer):
         terms = {name: (self.objective.d_real if name == "real" else self.objective.d_fake)(l) for name, l in logits.items()}
         if soft:
             terms["mix"] = torch.lerp(terms["mix"], self.objective.d_real(logits["mix"]), weights[0])
-        for name, (w, output) in self.slopes.items():
-            terms[name] = w * squared_slope(output(logits["real"]), real)
+        for name, (which, w, output) in self.slopes.items():
+            terms[name] = w * squared_slope(output(logits[which]), real if which == "real" else fake)
         if self.args.dnorm > 0 and self.args.dnorm_step == "joint" and "dnorm" not in self.slopes:
             terms["dnorm"] = self.args.dnorm * zero_centred(self.probability, real)
         for name, w in self.penalties.items():
             if name not in self.slopes:
-                terms[name] = w * PENALTIES[name](self.score, real.detach(), fake)
+                terms[name] = w * PENALTIES[name](self.score, real.detach(), fake.detach())
         return terms
 
     def below(self, x, k):
@@ -238,9 +240,9 @@ class MixupGAN(Trainer):
 
     def verdicts(self, states, h_real, k):
         """{name: d_k(h), logits [N]} of states {name: h}; in a joint batch the real ones are judged beside the generated."""
-        if self.slopes:                                  # a batch of its own: through a larger one the slope's gradient would pass all of it
-            others = {name: h for name, h in states.items() if name != "real"}
-            return {"real": self.above(states["real"], k)} | dict(zip(others, self.together(self.disc, lambda h: self.above(h, k), *others.values())))
+        if self.slopes:                                  # batches of their own: through a larger one the slope's gradient would pass all of it
+            alone, others = ({name: h for name, h in states.items() if (name in self.sloping) == own} for own in (True, False))
+            return {name: self.above(h, k) for name, h in alone.items()} | dict(zip(others, self.together(self.disc, lambda h: self.above(h, k), *others.values())))
         if not self.joint:
             return dict(zip(states, self.together(self.disc, lambda h: self.above(h, k), *states.values())))
         logits = {name: self.above(torch.cat([h_real, h]), k).chunk(2) for name, h in states.items() if name != "real"}

@@ -286,15 +286,15 @@ def test_one_pass_of_a_discriminator_for_several_batches():
     assert t.together(independent, independent) == []
 
 
-@pytest.mark.parametrize("words", (["--dnorm=0.5"], ["--penalty", "r1=1", "r2=0.5"], ["--dnorm=0.5", "--penalty", "r1=1", "gp=1", "--mixup=hidden", "--mixup_ff"], ["--loss=hinge", "--dnorm=2", "--mixup=1"]))
-def test_one_pass_serves_the_verdict_on_real_examples_and_the_penalties_on_its_slope(words):
+@pytest.mark.parametrize("words", (["--dnorm=0.5"], ["--penalty", "r1=1", "r2=0.5"], ["--penalty", "r2=1", "--mixup=hidden"], ["--dnorm=0.5", "--penalty", "r1=1", "gp=1", "--mixup=hidden", "--mixup_ff"], ["--loss=hinge", "--dnorm=2", "--mixup=1"]))
+def test_one_pass_serves_the_verdict_and_the_penalties_on_its_slope(words):
     """Terms and gradients as those of passes apart, in float64."""
     found = []
     for apart in (False, True):
         t = trainer(*words).double()
-        assert t.slopes.keys() == {name for name in ("dnorm", "r1") if any(name in word for word in words)}
+        assert t.slopes.keys() == {name for name in ("dnorm", "r1", "r2") if any(name in word for word in words)}
         if apart:
-            t.slopes = {}
+            t.slopes, t.sloping = {}, set()
         x = batch()["x"].double()
         t.begin(0)
         torch.manual_seed(1)
