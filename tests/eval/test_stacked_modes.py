@@ -2,6 +2,9 @@
 import json
 import math
 
+import pytest
+
+from engine.errors import UserError
 from eval import classifier
 from tests.iterators.test_data_sets import write_idx
 from tests.running import mode, train
@@ -22,3 +25,9 @@ def test_modes_by_the_commands(tmp_path, monkeypatch):
     found = {r["metric"]: r for r in map(json.loads, open(tmp_path / "deleteme" / "s0" / "evaluations.jsonl"))}
     assert {"modes", "kl", "confidence"} <= set(found) and found["modes"]["n_fake"] == 100 and found["modes"]["extractor"] == "stacked-classifier"
     assert 1 <= found["modes"]["value"] <= 100 and found["kl"]["value"] >= math.log(1000 / 100) - 1e-6
+
+
+def test_its_classifier_is_refused_for_other_data(tmp_path):
+    assert train(tmp_path, "--max_steps=1") == 0
+    with pytest.raises(UserError, match="^--extractor=stacked-classifier: is of three digits as channels, .* classifier would do$"):
+        mode(tmp_path, "--mode=evaluate", "--metrics", "modes", "--extractor=stacked-classifier", "--protocol=20-100", "--cpu")
