@@ -7,8 +7,8 @@ matrix product measured between the steps. Medians, everything alternating in on
 
 --plain adds the same mathematics without the savings, for scripts whose network can: `unfolded` (resampling apart from convolution), `contiguous`
 (NCHW), `norm per forward` (a power iteration and a division of each weight at each forward), `original` (all of these, with the passes that the original of system 1
-makes in each step and does not need), `by hand` (our networks and losses in a bare loop). All of them keep freed memory, as the launcher does; GLIBC_TUNABLES= in front of
-the command gives the times without that.
+makes in each step and does not need), `by hand` (our networks and losses in a bare loop); the last two for a GAN without mixup, penalties or further terms. All of
+them keep freed memory, as the launcher does; GLIBC_TUNABLES= in front of the command gives the times without that.
 """
 import argparse
 import os
@@ -149,6 +149,12 @@ class Original(ByHand):
         self.step_number += 1
 
 
+def bare(case):
+    """Whether the experiment is an adversarial loss of each player, image by image, and nothing else: what the loops written out here do."""
+    t, args = case.trainer, case.args
+    return type(t).__name__ == "MixupGAN" and not (t.layers or t.matching or t.joint or t.penalties or args.dnorm or args.historical_averaging) and args.g_steps == 1
+
+
 def cases_of(script, shapes, more, plain):
     """{name: Case}, ours first."""
     words = [*words_of(script), "--threads=0", "--resume=none", *more]
@@ -162,9 +168,8 @@ def cases_of(script, shapes, more, plain):
         cases["contiguous"] = Case(words, shapes, torch.contiguous_format)
         if any(hasattr(part, "refresh") for part in cases["ours"].trainer.modules()):
             cases["norm per forward"] = Case(words, shapes, refresh=False)
-        if cases["ours"].trainer.__class__.__name__ == "MixupGAN" and not cases["ours"].trainer.layers:
-            if not (cases["ours"].trainer.penalties or cases["ours"].args.dnorm):
-                cases["by hand"] = ByHand(words, shapes)
+        if bare(cases["ours"]):
+            cases["by hand"] = ByHand(words, shapes)
             cases["original"] = Original(unfolded, shapes, torch.contiguous_format, refresh=False)
     return cases
 
