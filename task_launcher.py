@@ -1,5 +1,6 @@
 #!/usr/bin/env python
 """Flags -> three files loaded by path -> trainer -> run directory -> training, or a mode on a trained run. See README.md."""
+
 import sys
 import traceback
 from functools import partial
@@ -23,7 +24,7 @@ def main(argv=None):
     device = setup.device(args)
     if args.mode not in ("train", *SHARED) and distributed.world_size() > 1:
         raise UserError(f"--mode={args.mode}: is for one process; without torchrun would do")
-    data = partial(setup.data, args, device, wrap)       # a mode that needs no data set does not load it
+    data = partial(setup.data, args, device, wrap)  # a mode that needs no data set does not load it
     if args.mode == "train":
         data = data()
     trainer = setup.trainer(args, setup.networks(args))
@@ -45,6 +46,7 @@ def evaluations(args, trainer, data, device, run):
     if not args.eval_every:
         return []
     from eval.scoring import Scorer
+
     scorer = Scorer(args, data, device, run)
     trainer.remarks.append(scorer.describe())
     return [(args.eval_every * args.steps_per_epoch, scorer.event(trainer, partial(run.save_best, trainer)))]
@@ -67,7 +69,9 @@ def command_line():
     except UserError as error:
         code = tell(error, error.exit_code)
     except Interrupted as error:
-        code = tell(f"interrupted by {error} before the first step; the same command starts again", INTERRUPTED)
+        code = tell(
+            f"interrupted by {error} before the first step; the same command starts again", INTERRUPTED
+        )
     except Exception as error:
         code = tell(error, 1)
     distributed.stop()

@@ -3,6 +3,7 @@
 FOLDER: a checkout of another commit (git worktree add FOLDER COMMIT), its launcher's flags and benchmarks/steps.py alike. Each has a process of its own, on random data as in
 benchmarks/steps.py; they take turns of a few seconds. One line a script: the median seconds a step of each, and their ratio.
 """
+
 import argparse
 import os
 import statistics
@@ -10,9 +11,9 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from benchmarks.common import ROOT, command_line, machine                              # noqa: E402
-from engine.errors import UserError                                                    # noqa: E402
-from engine.flags import Parser, positive                                              # noqa: E402
+from benchmarks.common import ROOT, command_line, machine  # noqa: E402
+from engine.errors import UserError  # noqa: E402
+from engine.flags import Parser, positive  # noqa: E402
 
 # one line out for each line in: seconds a step over whole periods of updates, of 3 seconds or more
 PROGRAM = """
@@ -34,9 +35,18 @@ for _ in sys.stdin:
 
 def start(folder, script):
     """The process of a checkout, ready for its turns. Raises UserError if it ends before."""
-    process = subprocess.Popen([sys.executable, "-c", PROGRAM, script], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, script],
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     if process.stdout.readline() != "ready\n":
-        raise UserError(f"{folder}: cannot time {script} there: {(process.stderr.read().strip().splitlines() or ['it ended'])[-1]}")
+        raise UserError(
+            f"{folder}: cannot time {script} there: {(process.stderr.read().strip().splitlines() or ['it ended'])[-1]}"
+        )
     return process
 
 
@@ -49,13 +59,17 @@ def turn(process):
 
 def main():
     """Prints the table."""
-    parser = Parser(allow_abbrev=False, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(
+        allow_abbrev=False, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folder", help="the other checkout")
     parser.add_argument("scripts", nargs="+", help="scripts of exps/ that benchmarks/steps.py knows")
     parser.add_argument("--turns", type=positive, default=6)
     args = parser.parse_args()
     if not os.path.isfile(os.path.join(args.folder, "benchmarks", "steps.py")):
-        raise UserError(f"{args.folder}: no checkout of this project; git worktree add {args.folder} COMMIT would make one")
+        raise UserError(
+            f"{args.folder}: no checkout of this project; git worktree add {args.folder} COMMIT would make one"
+        )
     print(machine())
     print(f"{'script':<40}{'there':>10}{'here':>10}{'x':>7}", flush=True)
     for script in args.scripts:

@@ -1,4 +1,5 @@
 """What the benchmarks share: alternating medians, the machine's own rate, and a script's flags."""
+
 import os
 import statistics
 import subprocess
@@ -31,7 +32,8 @@ def matrix_product(size=2048, times=5):
     def product():
         for _ in range(times):
             a @ b
-    return product, 2 * size ** 3 * times
+
+    return product, 2 * size**3 * times
 
 
 def machine():
@@ -54,6 +56,11 @@ def command_line(main):
 
 def words_of(script, *more):
     """The flags that a script of exps/ gives the launcher, `more` at their end."""
-    environment = os.environ | {"LAUNCH": r"printf %s\0", "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}"}
-    done = subprocess.run(["sh", os.path.join(ROOT, script), *more], env=environment, capture_output=True, text=True, check=True)
+    environment = os.environ | {
+        "LAUNCH": r"printf %s\0",
+        "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}",
+    }
+    done = subprocess.run(
+        ["sh", os.path.join(ROOT, script), *more], env=environment, capture_output=True, text=True, check=True
+    )
     return done.stdout.split("\0")[1:-1]

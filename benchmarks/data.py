@@ -2,6 +2,7 @@
 
 Images are random; sets of 9,000 grey 28x28 and 50,000 colour 32x32 images, batches of 64, uint8 to float32 in [-1, 1], mirrored at random.
 """
+
 import argparse
 import os
 import sys
@@ -10,13 +11,15 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from benchmarks.common import machine, medians                           # noqa: E402
-from iterators.common import DataIterator, random_flip                   # noqa: E402
+from benchmarks.common import machine, medians  # noqa: E402
+from iterators.common import DataIterator, random_flip  # noqa: E402
 
 
 def main():
     """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: torch's choice)")
     parser.add_argument("--repeats", type=int, default=5)
     args = parser.parse_args()
@@ -35,12 +38,22 @@ def main():
                 next(stream)
 
         def loader():
-            for x, in plain:
+            for (x,) in plain:
                 x.float().div(127.5).sub(1)
 
-        seconds = medians({"ours": lambda: epoch(ours), "ours, mirrored": lambda: epoch(mirrored), "DataLoader, same process": loader}, args.repeats)
+        seconds = medians(
+            {
+                "ours": lambda: epoch(ours),
+                "ours, mirrored": lambda: epoch(mirrored),
+                "DataLoader, same process": loader,
+            },
+            args.repeats,
+        )
         for name, s in seconds.items():
-            print(f"{n:>6} images of {'x'.join(map(str, shape)):<9} {name:<26} {1000 * s:8.1f} ms an epoch  {n / s:12,.0f} images/s  x {s / seconds['ours']:.1f}", flush=True)
+            print(
+                f"{n:>6} images of {'x'.join(map(str, shape)):<9} {name:<26} {1000 * s:8.1f} ms an epoch  {n / s:12,.0f} images/s  x {s / seconds['ours']:.1f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 Each line: seconds (medians), the ratio to the first formulation, and for networks images/s and the share of the machine's own rate
 of float32 matrix products. Inception has random weights where the official ones are not there: the speed is the same.
 """
+
 import argparse
 import os
 import resource
@@ -14,15 +15,15 @@ import torch
 from scipy import linalg
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from benchmarks.common import machine, matrix_product, medians           # noqa: E402
-from engine import memory                                                # noqa: E402
-from eval import extractors                                              # noqa: E402
-from eval.frechet import frechet_of_few, trace_of_root                   # noqa: E402
-from eval.kid import kid                                                 # noqa: E402
-from eval.manifold import manifold                                       # noqa: E402
-from eval.statistics import Moments                                      # noqa: E402
+from benchmarks.common import machine, matrix_product, medians  # noqa: E402
+from engine import memory  # noqa: E402
+from eval import extractors  # noqa: E402
+from eval.frechet import frechet_of_few, trace_of_root  # noqa: E402
+from eval.kid import kid  # noqa: E402
+from eval.manifold import manifold  # noqa: E402
+from eval.statistics import Moments  # noqa: E402
 
-INCEPTION_FLOP = 11.4e9               # of one image of 299x299
+INCEPTION_FLOP = 11.4e9  # of one image of 299x299
 
 
 def show(title, seconds, more=lambda s: ""):
@@ -33,22 +34,40 @@ def show(title, seconds, more=lambda s: ""):
 
 
 def frechet_distances(d, repeats, slow):
-    x, y = (torch.randn(2 * d, d, dtype=torch.float64) @ torch.randn(d, d, dtype=torch.float64) / d ** 0.5 for _ in range(2))
+    x, y = (
+        torch.randn(2 * d, d, dtype=torch.float64) @ torch.randn(d, d, dtype=torch.float64) / d**0.5
+        for _ in range(2)
+    )
     a, b = np.cov(x.numpy().T), np.cov(y.numpy().T)
 
     def general():
         return np.sqrt(np.linalg.eigvals(a @ b).astype("complex128")).real.sum()
 
-    ways = {"eigvals of the product (torch-fidelity)": general, "ours: Cholesky, eigvalsh": lambda: trace_of_root(a, b)}
+    ways = {
+        "eigvals of the product (torch-fidelity)": general,
+        "ours: Cholesky, eigvalsh": lambda: trace_of_root(a, b),
+    }
     if slow:
         ways = {"scipy.linalg.sqrtm (pytorch-fid)": lambda: np.trace(linalg.sqrtm(a @ b)).real} | ways
     values = [float(way()) for way in ways.values()]
-    show(f"trace of the root of two {d}-d covariances (greatest relative difference {max(values) / min(values) - 1:.0e})", medians(ways, repeats))
+    show(
+        f"trace of the root of two {d}-d covariances (greatest relative difference {max(values) / min(values) - 1:.0e})",
+        medians(ways, repeats),
+    )
     few = [x[:500].numpy(), y[:500].numpy()]
     covariances = [np.cov(part.T) for part in few]
-    show(f"the same from 500 images of {d} features", medians({
-        "eigvals of the product (torch-fidelity)": lambda: np.linalg.eigvals(covariances[0] @ covariances[1]),
-        "ours: singular values": lambda: frechet_of_few(*few)}, 1))
+    show(
+        f"the same from 500 images of {d} features",
+        medians(
+            {
+                "eigvals of the product (torch-fidelity)": lambda: np.linalg.eigvals(
+                    covariances[0] @ covariances[1]
+                ),
+                "ours: singular values": lambda: frechet_of_few(*few),
+            },
+            1,
+        ),
+    )
 
 
 def inception(folder, batch, repeats, rate):
@@ -58,21 +77,38 @@ def inception(folder, batch, repeats, rate):
         return print("Inception: torch-fidelity is not installed")
     path = extractors.inception_weights()
     if path is None:
-        module.load_state_dict_from_url, load = lambda *a, **k: {}, module.FeatureExtractorInceptionV3.load_state_dict
+        module.load_state_dict_from_url, load = (
+            lambda *a, **k: {},
+            module.FeatureExtractorInceptionV3.load_state_dict,
+        )
         module.FeatureExtractorInceptionV3.load_state_dict = lambda *a, **k: None
         path = os.path.join(folder, "random.pth")
         torch.save(module.FeatureExtractorInceptionV3("random", ["2048"]).state_dict(), path)
         module.FeatureExtractorInceptionV3.load_state_dict = load
-    theirs = module.FeatureExtractorInceptionV3("plain", ["2048", "logits_unbiased"], feature_extractor_weights_path=path)
+    theirs = module.FeatureExtractorInceptionV3(
+        "plain", ["2048", "logits_unbiased"], feature_extractor_weights_path=path
+    )
     ours = extractors.get("inception", weights=path)
     images = torch.randint(0, 256, (batch, 3, 32, 32), dtype=torch.uint8)
     with torch.inference_mode():
         reference = theirs(images)[0]
         found = ours(images)["features"]
-        print(f"Inception: features differ by {float((found - reference).norm() / reference.norm()):.0e} relative")
-        show(f"Inception-v3, {batch} images of 32x32, float32",
-             medians({"torch-fidelity": lambda: theirs(images), "ours: folded batch norm, channels-last, fused ReLU": lambda: ours(images)}, repeats),
-             lambda s: f"   {batch / s:6.1f} images/s   {100 * batch * INCEPTION_FLOP / s / rate:3.0f}% of the matrix product's rate")
+        print(
+            f"Inception: features differ by {float((found - reference).norm() / reference.norm()):.0e} relative"
+        )
+        show(
+            f"Inception-v3, {batch} images of 32x32, float32",
+            medians(
+                {
+                    "torch-fidelity": lambda: theirs(images),
+                    "ours: folded batch norm, channels-last, fused ReLU": lambda: ours(images),
+                },
+                repeats,
+            ),
+            lambda s: (
+                f"   {batch / s:6.1f} images/s   {100 * batch * INCEPTION_FLOP / s / rate:3.0f}% of the matrix product's rate"
+            ),
+        )
 
 
 def efficientnet(batch, repeats):
@@ -88,8 +124,11 @@ def efficientnet(batch, repeats):
         with torch.inference_mode():
             plain(torch.nn.functional.interpolate(images.float(), (224, 224), mode="bilinear"))
 
-    show(f"EfficientNet-Lite0, {batch} images of 32x32", medians({"the package, contiguous": contiguous, "ours": lambda: ours(images)}, repeats),
-         lambda s: f"   {batch / s:6.1f} images/s")
+    show(
+        f"EfficientNet-Lite0, {batch} images of 32x32",
+        medians({"the package, contiguous": contiguous, "ours": lambda: ours(images)}, repeats),
+        lambda s: f"   {batch / s:6.1f} images/s",
+    )
 
 
 def streams(d, repeats):
@@ -104,11 +143,27 @@ def streams(d, repeats):
         for part in x.split(64):
             moments.add(part)
 
-    show(f"moments of 2,000 x {d} features in batches of 64", medians({"kept in a list, torch.cov": plain, "ours: merged batch by batch": streamed}, repeats))
-    show(f"precision, recall, density, coverage of 2,000 and 2,000 x {d}", medians({
-        "three exact distance matrices": lambda: [torch.cdist(a.double(), b.double(), compute_mode="donot_use_mm_for_euclid_dist") for a, b in ((x, x), (y, y), (x, y))],
-        "ours: products, ties measured again": lambda: manifold(x, y)}, 1))
-    show(f"kernel distance, 10 of 100 subsets of 1,000 x {d}", medians({"ours": lambda: kid(x, y, subsets=10)}, 1))
+    show(
+        f"moments of 2,000 x {d} features in batches of 64",
+        medians({"kept in a list, torch.cov": plain, "ours: merged batch by batch": streamed}, repeats),
+    )
+    show(
+        f"precision, recall, density, coverage of 2,000 and 2,000 x {d}",
+        medians(
+            {
+                "three exact distance matrices": lambda: [
+                    torch.cdist(a.double(), b.double(), compute_mode="donot_use_mm_for_euclid_dist")
+                    for a, b in ((x, x), (y, y), (x, y))
+                ],
+                "ours: products, ties measured again": lambda: manifold(x, y),
+            },
+            1,
+        ),
+    )
+    show(
+        f"kernel distance, 10 of 100 subsets of 1,000 x {d}",
+        medians({"ours": lambda: kid(x, y, subsets=10)}, 1),
+    )
 
 
 def main():
@@ -117,7 +172,7 @@ def main():
     parser.add_argument("--slow", action="store_true", help="scipy's matrix square root too (16 s a call)")
     parser.add_argument("--threads", type=int, default=0, help="CPU threads (default: torch's choice)")
     args = parser.parse_args()
-    memory.keep_freed()                                  # as the launcher does
+    memory.keep_freed()  # as the launcher does
     if args.threads:
         torch.set_num_threads(args.threads)
     d, repeats = (128, 1) if args.quick else (2048, 5)
@@ -130,7 +185,7 @@ def main():
         inception(folder, 2 if args.quick else 16, repeats, rate)
     efficientnet(2 if args.quick else 32, repeats)
     streams(d, 1 if args.quick else 3)
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** 20:.2f} GiB")
+    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
 
 
 if __name__ == "__main__":

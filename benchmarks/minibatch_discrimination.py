@@ -5,6 +5,7 @@
 Each form runs in a process of its own; on a CPU, peak is the process's largest resident size less that before the passes, the input's own
 [n, B, C] and its gradient included; on a GPU, what torch's allocator had handed out at most.
 """
+
 import argparse
 import os
 import resource
@@ -37,14 +38,16 @@ def measure(form, args):
         s = FORMS[form](m)
         if "twice" not in form:
             return s, torch.autograd.grad(s.square().sum(), m)[0]
-        grad, = torch.autograd.grad(s.square().sum(), m, create_graph=True)
+        (grad,) = torch.autograd.grad(s.square().sum(), m, create_graph=True)
         return s, torch.autograd.grad(grad.square().sum(), m)[0]
 
-    torch.autograd.grad(FORMS[form](m[:1, :4]).sum(), m)                          # loads what is loaded lazily
+    torch.autograd.grad(FORMS[form](m[:1, :4]).sum(), m)  # loads what is loaded lazily
     if gpu:
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
-    before = torch.cuda.memory_allocated() if gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    before = (
+        torch.cuda.memory_allocated() if gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    )
     times = []
     for _ in range(args.repeat):
         began = time.perf_counter()
@@ -52,8 +55,14 @@ def measure(form, args):
         if gpu:
             torch.cuda.synchronize()
         times.append(time.perf_counter() - began)
-    peak = (torch.cuda.max_memory_allocated() if gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024) - before
-    print(f"{1000 * min(times):.0f} {peak / 1e6:.0f} {float(s.detach().sum()):.6g} {float(grad.abs().sum()):.6g}")
+    peak = (
+        torch.cuda.max_memory_allocated()
+        if gpu
+        else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    ) - before
+    print(
+        f"{1000 * min(times):.0f} {peak / 1e6:.0f} {float(s.detach().sum()):.6g} {float(grad.abs().sum()):.6g}"
+    )
 
 
 def main():
@@ -65,10 +74,14 @@ def main():
     args = parser.parse_args()
     if args.form:
         return measure(args.form, args)
-    print(f"n = {args.n}, B x C = {args.kernels} x {args.dims}, {args.device}, {args.threads} thread(s), torch {torch.__version__}")
+    print(
+        f"n = {args.n}, B x C = {args.kernels} x {args.dims}, {args.device}, {args.threads} thread(s), torch {torch.__version__}"
+    )
     print("| form | milliseconds | peak MB | sum | sum of abs. gradients |\n|---|---|---|---|---|")
     for form in FORMS:
-        done = subprocess.run([sys.executable, __file__, *sys.argv[1:], "--form", form], capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, __file__, *sys.argv[1:], "--form", form], capture_output=True, text=True
+        )
         cells = done.stdout.split() if done.returncode == 0 else ["–", "more than there is", "", ""]
         print(f"| {form} | {' | '.join(cells)} |", flush=True)
 

@@ -3,6 +3,7 @@
 Both train exps/baseline.specnorm.sh's networks on random images, alternating; the time is that between two lines of the log, after a few steps and at the
 end: steps, and the one measurement of the log. Medians.
 """
+
 import argparse
 import os
 import re
@@ -13,16 +14,31 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from benchmarks.common import command_line, ROOT, machine, words_of                    # noqa: E402
-from engine.flags import Parser, positive                                # noqa: E402
+from benchmarks.common import command_line, ROOT, machine, words_of  # noqa: E402
+from engine.flags import Parser, positive  # noqa: E402
 
 
 def seconds(launcher, words, steps):
     """Seconds of `steps` steps, those between the launcher's first and last lines of steps."""
     with tempfile.TemporaryDirectory() as folder:
-        with subprocess.Popen([sys.executable, *launcher, os.path.join(ROOT, "task_launcher.py"), *words, f"--save_path={folder}"], cwd=ROOT, stdout=subprocess.PIPE,
-                              text=True, env=os.environ | {"PYTHONUNBUFFERED": "1"}) as process:
-            times = {int(found[1]): time.perf_counter() for line in process.stdout if (found := re.match(r"step (\d+)/", line))}
+        with subprocess.Popen(
+            [
+                sys.executable,
+                *launcher,
+                os.path.join(ROOT, "task_launcher.py"),
+                *words,
+                f"--save_path={folder}",
+            ],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        ) as process:
+            times = {
+                int(found[1]): time.perf_counter()
+                for line in process.stdout
+                if (found := re.match(r"step (\d+)/", line))
+            }
     if process.returncode or steps not in {last - first for first in times for last in times}:
         raise SystemExit("the launcher ended too early")
     return max(times.values()) - min(times.values())
@@ -30,21 +46,37 @@ def seconds(launcher, words, steps):
 
 def main():
     """Prints both times and their ratio."""
-    parser = Parser(allow_abbrev=False, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(
+        allow_abbrev=False, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--steps", type=positive, default=20)
     parser.add_argument("--width", type=positive, default=128)
     parser.add_argument("--repeats", type=positive, default=3)
     parser.add_argument("--processes", type=positive, default=2)
     args = parser.parse_args()
-    words = [*words_of("exps/baseline.specnorm.sh"), "--iterator=tests/made.py", f"--max_steps={2 * args.steps}", f"--log_every={args.steps}", "--network_args", f"width={args.width}",
-             "--save_every=0", "--save_images_every=0", "--resume=none"]
+    words = [
+        *words_of("exps/baseline.specnorm.sh"),
+        "--iterator=tests/made.py",
+        f"--max_steps={2 * args.steps}",
+        f"--log_every={args.steps}",
+        "--network_args",
+        f"width={args.width}",
+        "--save_every=0",
+        "--save_images_every=0",
+        "--resume=none",
+    ]
     while "--iterator_args" in words:
         at = words.index("--iterator_args")
         end = next(i for i in range(at + 1, len(words)) if words[i].startswith("--"))
         words = words[:at] + words[end:]
     words += ["--iterator_args", "n=640"]
-    ways = {"one process": ((), [*words, f"--threads={args.processes}"]),
-            f"{args.processes} processes": (("-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={args.processes}"), [*words, "--threads=1"])}
+    ways = {
+        "one process": ((), [*words, f"--threads={args.processes}"]),
+        f"{args.processes} processes": (
+            ("-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={args.processes}"),
+            [*words, "--threads=1"],
+        ),
+    }
     found = {name: [] for name in ways}
     for _ in range(args.repeats):
         for name, (launcher, given) in ways.items():
@@ -52,7 +84,9 @@ def main():
     print(machine())
     one = statistics.median(found["one process"])
     for name, values in found.items():
-        print(f"{name:<14} {statistics.median(values) / args.steps:8.3f} s a step   x {statistics.median(values) / one:.2f}")
+        print(
+            f"{name:<14} {statistics.median(values) / args.steps:8.3f} s a step   x {statistics.median(values) / one:.2f}"
+        )
 
 
 if __name__ == "__main__":

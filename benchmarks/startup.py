@@ -1,4 +1,5 @@
 """Seconds from the launcher's start to its first finished step, on scikit-learn's digits: python benchmarks/startup.py [--repeats N]."""
+
 import os
 import statistics
 import subprocess
@@ -7,15 +8,26 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from benchmarks.common import command_line, ROOT, machine, words_of                    # noqa: E402
-from engine.flags import Parser, positive                                # noqa: E402
+from benchmarks.common import command_line, ROOT, machine, words_of  # noqa: E402
+from engine.flags import Parser, positive  # noqa: E402
 
 
 def first_step(folder, words):
     """Seconds until the console shows step 1."""
     began = time.perf_counter()
-    with subprocess.Popen([sys.executable, "-u", os.path.join(ROOT, "task_launcher.py"), *words, f"--save_path={folder}", "--log_every=1"], cwd=ROOT,
-                          stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-u",
+            os.path.join(ROOT, "task_launcher.py"),
+            *words,
+            f"--save_path={folder}",
+            "--log_every=1",
+        ],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
         for line in process.stdout:
             if line.startswith("step 1/"):
                 seconds = time.perf_counter() - began
@@ -35,8 +47,10 @@ def main():
             seconds.append(first_step(folder, words))
     began = time.perf_counter()
     subprocess.run([sys.executable, "-c", "import torch"], check=True)
-    print(f"{machine()}\nfirst step after {statistics.median(seconds):.1f} s (median of {args.repeats}, {min(seconds):.1f} to {max(seconds):.1f}); "
-          f"importing torch alone takes {time.perf_counter() - began:.1f} s")
+    print(
+        f"{machine()}\nfirst step after {statistics.median(seconds):.1f} s (median of {args.repeats}, {min(seconds):.1f} to {max(seconds):.1f}); "
+        f"importing torch alone takes {time.perf_counter() - began:.1f} s"
+    )
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ matrix product measured between the steps. Medians, everything alternating in on
 makes in each step and does not need), `by hand` (our networks and losses in a bare loop); the last two for a GAN without mixup, penalties or further terms. All of
 them keep freed memory, as the launcher does; GLIBC_TUNABLES= in front of the command gives the times without that.
 """
+
 import argparse
 import os
 import re
@@ -21,36 +22,51 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from benchmarks.common import command_line, ROOT, machine, matrix_product, medians, words_of       # noqa: E402
-from engine import flags, memory, setup                                              # noqa: E402
-from engine.errors import UserError                                                  # noqa: E402
-from engine.record import Means                                                      # noqa: E402
-from engine.randomness import seed_step                                              # noqa: E402
-from losses.penalties import zero_centred                                            # noqa: E402
+from benchmarks.common import command_line, ROOT, machine, matrix_product, medians, words_of  # noqa: E402
+from engine import flags, memory, setup  # noqa: E402
+from engine.errors import UserError  # noqa: E402
+from engine.record import Means  # noqa: E402
+from engine.randomness import seed_step  # noqa: E402
+from losses.penalties import zero_centred  # noqa: E402
 
 COLOUR, GREY = (3, 32, 32), (1, 32, 32)
 # script: shape of x (and of x_b); batch size as in the script
 SCRIPTS = {
     "exps/quickstart.sh": [(1, 8, 8)],
-    "exps/baseline.specnorm.sh": [COLOUR], "exps/visible.dnorm0.specnorm.sh": [COLOUR], "exps/hidden.dnorm0.5.pp.sh": [COLOUR],
+    "exps/baseline.specnorm.sh": [COLOUR],
+    "exps/visible.dnorm0.specnorm.sh": [COLOUR],
+    "exps/hidden.dnorm0.5.pp.sh": [COLOUR],
     "exps/cifar10.baseline.dnorm10.sh": [COLOUR],
-    "exps/mnist_downstream/plain.sh": [GREY], "exps/mnist_downstream/mixup.sh": [GREY], "exps/mnist_downstream/acai.sh": [GREY],
-    "exps/points/line2024_jsgan.sh": [(1, 1, 1)], "exps/points/line2020_jsgan.sh": [(1, 1, 1)], "exps/points/grid_r1.sh": [(1, 1, 2)],
-    "exps/wgan_gp/cifar10_short.sh": [COLOUR], "exps/wgan_gp/homework.sh": [COLOUR],
-    "exps/bigan/mnist10k.sh": [(1, 28, 28)], "exps/bigan/official.sh": [(1, 28, 28)],
+    "exps/mnist_downstream/plain.sh": [GREY],
+    "exps/mnist_downstream/mixup.sh": [GREY],
+    "exps/mnist_downstream/acai.sh": [GREY],
+    "exps/points/line2024_jsgan.sh": [(1, 1, 1)],
+    "exps/points/line2020_jsgan.sh": [(1, 1, 1)],
+    "exps/points/grid_r1.sh": [(1, 1, 2)],
+    "exps/wgan_gp/cifar10_short.sh": [COLOUR],
+    "exps/wgan_gp/homework.sh": [COLOUR],
+    "exps/bigan/mnist10k.sh": [(1, 28, 28)],
+    "exps/bigan/official.sh": [(1, 28, 28)],
     "exps/cyclegan/mnist10k.sh": [(1, 28, 28), (3, 28, 28)],
-    "exps/dist_gan_toys/line_dist_gan.sh": [(1, 1, 1)], "exps/dist_gan_toys/square_dist_gan.sh": [(1, 1, 2)],
-    "exps/mdistgan_cifar10.sh": [COLOUR], "exps/ssgan/cifar10_ssgan.sh": [COLOUR],
-    "exps/dist_gan/cifar10_sncnn_ms.sh": [COLOUR], "exps/dist_gan/mnist_dcgan.sh": [(1, 28, 28)], "exps/stacked_mnist/unrolled_k4_ms.sh": [(3, 28, 28)],
-    "exps/dsprites/beta_vae10.sh": [(1, 64, 64)], "exps/class_mixing/celeba32.sh": [COLOUR],
+    "exps/dist_gan_toys/line_dist_gan.sh": [(1, 1, 1)],
+    "exps/dist_gan_toys/square_dist_gan.sh": [(1, 1, 2)],
+    "exps/mdistgan_cifar10.sh": [COLOUR],
+    "exps/ssgan/cifar10_ssgan.sh": [COLOUR],
+    "exps/dist_gan/cifar10_sncnn_ms.sh": [COLOUR],
+    "exps/dist_gan/mnist_dcgan.sh": [(1, 28, 28)],
+    "exps/stacked_mnist/unrolled_k4_ms.sh": [(3, 28, 28)],
+    "exps/dsprites/beta_vae10.sh": [(1, 64, 64)],
+    "exps/class_mixing/celeba32.sh": [COLOUR],
     "exps/mnist10k_semi/feature_matching.sh": [(1, 28, 28)],
-    "exps/mnist10k_improved/plain.sh": [GREY], "exps/mnist10k_improved/all.sh": [GREY],
+    "exps/mnist10k_improved/plain.sh": [GREY],
+    "exps/mnist10k_improved/all.sh": [GREY],
 }
 
 
 class Operations(TorchDispatchMode):
     """Counts the operations of convolutions and products that run inside it, in `total`. torch's own counter follows modules too, which
     autograd.grad does not allow."""
+
     total = 0
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
@@ -65,7 +81,12 @@ class Case:
 
     def __init__(self, words, shapes, layout=torch.channels_last, refresh=True):
         self.args = args = flags.parse(words)
-        args.data_shape, args.n_classes, args.steps_per_epoch, args.total_steps = list(shapes[0]), 10, 100, 1000
+        args.data_shape, args.n_classes, args.steps_per_epoch, args.total_steps = (
+            list(shapes[0]),
+            10,
+            100,
+            1000,
+        )
         args.schedule_steps = args.schedule_steps or 1000
         if len(shapes) > 1:
             args.data_shape_b = list(shapes[1])
@@ -108,7 +129,12 @@ class ByHand(Case):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.adam = {name: torch.optim.Adam(self.trainer.parameters_of(name), self.args.lr, (self.args.beta1, self.args.beta2), fused=True) for name in ("gen", "disc")}
+        self.adam = {
+            name: torch.optim.Adam(
+                self.trainer.parameters_of(name), self.args.lr, (self.args.beta1, self.args.beta2), fused=True
+            )
+            for name in ("gen", "disc")
+        }
 
     def step(self):
         t, real = self.trainer, self.batch["x"]
@@ -152,7 +178,11 @@ class Original(ByHand):
 def bare(case):
     """Whether the experiment is an adversarial loss of each player, image by image, and nothing else: what the loops written out here do."""
     t, args = case.trainer, case.args
-    return type(t).__name__ == "MixupGAN" and not (t.layers or t.matching or t.joint or t.penalties or args.dnorm or args.historical_averaging) and args.g_steps == 1
+    return (
+        type(t).__name__ == "MixupGAN"
+        and not (t.layers or t.matching or t.joint or t.penalties or args.dnorm or args.historical_averaging)
+        and args.g_steps == 1
+    )
 
 
 def cases_of(script, shapes, more, plain):
@@ -191,41 +221,71 @@ def shapes_of(script, text=None):
 
 def main():
     """Prints the table."""
-    parser = flags.Parser(allow_abbrev=False, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = flags.Parser(
+        allow_abbrev=False, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("scripts", nargs="*", help="scripts of exps/ (default: one of every system)")
-    parser.add_argument("--shape", help="shape of x for scripts that the benchmark does not know, as in 3,32,32; of two domains, 1,28,28:3,28,28")
+    parser.add_argument(
+        "--shape",
+        help="shape of x for scripts that the benchmark does not know, as in 3,32,32; of two domains, 1,28,28:3,28,28",
+    )
     parser.add_argument("--batch", type=flags.positive, help="another batch size")
     parser.add_argument("--width", type=flags.positive, help="another width of the networks")
-    parser.add_argument("--flags", nargs="*", default=[], metavar="NAME=VALUE", help="further flags of the launcher, without their dashes, as in amp=bf16")
+    parser.add_argument(
+        "--flags",
+        nargs="*",
+        default=[],
+        metavar="NAME=VALUE",
+        help="further flags of the launcher, without their dashes, as in amp=bf16",
+    )
     parser.add_argument("--plain", action="store_true", help="the plain formulations too")
     parser.add_argument("--repeats", type=flags.positive, default=5)
-    parser.add_argument("--threads", type=flags.count, default=0, help="CPU threads (default: torch's choice)")
-    parser.add_argument("--profile", action="store_true", help="where the time of the first script's step goes")
+    parser.add_argument(
+        "--threads", type=flags.count, default=0, help="CPU threads (default: torch's choice)"
+    )
+    parser.add_argument(
+        "--profile", action="store_true", help="where the time of the first script's step goes"
+    )
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
     product, operations = matrix_product()
     print(machine())
-    print(f"{'script':<40}{'form':<18}{'s/step':>9}{'images/s':>10}{'GFLOP/step':>12}{'GFLOP/s':>9}{'product':>9}{'of floor':>10}{'x':>7}", flush=True)
-    more = [*([f"--batch_size={args.batch}"] if args.batch else []), *(["--network_args", f"width={args.width}"] if args.width else []), *[f"--{f}" for f in args.flags]]
+    print(
+        f"{'script':<40}{'form':<18}{'s/step':>9}{'images/s':>10}{'GFLOP/step':>12}{'GFLOP/s':>9}{'product':>9}{'of floor':>10}{'x':>7}",
+        flush=True,
+    )
+    more = [
+        *([f"--batch_size={args.batch}"] if args.batch else []),
+        *(["--network_args", f"width={args.width}"] if args.width else []),
+        *[f"--{f}" for f in args.flags],
+    ]
     for script in args.scripts or SCRIPTS:
         known, shapes = shapes_of(script, args.shape)
         cases = cases_of(known, shapes, more, args.plain)
         period, counted = cases["ours"].period, cases["ours"].operations()
-        steps = period * max(1, 20 // period) if counted < 1e9 else period      # short steps are timed by the dozen
-        seconds = medians({"product": product} | {name: lambda case=case: case.run(steps) for name, case in cases.items()}, args.repeats)
+        steps = (
+            period * max(1, 20 // period) if counted < 1e9 else period
+        )  # short steps are timed by the dozen
+        seconds = medians(
+            {"product": product} | {name: lambda case=case: case.run(steps) for name, case in cases.items()},
+            args.repeats,
+        )
         rate = operations / seconds.pop("product")
         for name, s in seconds.items():
             s /= steps
             flop = counted if name == "ours" else cases[name].operations()
-            print(f"{known:<40}{name:<18}{s:9.4f}{cases['ours'].args.batch_size / s:10.1f}{flop / 1e9:12.2f}{flop / s / 1e9:9.1f}{rate / 1e9:9.1f}"
-                  f"{s / (counted / rate):10.2f}{s / (seconds['ours'] / steps):7.2f}", flush=True)
+            print(
+                f"{known:<40}{name:<18}{s:9.4f}{cases['ours'].args.batch_size / s:10.1f}{flop / 1e9:12.2f}{flop / s / 1e9:9.1f}{rate / 1e9:9.1f}"
+                f"{s / (counted / rate):10.2f}{s / (seconds['ours'] / steps):7.2f}",
+                flush=True,
+            )
         if args.profile:
             with torch.profiler.profile() as profile:
                 cases["ours"].run(steps)
             print(profile.key_averages().table(sort_by="self_cpu_time_total", row_limit=20))
             break
-    print(f"peak memory of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** 20:.2f} GiB")
+    print(f"peak memory of this process {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 A checkpoint is an ordinary torch.save file. Its digest is the zip archive's comment, so that one file is one atomic rename, and
 torch.load(path, weights_only=True) reads it as any other.
 """
+
 import hashlib
 import io
 import os
@@ -38,7 +39,7 @@ def write_atomically(path, *parts):
         raise
     folder = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY)
     try:
-        os.fsync(folder)                                 # the rename itself
+        os.fsync(folder)  # the rename itself
     finally:
         os.close(folder)
 
@@ -47,7 +48,7 @@ def save(path, state):
     """Writes `state` (dicts, lists, numbers, strings, tensors) to `path`."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
-    body = buffer.getbuffer()[:-2]                       # the archive ends in the 2-byte length of its comment, 0
+    body = buffer.getbuffer()[:-2]  # the archive ends in the 2-byte length of its comment, 0
     comment = MARK + hashlib.sha256(body).hexdigest().encode()
     write_atomically(path, body, struct.pack("<H", len(comment)), comment)
 
@@ -59,10 +60,10 @@ def load(path):
     tail = len(MARK) + 64
     if len(data) < tail + 2:
         raise ValueError(f"{len(data)} bytes, too short for a checkpoint")
-    body, comment = memoryview(data)[:-tail - 2], data[-tail:]
+    body, comment = memoryview(data)[: -tail - 2], data[-tail:]
     if not comment.startswith(MARK):
         raise ValueError("no sha256 at its end: cut short, or not one of this program's checkpoints")
-    if hashlib.sha256(body).hexdigest().encode() != comment[len(MARK):]:
+    if hashlib.sha256(body).hexdigest().encode() != comment[len(MARK) :]:
         raise ValueError("its content does not match its sha256")
     try:
         return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)

@@ -1,4 +1,5 @@
 """Processes: the only user of torch.distributed. Started by torchrun; alone, every function is the identity or nothing."""
+
 import contextlib
 import datetime
 import functools
@@ -28,7 +29,9 @@ def start(device="auto"):
     if device.type not in ("cpu", "cuda"):
         raise UserError(f"--device: given {device}; auto, cpu, cuda or cuda:<n> would do")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(f"--device: given {device}, this machine has {torch.cuda.device_count()} GPUs; --device=cpu would do")
+        raise UserError(
+            f"--device: given {device}, this machine has {torch.cuda.device_count()} GPUs; --device=cpu would do"
+        )
     if device.type == "cuda":
         torch.cuda.set_device(device)
     if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not dist.is_initialized():
@@ -38,8 +41,13 @@ def start(device="auto"):
         store, number, size = next(dist.rendezvous("env://"))
         # torchrun keeps one store over its restarts: without a prefix a restarted worker may find the address of its dead predecessor
         store = dist.PrefixStore(f"start{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
-        dist.init_process_group("nccl" if device.type == "cuda" else "gloo", store=store, rank=number, world_size=size,
-                                timeout=datetime.timedelta(minutes=30))
+        dist.init_process_group(
+            "nccl" if device.type == "cuda" else "gloo",
+            store=store,
+            rank=number,
+            world_size=size,
+            timeout=datetime.timedelta(minutes=30),
+        )
     return device
 
 
@@ -142,6 +150,7 @@ def rank0_first():
     def outcome():
         if error is not None:
             raise error
+
     on_rank0(outcome)
 
 

@@ -1,4 +1,5 @@
 """Files that the user names: imported by path, and called with the words that their functions name."""
+
 import ast
 import difflib
 import functools
@@ -27,7 +28,7 @@ def load_file(path, flag, function):
     if spec is None:
         raise UserError(f"{flag}: {path} is not a Python file (.py)")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module                           # worker processes look classes up by module name
+    sys.modules[name] = module  # worker processes look classes up by module name
     try:
         spec.loader.exec_module(module)
     except Exception as error:
@@ -65,8 +66,12 @@ def call(function, offered, words, flag, others=()):
     if missing:
         raise UserError(f"{flag}: {missing[0]}=... is needed")
     for name, value in words.items():
-        types, wanted = KINDS.get(type(parameters[name].default) if name in parameters else None, (object, ""))
-        if value is not None and (not isinstance(value, types) or (wanted and isinstance(value, bool) and types is not bool)):
+        types, wanted = KINDS.get(
+            type(parameters[name].default) if name in parameters else None, (object, "")
+        )
+        if value is not None and (
+            not isinstance(value, types) or (wanted and isinstance(value, bool) and types is not bool)
+        ):
             raise UserError(f"{flag}: given {name}={value}; {wanted} would do")
     return function(**arguments)
 

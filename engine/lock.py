@@ -1,4 +1,5 @@
 """One writer a run: a lock file with host, process and job; a live holder is refused, a dead one's lock is taken over."""
+
 import contextlib
 import json
 import os
@@ -9,8 +10,8 @@ import uuid
 
 from engine.errors import UserError
 
-BEAT = 15.0                                              # seconds between the heartbeats of a holder
-STALE = 120.0                                            # seconds without one that make a holder on another host dead
+BEAT = 15.0  # seconds between the heartbeats of a holder
+STALE = 120.0  # seconds without one that make a holder on another host dead
 
 
 class Lock:
@@ -26,11 +27,14 @@ class Lock:
         dead = None
         while not self.create():
             holder = self.read()
-            if holder is None:                           # released this moment
+            if holder is None:  # released this moment
                 continue
             if self.alive(holder):
-                raise UserError(f"--name: {os.path.dirname(self.path)} is being written by process {holder.get('pid')} on {holder.get('host')}"
-                                + (f" (job {holder['job']})" if holder.get("job") else "") + "; wait for it, or choose another --name or --seed")
+                raise UserError(
+                    f"--name: {os.path.dirname(self.path)} is being written by process {holder.get('pid')} on {holder.get('host')}"
+                    + (f" (job {holder['job']})" if holder.get("job") else "")
+                    + "; wait for it, or choose another --name or --seed"
+                )
             dead = holder
             self.bury(holder)
         threading.Thread(target=self.beat, daemon=True).start()
@@ -38,12 +42,18 @@ class Lock:
 
     def create(self):
         """Makes the lock file with this process's name in it, if there is none."""
-        self.mine = {"host": socket.gethostname(), "pid": os.getpid(), "job": os.environ.get("SLURM_JOB_ID"), "born": born(os.getpid()), "id": uuid.uuid4().hex}
+        self.mine = {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "job": os.environ.get("SLURM_JOB_ID"),
+            "born": born(os.getpid()),
+            "id": uuid.uuid4().hex,
+        }
         temporary = f"{self.path}.{self.mine['id']}"
         with open(temporary, "w", encoding="utf8") as file:
             json.dump(self.mine, file)
         try:
-            os.link(temporary, self.path)                # whole or not at all, also over a network file system
+            os.link(temporary, self.path)  # whole or not at all, also over a network file system
             return True
         except FileExistsError:
             return False
@@ -65,13 +75,16 @@ class Lock:
         Elsewhere: whether its heartbeat moves, watched for up to STALE seconds, so that hosts' clocks need not agree."""
         if holder.get("host") == socket.gethostname():
             return born(holder.get("pid")) is not None and born(holder["pid"]) == holder.get("born")
-        print(f"{self.path} is held by {holder.get('host', 'an unknown host')}: watching its heartbeat for up to {STALE:.0f} s", flush=True)
+        print(
+            f"{self.path} is held by {holder.get('host', 'an unknown host')}: watching its heartbeat for up to {STALE:.0f} s",
+            flush=True,
+        )
         until = time.monotonic() + STALE
         while time.monotonic() < until:
             time.sleep(min(1.0, STALE / 10))
             now = self.read()
             if now is None or now.get("id") != holder.get("id"):
-                return False                             # released, or taken over by another that take() will meet
+                return False  # released, or taken over by another that take() will meet
             if now["beat"] != holder["beat"]:
                 return True
         return False
@@ -86,7 +99,7 @@ class Lock:
             os.close(os.open(claim, os.O_CREAT | os.O_EXCL))
         except FileExistsError:
             with contextlib.suppress(FileNotFoundError):
-                if time.time() - os.stat(claim).st_mtime > STALE:                # who was about it died too
+                if time.time() - os.stat(claim).st_mtime > STALE:  # who was about it died too
                     os.remove(claim)
             time.sleep(0.01)
             return
@@ -103,7 +116,7 @@ class Lock:
             try:
                 os.utime(self.path)
             except OSError:
-                pass                                     # the next beat may succeed; STALE is eight of them
+                pass  # the next beat may succeed; STALE is eight of them
 
     def release(self):
         """Gives the lock back."""
@@ -118,7 +131,7 @@ def born(pid):
     try:
         with open(f"/proc/{int(pid)}/stat", encoding="utf8") as file:
             fields = file.read().rsplit(")", 1)[1].split()
-        if fields[0] in "ZX":                            # dead, and only waiting for its parent to notice
+        if fields[0] in "ZX":  # dead, and only waiting for its parent to notice
             return None
         with open("/proc/sys/kernel/random/boot_id", encoding="utf8") as file:
             return f"{fields[19]} {file.read().strip()}"

@@ -1,4 +1,5 @@
 """The only training loop."""
+
 import contextlib
 import time
 import traceback
@@ -23,7 +24,9 @@ def fit(trainer, data, run, args, stopper, events=()):
         step, sums = run.open(trainer)
         if step >= args.total_steps:
             run.status("finished", step, f"finished: {step} steps")
-            run.say(f"{run.folder} is finished: {step} of {args.total_steps} steps; more --epochs or --max_steps go on from there")
+            run.say(
+                f"{run.folder} is finished: {step} of {args.total_steps} steps; more --epochs or --max_steps go on from there"
+            )
             run.tell_where()
             return 0
         own = trainer.measures(data) if hasattr(trainer, "measures") else []
@@ -38,12 +41,12 @@ class Fit:
     def __init__(self, trainer, stream, run, args, stopper, events):
         self.trainer, self.stream, self.run, self.args, self.stopper = trainer, stream, run, args, stopper
         self.means, self.batch, self.provisional = Means(), None, []
-        self.waited = self.stepped = 0.0                 # seconds that steps took, and of them those until the data came
+        self.waited = self.stepped = 0.0  # seconds that steps took, and of them those until the data came
         self.last_save = self.last_plot = time.monotonic()
         epoch = args.steps_per_epoch
         self.measures = [(args.log_every, self.losses), *events]
         self.saves = epoch * args.save_every, args.save_every_steps
-        self.draws = epoch * args.save_images_every,
+        self.draws = (epoch * args.save_images_every,)
 
     def go(self, step, sums):
         """The loop: fetch a batch, seed, step; then whatever is due."""
@@ -69,7 +72,9 @@ class Fit:
                 seed_step(args.seed, step, distributed.rank())
                 self.trainer.begin(step, self.stream.share(step))
                 self.means.add(self.trainer.step(self.batch, step))
-                if distributed.world_size() > 1:         # walking all modules costs a small network a tenth of its step
+                if (
+                    distributed.world_size() > 1
+                ):  # walking all modules costs a small network a tenth of its step
                     distributed.broadcast(self.trainer.shared_buffers())
                 step += 1
                 self.stepped += time.monotonic() - asked
@@ -84,7 +89,9 @@ class Fit:
             raise
         finally:
             self.console.close()
-        run.say(f"finished: {total} steps, {duration(time.monotonic() - began)} for the last {total - first}; {self.waiting()}")
+        run.say(
+            f"finished: {total} steps, {duration(time.monotonic() - began)} for the last {total - first}; {self.waiting()}"
+        )
         run.status("finished", step, f"finished: {step} steps")
         run.tell_where()
         return 0
@@ -105,14 +112,16 @@ class Fit:
             if self.due(step, every):
                 values = measure(step)
                 record |= values
-                if not every or step % every:            # at the end only: gone again if the run is prolonged
+                if not every or step % every:  # at the end only: gone again if the run is prolonged
                     self.provisional += values
         if record:
             self.run.log(step, record)
             self.console.log(step, record)
         if self.due(step, *self.draws):
             self.run.draw(self.trainer, step, self.batch)
-        late = self.args.save_minutes and distributed.agree(time.monotonic() - self.last_save > 60 * self.args.save_minutes)
+        late = self.args.save_minutes and distributed.agree(
+            time.monotonic() - self.last_save > 60 * self.args.save_minutes
+        )
         if late or self.due(step, *self.saves):
             self.save(step)
 
@@ -134,10 +143,15 @@ class Fit:
         """Raises DivergedError after too many skipped updates in a row; the last good checkpoint stays the newest."""
         in_a_row, in_all = self.trainer.bad_steps.tolist()
         if in_a_row >= self.args.max_bad_steps:
-            raise DivergedError(f"--max_bad_steps: {in_a_row} updates in a row had a loss or gradient that is not finite, up to step {step}; "
-                                f"a smaller --lr or a penalty would do; the last good checkpoint is that of step {self.run.newest_step()}")
+            raise DivergedError(
+                f"--max_bad_steps: {in_a_row} updates in a row had a loss or gradient that is not finite, up to step {step}; "
+                f"a smaller --lr or a penalty would do; the last good checkpoint is that of step {self.run.newest_step()}"
+            )
         if in_a_row:
-            self.run.say(f"warning: step {step}: {in_all} updates so far skipped, their loss or gradient was not finite", error=True)
+            self.run.say(
+                f"warning: step {step}: {in_all} updates so far skipped, their loss or gradient was not finite",
+                error=True,
+            )
 
     def save(self, step):
         """A checkpoint, and the curves once a minute and at the end."""
@@ -152,7 +166,11 @@ class Fit:
         """status.json and log.txt say what went wrong, if they can still be written (the disk may be full)."""
         diverged = isinstance(error, DivergedError)
         with contextlib.suppress(OSError):
-            self.run.status("diverged" if diverged else "failed", step, str(error) if diverged else f"{type(error).__name__}: {error}")
+            self.run.status(
+                "diverged" if diverged else "failed",
+                step,
+                str(error) if diverged else f"{type(error).__name__}: {error}",
+            )
             self.run.note(traceback.format_exc())
 
     def interrupt(self, step, why):

@@ -1,4 +1,5 @@
 """How the process keeps its memory."""
+
 import ctypes
 import os
 
@@ -14,7 +15,9 @@ def keep_freed():
     thread frees another can have. To be called before other threads start. Does nothing where there is another libc, or where the environment has
     settings of its own (MALLOC_..., GLIBC_TUNABLES).
     """
-    if "CS_GNU_LIBC_VERSION" not in getattr(os, "confstr_names", {}) or any(name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ):
+    if "CS_GNU_LIBC_VERSION" not in getattr(os, "confstr_names", {}) or any(
+        name.startswith("MALLOC_") or name == "GLIBC_TUNABLES" for name in os.environ
+    ):
         return False
     mallopt = ctypes.CDLL(None).mallopt
     return all([mallopt(M_MMAP_MAX, 0), mallopt(M_TRIM_THRESHOLD, -1), mallopt(M_ARENA_MAX, 1)])

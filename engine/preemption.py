@@ -1,4 +1,5 @@
 """Stopping in time: signals and a time limit set a flag, and the loop ends at the next step boundary with everything saved."""
+
 import os
 import signal
 import time
@@ -7,7 +8,7 @@ from engine import distributed
 from engine.errors import UserError
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
-INTERRUPTED = 75                                         # sysexits.h EX_TEMPFAIL: "try again later"
+INTERRUPTED = 75  # sysexits.h EX_TEMPFAIL: "try again later"
 
 
 class Interrupted(Exception):
@@ -26,7 +27,7 @@ class Stopper:
         self.deadline = None if limit is None else time.time() + limit
         self.margin = 0.0 if limit is None else min(60.0, 0.05 * limit)
         self.reason = None
-        self.patient = False                             # True while a loop asks wanted() at each step
+        self.patient = False  # True while a loop asks wanted() at each step
 
     def install(self):
         """Takes over the signals."""

@@ -1,4 +1,5 @@
 """Every random choice of a run is a function of (seed, purpose, step or epoch, rank); no generator's state is ever saved."""
+
 import contextlib
 import hashlib
 import random
@@ -29,7 +30,7 @@ def seed_all(*words):
     torch.default_generator.manual_seed(seed)
     if torch.cuda.is_initialized():
         torch.cuda.manual_seed(seed)
-    np.random.seed(seed % 2 ** 32)
+    np.random.seed(seed % 2**32)
     random.seed(seed)
 
 

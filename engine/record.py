@@ -1,4 +1,5 @@
 """What a run leaves behind for eyes and scripts: means, metrics.jsonl, the console, image grids, curves. Reads the device only when it writes."""
+
 import io
 import json
 import math
@@ -17,7 +18,7 @@ class Means:
     """Means of the logged scalars since the last line, added up in float64 on their device. A part of the checkpoint."""
 
     def __init__(self):
-        self.sums = {}                                   # names that came together: their sums [n], and how often they came
+        self.sums = {}  # names that came together: their sums [n], and how often they came
 
     def add(self, values):
         """values: {name: scalar tensor}. A name that comes only now and then is averaged over the times it came."""
@@ -35,7 +36,9 @@ class Means:
                 total, times = pairs.get(name, (0.0, 0))
                 pairs[name] = total + value, times + count
         names, device = sorted(pairs), sums.device
-        totals, = distributed.sum_over([torch.tensor([pairs[n] for n in names], dtype=torch.float64, device=device)])
+        (totals,) = distributed.sum_over(
+            [torch.tensor([pairs[n] for n in names], dtype=torch.float64, device=device)]
+        )
         return {n: total / times for n, (total, times) in zip(names, totals.tolist())}
 
     def clear(self):
@@ -44,7 +47,9 @@ class Means:
 
     def capture(self):
         """The sums so far, every process's list of (names, sums, count)."""
-        return distributed.gather([(list(names), sums.tolist(), count) for names, (sums, count) in self.sums.items()])
+        return distributed.gather(
+            [(list(names), sums.tolist(), count) for names, (sums, count) in self.sums.items()]
+        )
 
     def restore(self, state):
         """Takes over captured sums; all on process 0 if the number of processes has changed."""
@@ -57,7 +62,7 @@ class Means:
     def add_sums(self, names, new, count):
         """Adds sums [n] of names that came `count` times."""
         sums, before = self.sums.get(names, (torch.zeros_like(new, dtype=torch.float64), 0))
-        self.sums[names] = sums.to(new.device).add_(new), before + count                 # restored sums are the host's
+        self.sums[names] = sums.to(new.device).add_(new), before + count  # restored sums are the host's
 
 
 class Metrics:
@@ -113,6 +118,7 @@ class Console:
         self.bar = None
         if sys.stderr.isatty():
             from tqdm import tqdm
+
             self.bar = tqdm(total=total, initial=start, unit="step", dynamic_ncols=True, mininterval=0.2)
         self.began, self.start, self.last = time.monotonic(), start, -math.inf
 
@@ -130,8 +136,12 @@ class Console:
         elif time.monotonic() - self.last >= self.seconds or step == self.total:
             self.last = time.monotonic()
             speed = (step - self.start) / max(self.last - self.began, 1e-9)
-            left = f", {duration((self.total - step) / speed)} left" if speed > 0 and step < self.total else ""
-            self.say(f"step {step}/{self.total}  epoch {math.ceil(step / self.per_epoch)}  {speed:.3g} steps/s{left}  {text}")
+            left = (
+                f", {duration((self.total - step) / speed)} left" if speed > 0 and step < self.total else ""
+            )
+            self.say(
+                f"step {step}/{self.total}  epoch {math.ceil(step / self.per_epoch)}  {speed:.3g} steps/s{left}  {text}"
+            )
 
     def close(self):
         """Leaves the terminal's line."""
@@ -156,6 +166,7 @@ def grid(images, columns=None):
     Images [rows, columns, C, H, W] are laid out as they are given.
     """
     from PIL import Image
+
     if images.ndim == 5:
         images, columns = images.flatten(0, 1), images.shape[1]
     n, channels, height, width = images.shape
@@ -164,12 +175,16 @@ def grid(images, columns=None):
     scale = max(1, round(48 / max(height, width)))
     tiles = to_uint8(images).repeat_interleave(scale, 2).repeat_interleave(scale, 3)
     height, width, gap = height * scale, width * scale, 2
-    sheet = torch.zeros(channels, rows * (height + gap) + gap, columns * (width + gap) + gap, dtype=torch.uint8)
+    sheet = torch.zeros(
+        channels, rows * (height + gap) + gap, columns * (width + gap) + gap, dtype=torch.uint8
+    )
     for i, tile in enumerate(tiles):
         top, left = gap + i // columns * (height + gap), gap + i % columns * (width + gap)
-        sheet[:, top:top + height, left:left + width] = tile
+        sheet[:, top : top + height, left : left + width] = tile
     sheet = sheet[:3] if channels >= 3 else sheet[:1]
-    return Image.fromarray(sheet.permute(1, 2, 0).squeeze(2).numpy() if channels < 3 else sheet.permute(1, 2, 0).numpy())
+    return Image.fromarray(
+        sheet.permute(1, 2, 0).squeeze(2).numpy() if channels < 3 else sheet.permute(1, 2, 0).numpy()
+    )
 
 
 def save_picture(picture, path):
@@ -183,7 +198,10 @@ def curves(records, path, title):
     """A picture of the logged scalars over steps: one panel a network (the part of the name before the slash)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    names = sorted({n for record in records for n, v in record.items() if n != "step" and isinstance(v, (int, float))})
+
+    names = sorted(
+        {n for record in records for n, v in record.items() if n != "step" and isinstance(v, (int, float))}
+    )
     panels = sorted({n.split("/")[0] for n in names})
     if not panels:
         return
@@ -209,7 +227,9 @@ class TensorBoard:
         try:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            raise MissingError("--tensorboard: the package tensorboard is not installed; pip install tensorboard would do") from None
+            raise MissingError(
+                "--tensorboard: the package tensorboard is not installed; pip install tensorboard would do"
+            ) from None
         self.writer = SummaryWriter(folder, purge_step=step + 1)
 
     def log(self, step, values):
@@ -218,6 +238,7 @@ class TensorBoard:
 
     def image(self, step, name, picture):
         import numpy as np
+
         array = np.asarray(picture)
         self.writer.add_image(name, array, step, dataformats="HWC" if array.ndim == 3 else "HW")
 

@@ -1,4 +1,5 @@
 """A run's folder, results/<name>/s<seed>/: who may write to it, what it began with, where it stands."""
+
 import json
 import os
 import platform
@@ -23,13 +24,16 @@ class RunDirectory:
     def __init__(self, args):
         self.args = args
         self.folder = os.path.join(args.save_path, args.name, f"s{args.seed}")
-        self.checkpoints, self.samples = os.path.join(self.folder, "checkpoints"), os.path.join(self.folder, "samples")
+        self.checkpoints, self.samples = (
+            os.path.join(self.folder, "checkpoints"),
+            os.path.join(self.folder, "samples"),
+        )
         self.metrics = record.Metrics(os.path.join(self.folder, "metrics.jsonl"))
         self.writes = distributed.rank() == 0
         self.lock = Lock(self.folder)
         self.board = None
-        self.painter = None                              # function(trainer, step) -> PIL image: drawn in place of the sample grid
-        self.saved = None                                # the step of the newest checkpoint of this start
+        self.painter = None  # function(trainer, step) -> PIL image: drawn in place of the sample grid
+        self.saved = None  # the step of the newest checkpoint of this start
 
     def say(self, text, error=False):
         """One line to the console and to log.txt."""
@@ -51,8 +55,10 @@ class RunDirectory:
     def status(self, state, step, text):
         """status.json: state (running, finished, interrupted, failed, diverged), step, a sentence."""
         if self.writes and os.path.isdir(self.folder):
-            checkpoint.write_atomically(os.path.join(self.folder, "status.json"),
-                                        json.dumps({"state": state, "step": step, "text": text}, indent=1).encode())
+            checkpoint.write_atomically(
+                os.path.join(self.folder, "status.json"),
+                json.dumps({"state": state, "step": step, "text": text}, indent=1).encode(),
+            )
 
     def open(self, trainer):
         """Restores the checkpoint that --resume asks for and prepares the folder for writing. Returns (step, sums of the log), the sums None where nothing
@@ -61,16 +67,20 @@ class RunDirectory:
         Raises UserError when that would overwrite or lose something, or when flags differ that would change the run.
         """
         distributed.on_rank0(self.lock_up)
-        self.step, state, fresh = distributed.on_rank0(self.find)      # process 0 reads: nodes need not share a file system
+        self.step, state, fresh = distributed.on_rank0(
+            self.find
+        )  # process 0 reads: nodes need not share a file system
         if self.writes:
-            if fresh:                                    # what an earlier start without a checkpoint left is dropped
+            if fresh:  # what an earlier start without a checkpoint left is dropped
                 shutil.rmtree(self.samples)
                 os.makedirs(self.samples)
             if fresh or not os.path.isdir(os.path.join(self.folder, "files")):
                 self.copy_files()
             self.write_flags()
             record.Metrics(os.path.join(self.folder, "evaluations.jsonl")).cut(self.step)
-            self.metrics.cut(self.step, (state or {}).get("provisional", []) if self.step < self.args.total_steps else [])
+            self.metrics.cut(
+                self.step, (state or {}).get("provisional", []) if self.step < self.args.total_steps else []
+            )
             if self.args.tensorboard:
                 self.board = record.TensorBoard(os.path.join(self.folder, "tensorboard"), self.step)
             self.header()
@@ -85,7 +95,9 @@ class RunDirectory:
                 os.makedirs(folder, exist_ok=True)
             dead = self.lock.take()
         except OSError as error:
-            raise UserError(f"--save_path: cannot write to {self.folder}: {error.strerror}; another folder would do") from error
+            raise UserError(
+                f"--save_path: cannot write to {self.folder}: {error.strerror}; another folder would do"
+            ) from error
         if dead:
             self.say(f"took over the lock of process {dead.get('pid')} on {dead.get('host')}, which is gone")
         for folder in (self.folder, self.checkpoints, self.samples):
@@ -98,23 +110,34 @@ class RunDirectory:
         args, own, then = self.args, checkpoint.steps(self.checkpoints), flags.read(self.folder)
         if args.resume == "none":
             if own:
-                raise UserError(f"--resume: {self.folder} holds checkpoints up to step {own[0]}; --resume=auto goes on from there, "
-                                "another --name or --seed starts a new run")
+                raise UserError(
+                    f"--resume: {self.folder} holds checkpoints up to step {own[0]}; --resume=auto goes on from there, "
+                    "another --name or --seed starts a new run"
+                )
             return 0, None, True
         if args.resume == "auto":
             if own and then is not None:
                 self.check(then)
                 for line in flags.edited(then, vars(args), self.folder):
                     self.say(f"warning: {line}", error=True)
-            step, state = checkpoint.newest(self.checkpoints, lambda text: self.say(f"warning: {text}", error=True))
+            step, state = checkpoint.newest(
+                self.checkpoints, lambda text: self.say(f"warning: {text}", error=True)
+            )
             if own and state is None:
-                raise UserError(f"--resume: none of the {len(own)} checkpoints in {self.checkpoints} can be read; move them away to start afresh")
+                raise UserError(
+                    f"--resume: none of the {len(own)} checkpoints in {self.checkpoints} can be read; move them away to start afresh"
+                )
             return step, state, state is None
         state = checkpoint.named(args.resume)
-        step, inside = state["step"], os.path.dirname(os.path.abspath(args.resume)) == os.path.abspath(self.checkpoints)
+        step, inside = (
+            state["step"],
+            os.path.dirname(os.path.abspath(args.resume)) == os.path.abspath(self.checkpoints),
+        )
         if own and not (inside and step == own[0]):
-            raise UserError(f"--resume: {self.folder} holds checkpoints up to step {own[0]}; --resume=auto goes on from there, "
-                            "another --name starts a new run from the one you gave")
+            raise UserError(
+                f"--resume: {self.folder} holds checkpoints up to step {own[0]}; --resume=auto goes on from there, "
+                "another --name starts a new run from the one you gave"
+            )
         if inside:
             self.check(then or state["flags"])
         else:
@@ -126,7 +149,7 @@ class RunDirectory:
 
     def restore(self, trainer):
         """For every mode but train: takes over the newest checkpoint, or the one of --resume=PATH; returns its step."""
-        (_, state), = self.states("latest")
+        ((_, state),) = self.states("latest")
         trainer.restore(state)
         return state["step"]
 
@@ -139,7 +162,9 @@ class RunDirectory:
         if which == "best":
             found = ["best.pt"] if os.path.exists(os.path.join(self.checkpoints, "best.pt")) else []
         elif which == "latest":
-            step, state = checkpoint.newest(self.checkpoints, lambda text: print(f"warning: {text}", file=sys.stderr))
+            step, state = checkpoint.newest(
+                self.checkpoints, lambda text: print(f"warning: {text}", file=sys.stderr)
+            )
             if state is not None:
                 yield os.path.basename(checkpoint.path_of("", step)), state
                 return
@@ -148,7 +173,10 @@ class RunDirectory:
             wanted = sorted(steps) if which == "all" else [int(which)]
             found = [os.path.basename(checkpoint.path_of("", step)) for step in wanted if step in steps]
         if not found:
-            raise MissingError(f"{'--name: no checkpoint' if which == 'latest' else f'--at={which}: no such checkpoint'} in {self.checkpoints}" + (f"; there is {', '.join(map(str, steps))}" if steps else "; train first"))
+            raise MissingError(
+                f"{'--name: no checkpoint' if which == 'latest' else f'--at={which}: no such checkpoint'} in {self.checkpoints}"
+                + (f"; there is {', '.join(map(str, steps))}" if steps else "; train first")
+            )
         for name in found:
             try:
                 state = checkpoint.load(os.path.join(self.checkpoints, name))
@@ -161,7 +189,9 @@ class RunDirectory:
         """Raises UserError where flags differ from an earlier start's in what would change the run."""
         found = flags.differences(then, vars(self.args), self.folder)
         if found:
-            raise UserError(f"{'; '.join(found)}: these would change the run in {self.folder}; the flags it began with, or another --name, would do")
+            raise UserError(
+                f"{'; '.join(found)}: these would change the run in {self.folder}; the flags it began with, or another --name, would do"
+            )
 
     def copy_files(self):
         """Copies of the three loaded files."""
@@ -174,14 +204,20 @@ class RunDirectory:
 
     def write_flags(self):
         """flags.json: every flag, and steps_per_epoch as the data gave it."""
-        checkpoint.write_atomically(os.path.join(self.folder, "flags.json"), json.dumps(vars(self.args), indent=1, sort_keys=True).encode())
+        checkpoint.write_atomically(
+            os.path.join(self.folder, "flags.json"),
+            json.dumps(vars(self.args), indent=1, sort_keys=True).encode(),
+        )
 
     def header(self):
         """What a reader of log.txt wants to know of each start."""
         job = os.environ.get("SLURM_JOB_ID")
-        self.say(f"start at step {self.step} on {platform.node()}, process {os.getpid()}" + (f", job {job}" if job else "")
-                 + f", {distributed.world_size()} process(es), python {platform.python_version()}, torch {torch.__version__}, "
-                 f"{self.args.device}, {torch.get_num_threads()} threads, code {commit()}")
+        self.say(
+            f"start at step {self.step} on {platform.node()}, process {os.getpid()}"
+            + (f", job {job}" if job else "")
+            + f", {distributed.world_size()} process(es), python {platform.python_version()}, torch {torch.__version__}, "
+            f"{self.args.device}, {torch.get_num_threads()} threads, code {commit()}"
+        )
 
     def save_best(self, trainer, step):
         """checkpoints/best.pt: the state at the step with the best score so far, to be evaluated or sampled from. Called in every process."""
@@ -192,7 +228,13 @@ class RunDirectory:
     def save(self, trainer, step, means, provisional=()):
         """A checkpoint of everything that outlives a step. Called in every process. provisional: names in this step's record that
         are there only because the run ends here."""
-        state = {"step": step, **trainer.capture(), "means": means.capture(), "provisional": list(provisional), "flags": vars(self.args)}
+        state = {
+            "step": step,
+            **trainer.capture(),
+            "means": means.capture(),
+            "provisional": list(provisional),
+            "flags": vars(self.args),
+        }
         if self.writes:
             self.metrics.sync()
             checkpoint.save(checkpoint.path_of(self.checkpoints, step), state)
@@ -215,25 +257,42 @@ class RunDirectory:
             pictures = {"": self.painter(trainer, step)}
         else:
             from engine.randomness import seeded
+
             with trainer.evaluating(), seeded(self.args.seed, "samples"):
-                drawn = trainer.pictures(batch) if hasattr(trainer, "pictures") else {"": trainer.sample(self.args.samples)}
+                drawn = (
+                    trainer.pictures(batch)
+                    if hasattr(trainer, "pictures")
+                    else {"": trainer.sample(self.args.samples)}
+                )
             pictures = {name: record.grid(images) for name, images in drawn.items()}
         for name, picture in pictures.items():
-            record.save_picture(picture, os.path.join(self.samples, f"step_{step:08d}{'_' + name if name else ''}.png"))
+            record.save_picture(
+                picture, os.path.join(self.samples, f"step_{step:08d}{'_' + name if name else ''}.png")
+            )
             if self.board:
                 self.board.image(step, name or "samples", picture)
 
     def plot(self):
         """curves.png from metrics.jsonl."""
         if self.writes:
-            record.curves(self.metrics.read(), os.path.join(self.folder, "curves.png"), f"{self.args.name}, seed {self.args.seed}")
+            record.curves(
+                self.metrics.read(),
+                os.path.join(self.folder, "curves.png"),
+                f"{self.args.name}, seed {self.args.seed}",
+            )
 
     def tell_where(self):
         """Prints where to look at the end."""
         if self.writes:
-            newest = lambda folder: max((os.path.join(folder, name) for name in os.listdir(folder)), default="none")
-            for what, path in (("samples", newest(self.samples)), ("curves", os.path.join(self.folder, "curves.png")),
-                               ("metrics", self.metrics.path), ("checkpoint", newest(self.checkpoints))):
+            newest = lambda folder: max(
+                (os.path.join(folder, name) for name in os.listdir(folder)), default="none"
+            )
+            for what, path in (
+                ("samples", newest(self.samples)),
+                ("curves", os.path.join(self.folder, "curves.png")),
+                ("metrics", self.metrics.path),
+                ("checkpoint", newest(self.checkpoints)),
+            ):
                 print(f"  {what:<11}{path}")
 
     def close(self):
@@ -248,8 +307,14 @@ def commit():
     """The git commit of the code, with a + where files differ from it; "unknown" outside a repository."""
     here = os.path.dirname(os.path.abspath(__file__))
     try:
-        head = subprocess.run(["git", "-C", here, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, timeout=10)
-        dirty = subprocess.run(["git", "-C", here, "status", "--porcelain", "-uno"], capture_output=True, text=True, timeout=10)
+        head = subprocess.run(
+            ["git", "-C", here, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, timeout=10
+        )
+        dirty = subprocess.run(
+            ["git", "-C", here, "status", "--porcelain", "-uno"], capture_output=True, text=True, timeout=10
+        )
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
-    return (head.stdout.strip() + ("+" if dirty.stdout.strip() else "")) if head.returncode == 0 else "unknown"
+    return (
+        (head.stdout.strip() + ("+" if dirty.stdout.strip() else "")) if head.returncode == 0 else "unknown"
+    )

@@ -1,4 +1,5 @@
 """From flags to a device, data and networks, for the launcher."""
+
 import os
 
 import torch
@@ -13,11 +14,13 @@ def device(args):
     """Joins the other processes, sets memory, threads and determinism, seeds the initial weights alike everywhere; returns the device."""
     memory.keep_freed()
     if args.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")      # read when CUDA starts
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
         torch.use_deterministic_algorithms(True)
     most = 16 * (os.cpu_count() or 1)
     if args.threads > most:
-        raise UserError(f"--threads: given {args.threads}; at most {most}, 16 for each of this machine's processors, would do")
+        raise UserError(
+            f"--threads: given {args.threads}; at most {most}, 16 for each of this machine's processors, would do"
+        )
     if args.threads:
         torch.set_num_threads(args.threads)
     chosen = distributed.start(args.device)
@@ -35,7 +38,9 @@ def check_precision(args, device):
         if args.amp == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
             raise UserError("--amp: given bf16, which this GPU emulates; fp16 would do")
     elif args.amp == "fp16" or not bf16:
-        raise UserError(f"--amp: given {args.amp}, which this processor {'has no training for' if args.amp == 'fp16' else 'emulates'}; {'bf16 or off' if bf16 else 'off'} would do")
+        raise UserError(
+            f"--amp: given {args.amp}, which this processor {'has no training for' if args.amp == 'fp16' else 'emulates'}; {'bf16 or off' if bf16 else 'off'} would do"
+        )
 
 
 def compile(trainer):
@@ -46,7 +51,9 @@ def compile(trainer):
         if role in trainer.twice_differentiated:
             left.append(f"{role} (its loss needs second derivatives, which compiled code does not have)")
         elif any(hasattr(part, "refresh") for part in net.modules()):
-            left.append(f"{role} (its spectral norm is computed once a step and shared, which compiled code cannot)")
+            left.append(
+                f"{role} (its spectral norm is computed once a step and shared, which compiled code cannot)"
+            )
         else:
             net.compile()
             compiled.append(role)
@@ -62,12 +69,18 @@ def data(args, device, wrap):
     """
     file = load_file(args.iterator, "--iterator", "get_iterators")
     offered = {"batch_size": args.batch_size, "seed": args.seed, "num_workers": args.num_workers}
-    given = wrap(call(file.get_iterators, offered, args.iterator_args, "--iterator_args"), args.batch_size, args.seed)
+    given = wrap(
+        call(file.get_iterators, offered, args.iterator_args, "--iterator_args"), args.batch_size, args.seed
+    )
     for iterator in given.values():
         iterator.to(device)
     train = given["train"]
-    args.data_shape, args.n_classes, args.steps_per_epoch = list(train.data_shape), train.n_classes, len(train)
-    if hasattr(train, "data_shape_b"):                   # data of two domains
+    args.data_shape, args.n_classes, args.steps_per_epoch = (
+        list(train.data_shape),
+        train.n_classes,
+        len(train),
+    )
+    if hasattr(train, "data_shape_b"):  # data of two domains
         args.data_shape_b = list(train.data_shape_b)
     args.total_steps = args.max_steps or args.epochs * len(train)
     args.schedule_steps = args.schedule_steps or max(args.total_steps, 1)
@@ -88,11 +101,15 @@ def networks(args):
     except (TypeError, RuntimeError, IndexError, ZeroDivisionError) as error:
         if not args.network_args:
             raise
-        raise UserError(f"--network_args: {args.network} fails with them ({type(error).__name__}: {' '.join(str(error).split())}); other values would do; --traceback shows where") from error
+        raise UserError(
+            f"--network_args: {args.network} fails with them ({type(error).__name__}: {' '.join(str(error).split())}); other values would do; --traceback shows where"
+        ) from error
     if isinstance(nets, (tuple, list)) and len(nets) == 2:
         nets = dict(zip(("gen", "disc"), nets))
     if not isinstance(nets, dict) or not all(isinstance(net, torch.nn.Module) for net in nets.values()):
-        raise UserError(f"--network: get_network of {args.network} gives {type(nets).__name__}; a dict of modules by role, or a pair (gen, disc), would do")
+        raise UserError(
+            f"--network: get_network of {args.network} gives {type(nets).__name__}; a dict of modules by role, or a pair (gen, disc), would do"
+        )
     return nets
 
 
@@ -100,5 +117,7 @@ def trainer(args, nets):
     """What get_trainer of the trainer file makes of the networks. Raises UserError for a shared flag that this trainer has no use for."""
     made = load_file(args.trainer, "--trainer", "get_trainer").get_trainer(nets, args)
     if args.disc_lr and not any(name.startswith("disc") for name in made.optims):
-        raise UserError(f"--disc_lr: given {args.disc_lr:g}, {args.trainer} trains no discriminator; --lr alone would do")
+        raise UserError(
+            f"--disc_lr: given {args.disc_lr:g}, {args.trainer} trains no discriminator; --lr alone would do"
+        )
     return made

@@ -1,4 +1,5 @@
 """The pictures that a run drew while it trained, one after the other, as a GIF."""
+
 import os
 import re
 
@@ -21,7 +22,12 @@ def frames(folder, every=0):
         match = FRAME.fullmatch(file)
         if match:
             found.setdefault((match[2] or "")[1:], []).append((int(match[1]), os.path.join(folder, file)))
-    return {name: [(step, path) for step, path in entries if not every or step % every == 0 or step == entries[-1][0]] for name, entries in found.items()}
+    return {
+        name: [
+            (step, path) for step, path in entries if not every or step % every == 0 or step == entries[-1][0]
+        ]
+        for name, entries in found.items()
+    }
 
 
 def animate(run, args):
@@ -31,15 +37,22 @@ def animate(run, args):
     """
     found = frames(run.samples, args.steps_per_epoch * args.save_images_every)
     if not found:
-        raise MissingError(f"--mode=animate: no pictures in {run.samples}; a run that trained with --save_images_every=1 has one an epoch")
+        raise MissingError(
+            f"--mode=animate: no pictures in {run.samples}; a run that trained with --save_images_every=1 has one an epoch"
+        )
     written = []
     for name, entries in found.items():
         pictures = [Image.open(path).convert("RGB") for _, path in entries]
-        pictures = [picture for picture in pictures if picture.size == pictures[-1].size]      # --samples may have changed
+        pictures = [
+            picture for picture in pictures if picture.size == pictures[-1].size
+        ]  # --samples may have changed
         path = os.path.join(run.folder, f"animation{'_' + name if name else ''}.gif")
         palette = side_by_side([pictures[0], pictures[len(pictures) // 2], pictures[-1]]).quantize(COLOURS)
-        gif(path + ".tmp", [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures],
-            [0.1] * (len(pictures) - 1) + [1.0])
+        gif(
+            path + ".tmp",
+            [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures],
+            [0.1] * (len(pictures) - 1) + [1.0],
+        )
         os.replace(path + ".tmp", path)
         written.append((path, len(pictures)))
     return written

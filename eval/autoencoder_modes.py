@@ -3,6 +3,7 @@
 Each writes to <run>/<mode>/, under names with the step. A trainer (trainers/codes.py) has a network enc, and offers encode(x), decode(h) and
 interpolate(h, other, p).
 """
+
 import csv
 import itertools
 import json
@@ -26,10 +27,13 @@ RED, GREEN = (220, 40, 40), (40, 180, 60)
 
 # --- what the modes share
 
+
 def restored(trainer, data, run, args, needs="encode"):
     """(step, the data's iterators) of the newest checkpoint. Raises UserError for a trainer without what is needed, or without the modes' flags."""
     if not hasattr(trainer, needs) or not hasattr(args, "vis_seed"):
-        right = "trainers/class_mixing.py" if needs == "class_mixer" else "trainers/amr.py or another autoencoder"
+        right = (
+            "trainers/class_mixing.py" if needs == "class_mixer" else "trainers/amr.py or another autoencoder"
+        )
         raise UserError(f"--mode={args.mode}: {args.trainer} has no {needs}; a run of {right} would do")
     return run.restore(trainer), data()
 
@@ -55,15 +59,23 @@ def folder_of(run, args, *parts):
 def split_of(data, name):
     """The iterator of a split. Raises UserError with the way to have one."""
     if name not in data:
-        raise UserError(f"--mode: the data has no {name} split, there is {', '.join(data)}; --iterator_args valid=N would do")
+        raise UserError(
+            f"--mode: the data has no {name} split, there is {', '.join(data)}; --iterator_args valid=N would do"
+        )
     return data[name]
 
 
 def examples(iterator, n, seed):
     """The first n examples in an order that the seed fixes, as a batch; at most all of them."""
     parts = list(itertools.islice(iter(iterator), max(2, math.ceil(4 * n / iterator.batch_size))))
-    batch = {name: torch.cat([part[name] for part in parts]) for name, value in parts[0].items() if torch.is_tensor(value)}
-    order = torch.randperm(len(batch["x"]), generator=torch.Generator().manual_seed(seed))[:n].to(batch["x"].device)
+    batch = {
+        name: torch.cat([part[name] for part in parts])
+        for name, value in parts[0].items()
+        if torch.is_tensor(value)
+    }
+    order = torch.randperm(len(batch["x"]), generator=torch.Generator().manual_seed(seed))[:n].to(
+        batch["x"].device
+    )
     return {name: value[order] for name, value in batch.items()}
 
 
@@ -83,15 +95,17 @@ def codes_of(encode, iterator, most=None):
 def strips(path, walks):
     """Walks [k, n, C, H, W], one picture a pair and all.png with a row a pair."""
     for i in range(walks.shape[1]):
-        record.grid(walks[:, i:i + 1].transpose(0, 1)).save(os.path.join(path, f"pair_{i:04d}.png"))
+        record.grid(walks[:, i : i + 1].transpose(0, 1)).save(os.path.join(path, f"pair_{i:04d}.png"))
     record.grid(walks.transpose(0, 1)).save(os.path.join(path, "all.png"))
     print(f"{walks.shape[1]} pairs, {len(walks)} images each: {path}")
 
 
 # --- interpolation
 
+
 def interpolation(split, space):
     """A mode that walks from partners to examples of a split (p = 0 .. 1), in code space by --mixer or between pixels."""
+
     def mode(trainer, data, run, args):
         step, data = restored(trainer, data, run, args, "encode" if space == "pixel" else "decode")
         x = examples(split_of(data, split), args.val_batch_size, args.vis_seed)["x"]
@@ -104,12 +118,14 @@ def interpolation(split, space):
             h = trainer.encode(x)
             walks = torch.stack([trainer.decode(trainer.interpolate(h, h.roll(1, 0), p)) for p in ps])
         return strips(folder_of(run, args, f"{way(args)}_step{step:08d}"), walks) or 0
+
     mode.__doc__ = f"Strips of --num_interps images between --val_batch_size pairs of {split} in {space} space, from the partner (p = 0) to the example (p = 1)."
     return mode
 
 
 def supervised(split):
     """A mode that decodes every combination of attributes between two examples' attributes, with the class mixer."""
+
     def mode(trainer, data, run, args):
         step, data = restored(trainer, data, run, args, "class_mixer")
         batch = examples(split_of(data, split), args.val_batch_size, args.vis_seed)
@@ -118,18 +134,28 @@ def supervised(split):
             h = trainer.encode(x)
             for i in range(len(x)):
                 first, second = a[i - 1], a[i]
-                differ = (first != second).nonzero().flatten()[:6]           # 64 combinations at most
+                differ = (first != second).nonzero().flatten()[:6]  # 64 combinations at most
                 wanted = second.repeat(2 ** len(differ), 1)
                 for row, bits in enumerate(itertools.product((0, 1), repeat=len(differ))):
                     for at, bit in zip(differ, bits):
                         wanted[row, at] = (first, second)[bit][at]
-                images = trainer.decode(trainer.blend(h[i:i + 1].expand(len(wanted), *h.shape[1:]), h[i - 1:i].expand(len(wanted), *h.shape[1:]) if i else
-                                                      h[-1:].expand(len(wanted), *h.shape[1:]), wanted))
-                row = torch.cat([x[i - 1:i] if i else x[-1:], images, x[i:i + 1]])
+                images = trainer.decode(
+                    trainer.blend(
+                        h[i : i + 1].expand(len(wanted), *h.shape[1:]),
+                        h[i - 1 : i].expand(len(wanted), *h.shape[1:])
+                        if i
+                        else h[-1:].expand(len(wanted), *h.shape[1:]),
+                        wanted,
+                    )
+                )
+                row = torch.cat([x[i - 1 : i] if i else x[-1:], images, x[i : i + 1]])
                 record.grid(row[None]).save(os.path.join(path, f"pair_{i:04d}.png"))
-                squares(torch.cat([first[None], wanted, second[None]])).save(os.path.join(path, f"pair_{i:04d}_attributes.png"))
+                squares(torch.cat([first[None], wanted, second[None]])).save(
+                    os.path.join(path, f"pair_{i:04d}_attributes.png")
+                )
         print(f"{len(x)} pairs: {path}")
         return 0
+
     mode.__doc__ = f"All combinations of the attributes in which two examples of {split} differ, decoded with the class mixer; _attributes.png: red 0, green 1."
     return mode
 
@@ -147,11 +173,17 @@ def save_frames(trainer, data, run, args):
     ps = torch.linspace(0, 1, args.num_interps + 1)[1:].tolist()
     with trainer.evaluating():
         h = trainer.encode(x)
-        legs = torch.stack([trainer.decode(trainer.interpolate(h.roll(-1, 0), h, p)) for p in ps], 1)          # [n, k, C, H, W]
+        legs = torch.stack(
+            [trainer.decode(trainer.interpolate(h.roll(-1, 0), h, p)) for p in ps], 1
+        )  # [n, k, C, H, W]
     frames = []
     for images in legs.flatten(0, 1).split(1):
         pixels = record.to_uint8(images)[0]
-        picture = Image.fromarray(pixels.permute(1, 2, 0).squeeze(2).numpy() if len(pixels) == 1 else pixels[:3].permute(1, 2, 0).numpy())
+        picture = Image.fromarray(
+            pixels.permute(1, 2, 0).squeeze(2).numpy()
+            if len(pixels) == 1
+            else pixels[:3].permute(1, 2, 0).numpy()
+        )
         side = args.resize_to or max(picture.size)
         frames.append(picture.resize((side, side), Image.Resampling.NEAREST))
     path = folder_of(run, args, f"{way(args)}_step{step:08d}")
@@ -163,16 +195,40 @@ def save_frames(trainer, data, run, args):
         frame.save(os.path.join(folder, f"{i:06d}.png"))
     ffmpeg = shutil.which("ffmpeg")
     if ffmpeg:
-        done = subprocess.run([ffmpeg, "-y", "-loglevel", "error", "-framerate", str(args.framerate), "-i", os.path.join(folder, "%06d.png"), "-c:v", "libx264",
-                               "-crf", str(args.crf), "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-pix_fmt", "yuv420p", os.path.join(path, "out.mp4")],
-                              capture_output=True, text=True)
+        done = subprocess.run(
+            [
+                ffmpeg,
+                "-y",
+                "-loglevel",
+                "error",
+                "-framerate",
+                str(args.framerate),
+                "-i",
+                os.path.join(folder, "%06d.png"),
+                "-c:v",
+                "libx264",
+                "-crf",
+                str(args.crf),
+                "-vf",
+                "pad=ceil(iw/2)*2:ceil(ih/2)*2",
+                "-pix_fmt",
+                "yuv420p",
+                os.path.join(path, "out.mp4"),
+            ],
+            capture_output=True,
+            text=True,
+        )
         if done.returncode:
             print(f"ffmpeg failed, out.mp4 was not written: {done.stderr.strip()[:200]}")
-    print(f"{len(frames)} frames: {path}/out.gif" + (" and out.mp4" if ffmpeg and not done.returncode else " (no out.mp4: no working ffmpeg on PATH)"))
+    print(
+        f"{len(frames)} frames: {path}/out.gif"
+        + (" and out.mp4" if ffmpeg and not done.returncode else " (no out.mp4: no working ffmpeg on PATH)")
+    )
     return 0
 
 
 # --- codes
+
 
 def embedding(trainer, data, run, args):
     """Codes and labels: train.npz (X_train, y_train), valid.npz and test.npz likewise, X float32 [n, d], y int64 [n] where there are labels."""
@@ -181,7 +237,11 @@ def embedding(trainer, data, run, args):
     with trainer.evaluating():
         for split in data:
             codes, labels = codes_of(trainer.encode, data[split])
-            np.savez(os.path.join(path, f"{split}.npz"), **{f"X_{split}": codes.numpy()} | ({f"y_{split}": labels.numpy()} if labels is not None else {}))
+            np.savez(
+                os.path.join(path, f"{split}.npz"),
+                **{f"X_{split}": codes.numpy()}
+                | ({f"y_{split}": labels.numpy()} if labels is not None else {}),
+            )
             print(f"{len(codes)} codes of {codes.shape[1]} dimensions: {path}/{split}.npz")
     return 0
 
@@ -191,11 +251,14 @@ def tsne(trainer, data, run, args):
     distance between class centres after division by the overall deviation. --use_labels=0: classes are k-means clusters of the codes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+
     try:
         from sklearn.cluster import KMeans
         from sklearn.manifold import TSNE
     except ImportError:
-        raise MissingError("--mode=tsne: the package scikit-learn is not installed; pip install scikit-learn would do") from None
+        raise MissingError(
+            "--mode=tsne: the package scikit-learn is not installed; pip install scikit-learn would do"
+        ) from None
     step, data = restored(trainer, data, run, args)
     path = folder_of(run, args, f"step{step:08d}")
     with trainer.evaluating():
@@ -204,9 +267,13 @@ def tsne(trainer, data, run, args):
         labels = torch.from_numpy(KMeans(10, n_init=4, random_state=0).fit(codes.numpy()).labels_).long()
     lines = [f"codes: {probe.cluster_distance(codes, labels):.4f}"]
     for seed in range(5):
-        points = TSNE(2, random_state=seed, perplexity=min(30, (len(codes) - 1) / 3), init="random").fit_transform(codes.numpy())
+        points = TSNE(
+            2, random_state=seed, perplexity=min(30, (len(codes) - 1) / 3), init="random"
+        ).fit_transform(codes.numpy())
         lines.append(f"t-SNE, seed {seed}: {probe.cluster_distance(points, labels):.4f}")
-        np.savez(os.path.join(path, f"seed{seed}.npz"), codes=codes.numpy(), points=points, labels=labels.numpy())
+        np.savez(
+            os.path.join(path, f"seed{seed}.npz"), codes=codes.numpy(), points=points, labels=labels.numpy()
+        )
         figure = Figure(figsize=(6, 6), layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.subplots()
@@ -217,7 +284,9 @@ def tsne(trainer, data, run, args):
         for kind in ("pdf", "png"):
             figure.savefig(os.path.join(path, f"seed{seed}.{kind}"), dpi=100)
     with open(os.path.join(path, "clusters.txt"), "w", encoding="utf8") as file:
-        file.write("\n".join(["mean squared distance between class centres / variance of all points", *lines]) + "\n")
+        file.write(
+            "\n".join(["mean squared distance between class centres / variance of all points", *lines]) + "\n"
+        )
     print("\n".join(lines) + f"\n{path}")
     return 0
 
@@ -232,19 +301,43 @@ def logreg(trainer, data, run, args):
         if trained[0][1] is None:
             raise UserError("--mode=logreg: the data has no labels y; data with labels would do")
         start = untrained(trainer, data, args)
-        kinds = {"codes": trained, "random encoder": [codes_of(lambda x: trainer.code(start(x)), part) for part in parts]}
+        kinds = {
+            "codes": trained,
+            "random encoder": [codes_of(lambda x: trainer.code(start(x)), part) for part in parts],
+        }
     pixels = [codes_of(lambda x: x, part) for part in parts]
     components = probe.pca(pixels[0][0], trained[0][0].shape[1])
     kinds["PCA"] = [(components(x), y) for x, y in pixels]
     found = {kind: probe.linear_probe(*splits) for kind, splits in kinds.items()}
     counts = [len(codes) for codes, _ in trained]
     with open(os.path.join(run.folder, "probe.json"), "w", encoding="utf8") as file:
-        json.dump({"step": step, "train": counts[0], "valid": counts[1], "test": counts[2], "dims": trained[0][0].shape[1], "probes": found}, file, indent=1)
+        json.dump(
+            {
+                "step": step,
+                "train": counts[0],
+                "valid": counts[1],
+                "test": counts[2],
+                "dims": trained[0][0].shape[1],
+                "probes": found,
+            },
+            file,
+            indent=1,
+        )
     for kind, result in found.items():
-        tell(run, step, "probe accuracy", f"probe accuracy, {kind}", result["test"], f"frozen {kind}, L-BFGS, {counts[0]} train, L2 by {counts[1]} valid",
-             split="test", n_real=counts[2])
-        print(f"{kind}: test {100 * result['test']:.2f}%, valid {100 * result['valid']:.2f}%, train {100 * result['train']:.2f}%, "
-              f"{result['dims']} dimensions, L2 {result['l2']:g}")
+        tell(
+            run,
+            step,
+            "probe accuracy",
+            f"probe accuracy, {kind}",
+            result["test"],
+            f"frozen {kind}, L-BFGS, {counts[0]} train, L2 by {counts[1]} valid",
+            split="test",
+            n_real=counts[2],
+        )
+        print(
+            f"{kind}: test {100 * result['test']:.2f}%, valid {100 * result['valid']:.2f}%, train {100 * result['train']:.2f}%, "
+            f"{result['dims']} dimensions, L2 {result['l2']:g}"
+        )
     return 0
 
 
@@ -266,20 +359,47 @@ def encoder(trainer, data, run, args):
                     raise UserError("--mode=encoder: the data has no labels y; data with labels would do")
                 # in a thousand dimensions classes are soon separable, and without a penalty there is no minimum
                 result = probe.linear_probe(*codes.values(), probe.GRID if at == "e" else probe.GRID[:-1])
-                found[f"{kind} {at}"] = {"NNC": probe.nearest_neighbour(codes["train"], codes["test"]), "CLS": result["test"], "probe": result}
+                found[f"{kind} {at}"] = {
+                    "NNC": probe.nearest_neighbour(codes["train"], codes["test"]),
+                    "CLS": result["test"],
+                    "probe": result,
+                }
         errors = recon_errors(trainer, parts["test"])
     n = {name: part.n for name, part in parts.items()}
     with open(os.path.join(folder_of(run, args), f"step{step:08d}.json"), "w", encoding="utf8") as file:
         json.dump({"step": step, **n, "encoders": found} | errors, file, indent=1)
-    protocols = {"NNC": f"1-NN among {n['train']} train", "CLS": f"L-BFGS, {n['train']} train, L2 by {n['valid']} valid"}
+    protocols = {
+        "NNC": f"1-NN among {n['train']} train",
+        "CLS": f"L-BFGS, {n['train']} train, L2 by {n['valid']} valid",
+    }
     for at in layers_of(trainer, start):
         for measure, what in (("NNC", "1-NN accuracy"), ("CLS", "probe accuracy")):
             values = [found[f"{kind} {at}"][measure] for kind in ("trained", "random")]
             for label, value in (("", values[0]), ("random ", values[1]), ("margin ", values[0] - values[1])):
-                tell(run, step, f"{label}{measure}_{at}", f"{label}{measure}_{at} ({what})", value, protocols[measure], split="test", n_real=n["test"])
-            print(f"{measure}_{at} ({what}): {100 * values[0]:.2f}%, untrained encoder {100 * values[1]:.2f}%")
+                tell(
+                    run,
+                    step,
+                    f"{label}{measure}_{at}",
+                    f"{label}{measure}_{at} ({what})",
+                    value,
+                    protocols[measure],
+                    split="test",
+                    n_real=n["test"],
+                )
+            print(
+                f"{measure}_{at} ({what}): {100 * values[0]:.2f}%, untrained encoder {100 * values[1]:.2f}%"
+            )
     for metric, value in errors.items():
-        tell(run, step, metric, f"{metric} (L2 distance, pixels in [0, 1])", value, "test images", split="test", n_real=n["test"])
+        tell(
+            run,
+            step,
+            metric,
+            f"{metric} (L2 distance, pixels in [0, 1])",
+            value,
+            "test images",
+            split="test",
+            n_real=n["test"],
+        )
     print(f"EGr {errors['EGr']:.3f}, EGr_b {errors['EGr_b']:.3f} (L2 distance of images, pixels in [0, 1])")
     return 0
 
@@ -296,13 +416,23 @@ def recon_errors(trainer, batches, seed=0):
     recon = torch.cat([trainer.decode(trainer.encode(part)) for part in x.split(512)])
     order = permutation(len(x), seed, "another image").to(x.device)
     other = torch.empty_like(order)
-    other[order] = order.roll(1)                         # a cycle through all: none is its own other
-    return {name: float((recon - images).flatten(1).norm(dim=1).double().mean() / 2) for name, images in (("EGr", x), ("EGr_b", x[other]))}
+    other[order] = order.roll(1)  # a cycle through all: none is its own other
+    return {
+        name: float((recon - images).flatten(1).norm(dim=1).double().mean() / 2)
+        for name, images in (("EGr", x), ("EGr_b", x[other]))
+    }
 
 
 def tell(run, step, metric, name, value, protocol, **more):
     """One line of evaluations.jsonl, which eval/runs.py reads."""
-    line = {"step": step, "metric": metric, "name": name, "value": value, "std": None, "protocol": protocol} | more
+    line = {
+        "step": step,
+        "metric": metric,
+        "name": name,
+        "value": value,
+        "std": None,
+        "protocol": protocol,
+    } | more
     with open(os.path.join(run.folder, "evaluations.jsonl"), "a", encoding="utf8") as file:
         file.write(json.dumps(line) + "\n")
 
@@ -310,11 +440,15 @@ def tell(run, step, metric, name, value, protocol, **more):
 def class_embeddings(trainer, data, run, args):
     """The class mixer's mask for every combination of attributes (at most 2^12): class_embeddings.csv, a row a combination."""
     if not hasattr(trainer, "class_mixer"):
-        raise UserError(f"--mode=class_embeddings: {args.trainer} has no class mixer; a run of trainers/class_mixing.py would do")
+        raise UserError(
+            f"--mode=class_embeddings: {args.trainer} has no class mixer; a run of trainers/class_mixing.py would do"
+        )
     step = run.restore(trainer)
     n = trainer.class_mixer[0].in_features
     if n > 12:
-        raise UserError(f"--mode=class_embeddings: {n} attributes have {2 ** n:,} combinations; a model of 12 or fewer would do")
+        raise UserError(
+            f"--mode=class_embeddings: {n} attributes have {2**n:,} combinations; a model of 12 or fewer would do"
+        )
     combinations = torch.tensor(list(itertools.product((0.0, 1.0), repeat=n)))
     with trainer.evaluating():
         masks = trainer.class_mixer(combinations.to(next(trainer.class_mixer.parameters()).device)).cpu()
@@ -322,7 +456,9 @@ def class_embeddings(trainer, data, run, args):
     with open(path, "w", newline="", encoding="utf8") as file:
         table = csv.writer(file)
         table.writerow([f"attribute_{i}" for i in range(n)] + [f"mask_{i}" for i in range(masks.shape[1])])
-        table.writerows([*map(int, c)] + [f"{v:.6f}" for v in m] for c, m in zip(combinations.tolist(), masks.tolist()))
+        table.writerows(
+            [*map(int, c)] + [f"{v:.6f}" for v in m] for c, m in zip(combinations.tolist(), masks.tolist())
+        )
     print(f"{len(masks)} masks: {path}")
     return 0
 
@@ -332,25 +468,48 @@ def disentangle(trainer, data, run, args):
     step, data = restored(trainer, data, run, args)
     source = getattr(data["train"], "source", None)
     if not hasattr(source, "images"):
-        raise UserError(f"--mode=disentangle: {args.iterator} has no images by factors; --iterator=iterators/dsprites.py would do")
+        raise UserError(
+            f"--mode=disentangle: {args.iterator} has no images by factors; --iterator=iterators/dsprites.py would do"
+        )
     device = trainer.bad_steps.device
 
     def encode(factors):
         return trainer.encode(source.images(factors).to(device)).flatten(1).cpu()
+
     with trainer.evaluating():
         train, evaluation = args.votes
-        found = {"FactorVAE": disentanglement.factor_vae(encode, source.sizes, args.vote_images, train, evaluation, seed=args.vis_seed),
-                 "beta-VAE": disentanglement.beta_vae(encode, source.sizes, args.vote_images, train, evaluation, seed=args.vis_seed)}
+        found = {
+            "FactorVAE": disentanglement.factor_vae(
+                encode, source.sizes, args.vote_images, train, evaluation, seed=args.vis_seed
+            ),
+            "beta-VAE": disentanglement.beta_vae(
+                encode, source.sizes, args.vote_images, train, evaluation, seed=args.vis_seed
+            ),
+        }
     with open(os.path.join(folder_of(run, args), f"step{step:08d}.json"), "w", encoding="utf8") as file:
         json.dump({"step": step} | found, file, indent=1)
     for metric, result in found.items():
-        tell(run, step, f"{metric} score", f"{metric} score", result["score"], f"{train} train, {evaluation} eval, {args.vote_images} images a vote")
+        tell(
+            run,
+            step,
+            f"{metric} score",
+            f"{metric} score",
+            result["score"],
+            f"{train} train, {evaluation} eval, {args.vote_images} images a vote",
+        )
         print(f"{metric}: {result['score']:.4f} (chance {result['chance']:.2f}); {result}")
     return 0
 
 
-MODES = {**{f"interp_{split}": interpolation(split, "code") for split in ("train", "valid")},
-         **{f"interp_pixel_{split}": interpolation(split, "pixel") for split in ("train", "valid")},
-         **{f"interp_sup_{split}": supervised(split) for split in ("train", "valid")},
-         "save_frames": save_frames, "embedding": embedding, "tsne": tsne, "logreg": logreg, "encoder": encoder,
-         "class_embeddings": class_embeddings, "disentangle": disentangle}
+MODES = {
+    **{f"interp_{split}": interpolation(split, "code") for split in ("train", "valid")},
+    **{f"interp_pixel_{split}": interpolation(split, "pixel") for split in ("train", "valid")},
+    **{f"interp_sup_{split}": supervised(split) for split in ("train", "valid")},
+    "save_frames": save_frames,
+    "embedding": embedding,
+    "tsne": tsne,
+    "logreg": logreg,
+    "encoder": encoder,
+    "class_embeddings": class_embeddings,
+    "disentangle": disentangle,
+}

@@ -3,6 +3,7 @@
 For grey images the network is the usual convolutional example of Keras: for small ones the old one, as in PacGAN (Lin et al. 2018), for others
 the newer, which pools after the first convolution too and costs a quarter. Colour images have a residual one with batch norm.
 """
+
 import contextlib
 import hashlib
 import sys
@@ -17,8 +18,17 @@ from engine.randomness import seeded
 from eval import sources, statistics
 
 RECIPE = {"version": 1, "steps": 2000, "batch": 128, "lr": 3e-3, "turn": 10, "scale": 0.1, "shift": 0.08}
-COLOUR = {"version": 1, "steps": 3200, "batch": 128, "lr": 3e-3, "turn": 5, "scale": 0.1, "shift": 0.1, "flip": True}
-LARGEST = 32                          # pixels a side: larger images are averaged down to it
+COLOUR = {
+    "version": 1,
+    "steps": 3200,
+    "batch": 128,
+    "lr": 3e-3,
+    "turn": 5,
+    "scale": 0.1,
+    "shift": 0.1,
+    "flip": True,
+}
+LARGEST = 32  # pixels a side: larger images are averaged down to it
 
 
 class Classifier(nn.Module):
@@ -27,6 +37,7 @@ class Classifier(nn.Module):
 
     forward: uint8 or float [N, C, H, W] in 0 .. 255 -> {"features": [N, 128] after the ReLU, "logits": [N, K]}.
     """
+
     dim = 128
 
     def __init__(self, shape, classes):
@@ -36,10 +47,20 @@ class Classifier(nn.Module):
         self.size = min(height, LARGEST), min(width, LARGEST)
         early = nn.MaxPool2d(2) if min(self.size) >= 16 else nn.Identity()
         # pooling before the ReLU gives the same, and spares three quarters of it
-        self.body = nn.Sequential(nn.Conv2d(channels, 32, 3), early, nn.ReLU(), nn.Conv2d(32, 64, 3), nn.MaxPool2d(2), nn.ReLU(),
-                                  nn.Dropout(0.25), nn.Flatten(), nn.LazyLinear(128), nn.ReLU())
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, 32, 3),
+            early,
+            nn.ReLU(),
+            nn.Conv2d(32, 64, 3),
+            nn.MaxPool2d(2),
+            nn.ReLU(),
+            nn.Dropout(0.25),
+            nn.Flatten(),
+            nn.LazyLinear(128),
+            nn.ReLU(),
+        )
         self.dropout, self.head = nn.Dropout(0.5), nn.Linear(128, classes)
-        self(torch.zeros(1, channels, height, width))    # gives the lazy layer its width
+        self(torch.zeros(1, channels, height, width))  # gives the lazy layer its width
 
     def forward(self, images):
         x = images.float() / 255
@@ -55,6 +76,7 @@ class ColourClassifier(nn.Module):
 
     forward: uint8 or float [N, C, H, W] in 0 .. 255 -> {"features": [N, 256], the means, "logits": [N, K]}.
     """
+
     dim = 256
 
     def __init__(self, shape, classes):
@@ -63,8 +85,16 @@ class ColourClassifier(nn.Module):
         channels, height, width = shape
         self.size = min(height, LARGEST), min(width, LARGEST)
         pool = nn.MaxPool2d(2)
-        self.body = nn.Sequential(convolution(channels, 32, 4, 2), convolution(32, 64), pool, convolution(64, 128), Residual(convolution(128, 128)), pool,
-                                  convolution(128, 256), Residual(convolution(256, 256)))
+        self.body = nn.Sequential(
+            convolution(channels, 32, 4, 2),
+            convolution(32, 64),
+            pool,
+            convolution(64, 128),
+            Residual(convolution(128, 128)),
+            pool,
+            convolution(128, 256),
+            Residual(convolution(256, 256)),
+        )
         self.head = nn.Linear(256, classes)
 
     def forward(self, images):
@@ -77,7 +107,11 @@ class ColourClassifier(nn.Module):
 
 def convolution(inputs, outputs, kernel=3, stride=1):
     """Convolution with padding 1, batch norm, ReLU."""
-    return nn.Sequential(nn.Conv2d(inputs, outputs, kernel, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, 1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
 
 
 class Residual(nn.Module):
@@ -101,14 +135,26 @@ def trained(train, test, cache=None):
     """
     shape, classes = tuple(train[0].shape[1:]), int(train[1].max()) + 1
     if min(shape[1:]) < 8:
-        raise UserError(f"--extractor classifier: given images of {shape[1]}x{shape[2]} pixels; 8x8 or more would do")
+        raise UserError(
+            f"--extractor classifier: given images of {shape[1]}x{shape[2]} pixels; 8x8 or more would do"
+        )
     kind, recipe = (Classifier, RECIPE) if shape[0] == 1 else (ColourClassifier, COLOUR)
-    facts = {"recipe": recipe, "train": digest(*train), "test": digest(*test), "shape": list(shape), "classes": classes}
+    facts = {
+        "recipe": recipe,
+        "train": digest(*train),
+        "test": digest(*test),
+        "shape": list(shape),
+        "classes": classes,
+    }
     with seeded("classifier", recipe["version"]):
         net = kind(shape, classes).to(memory_format=torch.channels_last)
     found = statistics.find("classifiers", facts, cache)
     if found is None:
-        print(f"training the classifier that scores are computed with, once, on {len(train[0]):,} images" + (" (minutes)" if shape[0] > 1 else ""), file=sys.stderr)
+        print(
+            f"training the classifier that scores are computed with, once, on {len(train[0]):,} images"
+            + (" (minutes)" if shape[0] > 1 else ""),
+            file=sys.stderr,
+        )
         fit(net, *train, recipe)
         found = {"weights": net.state_dict(), "accuracy": accuracy(net, *test)}
         statistics.keep("classifiers", facts, found, cache)
@@ -149,16 +195,22 @@ def jittered(x, recipe):
     turn, scale, across, down = (torch.rand(n) * 2 - 1 for _ in range(4))
     turn, scale = turn * recipe["turn"] * torch.pi / 180, 1 + scale * recipe["scale"]
     side = 1 - 2 * torch.randint(2, (n,)) if recipe.get("flip") else 1
-    rows = [[side * turn.cos() / scale, -turn.sin() / scale, 2 * recipe["shift"] * across],
-            [side * turn.sin() / scale, turn.cos() / scale, 2 * recipe["shift"] * down]]
+    rows = [
+        [side * turn.cos() / scale, -turn.sin() / scale, 2 * recipe["shift"] * across],
+        [side * turn.sin() / scale, turn.cos() / scale, 2 * recipe["shift"] * down],
+    ]
     matrices = torch.stack([torch.stack(row, 1) for row in rows], 1)
-    return F.grid_sample(x, F.affine_grid(matrices, x.shape, align_corners=False), padding_mode="border", align_corners=False)
+    return F.grid_sample(
+        x, F.affine_grid(matrices, x.shape, align_corners=False), padding_mode="border", align_corners=False
+    )
 
 
 @torch.inference_mode()
 def accuracy(net, images, labels):
     """The share of images whose largest logit is their label's."""
-    right = sum(int((net(x)["logits"].argmax(1) == y).sum()) for x, y in zip(images.split(512), labels.split(512)))
+    right = sum(
+        int((net(x)["logits"].argmax(1) == y).sum()) for x, y in zip(images.split(512), labels.split(512))
+    )
     return right / len(labels)
 
 
@@ -177,14 +229,26 @@ def labelled(data, split, whole=False):
             x, y = x[given.indices.to(x.device)], y if y is None else y[given.indices.to(y.device)]
     else:
         batches = given
-        if hasattr(given, "source"):                     # iterating gives a process its own share only
-            part = given.source if whole or given.indices is None else Subset(given.source, given.indices.tolist())
-            batches = DataLoader(part, 256, num_workers=given.num_workers, collate_fn=given.collate_fn, generator=torch.Generator())
+        if hasattr(given, "source"):  # iterating gives a process its own share only
+            part = (
+                given.source
+                if whole or given.indices is None
+                else Subset(given.source, given.indices.tolist())
+            )
+            batches = DataLoader(
+                part,
+                256,
+                num_workers=given.num_workers,
+                collate_fn=given.collate_fn,
+                generator=torch.Generator(),
+            )
         batches = [batch if isinstance(batch, dict) else dict(zip(given.keys, batch)) for batch in batches]
         x = torch.cat([batch["x"] for batch in batches])
         y = torch.cat([batch["y"] for batch in batches]) if "y" in batches[0] else None
     if y is None:
-        raise UserError("--extractor classifier: the data has no labels; efficientnet, inception or pixels would do")
+        raise UserError(
+            "--extractor classifier: the data has no labels; efficientnet, inception or pixels would do"
+        )
     return sources.to_bytes(x, "the training images").cpu().contiguous(), torch.as_tensor(y).cpu().long()
 
 

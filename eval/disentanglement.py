@@ -2,18 +2,21 @@
 
 encode(factors int64 [n, K]) -> codes [n, J] of images rendered from these factors; sizes: how many values each factor has.
 """
+
 import numpy as np
 import torch
 
 from eval import probe
 
-ACTIVE = 0.05                         # deviation below which a code's dimension counts as unused (disentanglement_lib)
+ACTIVE = 0.05  # deviation below which a code's dimension counts as unused (disentanglement_lib)
 
 
 def draws(sizes, seed):
     """(generator, draw): draw(n) gives random factors int64 [n, K] from that generator."""
     generator = np.random.default_rng(seed)
-    return generator, lambda n: torch.from_numpy(np.stack([generator.integers(size, size=n) for size in sizes], 1))
+    return generator, lambda n: torch.from_numpy(
+        np.stack([generator.integers(size, size=n) for size in sizes], 1)
+    )
 
 
 def in_parts(encode, factors, size=1024):
@@ -39,7 +42,7 @@ def factor_vae(encode, sizes, images=64, train=10000, evaluation=5000, scale=100
 
     def votes(n):
         counts = torch.zeros(len(sizes), len(kept), dtype=torch.int64)
-        per = max(1, 4096 // images)                     # votes encoded together
+        per = max(1, 4096 // images)  # votes encoded together
         for start in range(0, n, per):
             m = min(per, n - start)
             fixed = torch.from_numpy(generator.choice(factors, size=m))
@@ -54,9 +57,14 @@ def factor_vae(encode, sizes, images=64, train=10000, evaluation=5000, scale=100
         return counts
 
     fitted, fresh = votes(train), votes(evaluation)
-    says = fitted.argmax(0)                              # the first of several largest
+    says = fitted.argmax(0)  # the first of several largest
     right = int(fresh[says, torch.arange(len(kept))].sum())
-    return {"score": right / evaluation, "chance": 1 / len(factors), "active": len(kept), "votes": fitted.tolist()}
+    return {
+        "score": right / evaluation,
+        "chance": 1 / len(factors),
+        "active": len(kept),
+        "votes": fitted.tolist(),
+    }
 
 
 def beta_vae(encode, sizes, images=64, train=10000, evaluation=5000, seed=0):
@@ -88,4 +96,8 @@ def beta_vae(encode, sizes, images=64, train=10000, evaluation=5000, seed=0):
     if not scale(x).shape[1]:
         return {"score": 1 / len(factors), "train": 1 / len(factors), "chance": 1 / len(factors)}
     weights, _ = probe.fit(scale(x), y, len(factors), l2=1e-6, steps=500)
-    return {"score": probe.accuracy(weights, scale(x_new), y_new), "train": probe.accuracy(weights, scale(x), y), "chance": 1 / len(factors)}
+    return {
+        "score": probe.accuracy(weights, scale(x_new), y_new),
+        "train": probe.accuracy(weights, scale(x), y),
+        "chance": 1 / len(factors),
+    }

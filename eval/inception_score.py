@@ -1,4 +1,5 @@
 """Inception score from logits, added up batch by batch (Salimans et al. 2016, section 4)."""
+
 import numpy as np
 import torch
 

@@ -1,4 +1,5 @@
 """Walks between noise points."""
+
 import torch
 
 

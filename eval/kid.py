@@ -1,4 +1,5 @@
 """Kernel distance: the unbiased squared maximum mean discrepancy with a cubic kernel (Binkowski et al. 2018, section 4)."""
+
 import numpy as np
 import torch
 

@@ -2,9 +2,10 @@
 
 Kynkaanniemi et al. 2019 (precision, recall; k = 3) and Naeem et al. 2020 (density, coverage; k = 5).
 """
+
 import torch
 
-PAIRS = 2 ** 22                       # distances held at a time
+PAIRS = 2**22  # distances held at a time
 
 
 def manifold(real, fake, k_pr=3, k_dc=5):
@@ -31,7 +32,9 @@ def manifold(real, fake, k_pr=3, k_dc=5):
         covered |= near.any(0)
         balls += int(near.sum())
     share = {"precision": precise, "recall": recalled, "coverage": covered}
-    return {name: float(hits.double().mean()) for name, hits in share.items()} | {"density": balls / (k_dc * len(fake))}
+    return {name: float(hits.double().mean()) for name, hits in share.items()} | {
+        "density": balls / (k_dc * len(fake))
+    }
 
 
 def _empty(x):
@@ -55,7 +58,7 @@ def _radii(x, k, more=4):
     """[n, k]: the distances of each row from its 1st to k-th nearest other one, exact among the k + more nearest by expansion."""
     result = []
     for rows, block in _blocks(x, x):
-        block[torch.arange(len(rows), device=x.device), rows] = torch.inf                # not its own neighbour
+        block[torch.arange(len(rows), device=x.device), rows] = torch.inf  # not its own neighbour
         near = block.topk(min(k + more, len(x) - 1), largest=False).indices
         distances = _exact(x[rows].repeat_interleave(near.shape[1], 0), x[near.flatten()])
         result.append(distances.view_as(near).sort().values[:, :k])
@@ -70,7 +73,9 @@ def _within(x, y, block, radius, compare):
     radius = radius.expand_as(block)
     result = compare(block, radius.square())
     # a product of rows of length d is off by less than d eps |x| |y|
-    bound = 4 * x.shape[1] * torch.finfo(block.dtype).eps * (x.square().sum(1).max() + y.square().sum(1).max())
+    bound = (
+        4 * x.shape[1] * torch.finfo(block.dtype).eps * (x.square().sum(1).max() + y.square().sum(1).max())
+    )
     i, j = ((block - radius.square()).abs() <= bound).nonzero(as_tuple=True)
     for i, j in zip(i.split(PAIRS // x.shape[1] + 1), j.split(PAIRS // x.shape[1] + 1)):
         result[i, j] = compare(_exact(x[i], y[j]), radius[i, j])

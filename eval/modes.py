@@ -1,4 +1,5 @@
 """What --mode can do with a trained run: functions of (trainer, data, run, args) that return an exit code. `data` is a function: call it if needed."""
+
 import os
 
 from engine import distributed, record
@@ -31,7 +32,9 @@ def sample(trainer, data, run, args):
     images = draw(trainer, args.samples, args.seed)
     if distributed.rank() == 0:
         write(images, out, kind)
-        print(f"{args.samples} {'points' if points.are(args.data_shape) else 'images'} of {run.folder} at step {step}: {out}")
+        print(
+            f"{args.samples} {'points' if points.are(args.data_shape) else 'images'} of {run.folder} at step {step}: {out}"
+        )
     return 0
 
 
@@ -42,12 +45,14 @@ def write(images, out, kind):
         record.grid(images).save(out)
     elif kind == ".npz":
         import numpy as np
+
         if points.are(images.shape[1:]):
             np.savez(out, points=images.flatten(1).numpy())
             return
         np.savez(out, images=record.to_uint8(images).permute(0, 2, 3, 1).numpy())
     else:
         from PIL import Image
+
         for i, image in enumerate(record.to_uint8(images)):
             array = image.permute(1, 2, 0).squeeze(2) if len(image) == 1 else image.permute(1, 2, 0)
             Image.fromarray(array.numpy()).save(os.path.join(out, f"{i:06d}.png"))
@@ -56,6 +61,7 @@ def write(images, out, kind):
 def interpolate(trainer, data, run, args):
     """--samples walks of --frames images each, on the arc between two noise points: interpolate_<step>.png (a row a walk) and .gif (there and back)."""
     import torch
+
     points.refuse(args, "--mode=interpolate")
     step = run.restore(trainer)
     if not hasattr(trainer, "generate"):
@@ -77,11 +83,12 @@ def draw(trainer, n, seed, batch=256):
     """n images [n, C, H, W] in [-1, 1] on the CPU, in every process, in evaluation mode, from noise that depends on (seed, number of
     the batch); the batches are shared out among processes."""
     import torch
+
     mine = {}
     with trainer.evaluating():
-        for start in range(0, n, batch)[distributed.rank()::distributed.world_size()]:
+        for start in range(0, n, batch)[distributed.rank() :: distributed.world_size()]:
             with seeded(seed, "draw", start):
-                mine[start] = trainer.sample(batch)[:n - start].cpu()
+                mine[start] = trainer.sample(batch)[: n - start].cpu()
     drawn = {start: images for part in distributed.gather(mine) for start, images in part.items()}
     return torch.cat([drawn[start] for start in sorted(drawn)])
 
@@ -92,6 +99,7 @@ def evaluate(trainer, data, run, args):
     if points.are(args.data_shape):
         return measure_points(trainer, data(), run, args)
     from eval.scoring import Scorer
+
     states = list(run.states(args.at))
     scorer = Scorer(args, data(), trainer.bad_steps.device, run)
     say(scorer.describe())
@@ -99,7 +107,10 @@ def evaluate(trainer, data, run, args):
         trainer.restore(state)
         for result in scorer.score(trainer, state["step"], name):
             spread = "" if result["std"] is None else f" +/- {result['std']:.4g}"
-            say(f"step {state['step']}  {result['name']}  {result['value']:.6g}{spread}" + ("  (fewer images than features)" if result["singular"] else ""))
+            say(
+                f"step {state['step']}  {result['name']}  {result['value']:.6g}{spread}"
+                + ("  (fewer images than features)" if result["singular"] else "")
+            )
     return 0
 
 
@@ -130,6 +141,7 @@ def animate(trainer, data, run, args):
 def neighbours(trainer, data, run, args):
     """The 5 training images nearest to each of --samples generated ones: neighbours_<step>.png, a row a sample, and their distances in pixels 0 .. 255."""
     from eval.neighbours import nearest, picture
+
     points.refuse(args, "--mode=neighbours")
     step = run.restore(trainer)
     samples = draw(trainer, args.samples, args.seed)
@@ -137,9 +149,21 @@ def neighbours(trainer, data, run, args):
     path = os.path.join(run.folder, f"neighbours_{step:08d}.png")
     picture(samples, found["images"]).save(path)
     closest = found["distances"][:, 0]
-    print(f"distance to the nearest training image: least {closest.min():.4g}, median {closest.median():.4g} (pixels 0 .. 255, Euclidean); {path}")
+    print(
+        f"distance to the nearest training image: least {closest.min():.4g}, median {closest.median():.4g} (pixels 0 .. 255, Euclidean); {path}"
+    )
     return 0
 
 
-SHARED = ("sample", "evaluate")                          # what several processes can do together; other modes are for one
-MODES = {"sample": sample, "interpolate": interpolate, "evaluate": evaluate, "neighbours": neighbours, "animate": animate} | autoencoder_modes.MODES | translation.MODES
+SHARED = ("sample", "evaluate")  # what several processes can do together; other modes are for one
+MODES = (
+    {
+        "sample": sample,
+        "interpolate": interpolate,
+        "evaluate": evaluate,
+        "neighbours": neighbours,
+        "animate": animate,
+    }
+    | autoencoder_modes.MODES
+    | translation.MODES
+)

@@ -1,4 +1,5 @@
 """Which modes of the data the samples reach: points near the centres of a mixture, or a classifier's classes."""
+
 import math
 
 import torch
@@ -18,7 +19,11 @@ def mixture(points, centres, sigma, radius=3.0, least=1):
     distance, nearest = torch.cdist(points, centres, compute_mode="donot_use_mm_for_euclid_dist").min(1)
     good = distance <= radius * sigma
     counts = torch.bincount(nearest[good], minlength=len(centres))
-    return {"modes": int((counts >= least).sum()), "high_quality": float(good.double().mean()), "points_per_mode": counts.tolist()}
+    return {
+        "modes": int((counts >= least).sum()),
+        "high_quality": float(good.double().mean()),
+        "points_per_mode": counts.tolist(),
+    }
 
 
 def classes(counts, frequencies=None):
@@ -34,8 +39,12 @@ def classes(counts, frequencies=None):
     there = p > 0
     modes = int(there.sum())
     kl = float((p[there] * (p[there] / q[there]).log()).sum())
-    return {"modes": modes, "kl": kl if math.isfinite(kl) else math.inf, "kl_bias": (modes - 1) / (2 * int(torch.as_tensor(counts).sum())),
-            "entropy": float(-(p[there] * p[there].log()).sum()) + 0.0}
+    return {
+        "modes": modes,
+        "kl": kl if math.isfinite(kl) else math.inf,
+        "kl_bias": (modes - 1) / (2 * int(torch.as_tensor(counts).sum())),
+        "entropy": float(-(p[there] * p[there].log()).sum()) + 0.0,
+    }
 
 
 def counts_of(labels, n_classes):

@@ -1,4 +1,5 @@
 """The real images nearest to samples: what a generator that has learnt its training images by heart cannot hide."""
+
 import torch
 
 from engine.record import grid
@@ -12,8 +13,11 @@ def nearest(samples, real, k=5, extractor=None, batch=1024):
     count. Distances are Euclidean between pixels 0 .. 255 (exact: sums of whole numbers), or between an extractor's features. To be
     called in one process.
     """
+
     def embed(images):
-        return images.flatten(1).double() if extractor is None else extractor(images)["features"].double().cpu()
+        return (
+            images.flatten(1).double() if extractor is None else extractor(images)["features"].double().cpu()
+        )
 
     x = embed(sources.to_bytes(samples, "the samples").cpu())
     best = None

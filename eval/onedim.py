@@ -1,4 +1,5 @@
 """Distances between samples of numbers."""
+
 import numpy as np
 
 
@@ -37,5 +38,7 @@ def _kl(p, m):
 def _flat(x):
     x = np.asarray(x, np.float64).ravel()
     if not len(x) or not np.isfinite(x).all():
-        raise ValueError(f"finite numbers expected, given {len(x)}, of which {len(x) - np.isfinite(x).sum()} are not finite")
+        raise ValueError(
+            f"finite numbers expected, given {len(x)}, of which {len(x) - np.isfinite(x).sum()} are not finite"
+        )
     return x

@@ -2,6 +2,7 @@
 
 Any trainer with sample(n) will do; where it has probability(x), [N, 1, 1, d] -> [N], the pictures show that as D.
 """
+
 import math
 
 import numpy as np
@@ -12,9 +13,12 @@ from engine.errors import UserError
 from engine.randomness import seeded
 from eval import modes_covered, onedim
 
-SAMPLES = {1: 5000, 2: 2500}          # drawn for each picture and its measures: the homework's number; PacGAN's (Lin et al. 2018)
-BINS = 50                             # of the histograms, as the homework has them
-CURVE, MAP = 1000, 80                 # where D is evaluated: points on a line; squares along each side of a plane
+SAMPLES = {
+    1: 5000,
+    2: 2500,
+}  # drawn for each picture and its measures: the homework's number; PacGAN's (Lin et al. 2018)
+BINS = 50  # of the histograms, as the homework has them
+CURVE, MAP = 1000, 80  # where D is evaluated: points on a line; squares along each side of a plane
 BLUE, ORANGE, GREY = "#2060a0", "#e07020", "#9aa0a6"
 
 
@@ -26,7 +30,9 @@ def are(shape):
 def refuse(args, what):
     """Raises UserError where the data are points, for which `what` makes no sense."""
     if are(args.data_shape):
-        raise UserError(f"{what}: is for images; the data are points, which --mode=sample and --mode=evaluate serve")
+        raise UserError(
+            f"{what}: is for images; the data are points, which --mode=sample and --mode=evaluate serve"
+        )
 
 
 class Points:
@@ -41,9 +47,12 @@ class Points:
         self.real = everything(data[self.split])
         self.d = self.real.shape[1]
         self.n = SAMPLES[self.d]
-        self.some = everything(data["train"])[:self.n]                                          # in a random order
-        middle, half = (self.real.max(0) + self.real.min(0)) / 2, (self.real.max(0) - self.real.min(0)).max() / 2
-        self.low, self.high = middle - 1.25 * half, middle + 1.25 * half                        # what the pictures show
+        self.some = everything(data["train"])[: self.n]  # in a random order
+        middle, half = (
+            (self.real.max(0) + self.real.min(0)) / 2,
+            (self.real.max(0) - self.real.min(0)).max() / 2,
+        )
+        self.low, self.high = middle - 1.25 * half, middle + 1.25 * half  # what the pictures show
 
     def draw(self, trainer):
         """float64 [n, d] from the trainer, in evaluation mode."""
@@ -61,19 +70,30 @@ class Points:
             return dict.fromkeys(self.measure(self.real), math.nan)
         found = {}
         if self.d == 1:
-            found = {"w1": onedim.wasserstein1(x, self.real), "js": onedim.jensen_shannon(x, self.real, BINS), "mean": x.mean(), "std": x.std()}
+            found = {
+                "w1": onedim.wasserstein1(x, self.real),
+                "js": onedim.jensen_shannon(x, self.real, BINS),
+                "mean": x.mean(),
+                "std": x.std(),
+            }
             if self.mixture is not None and len(self.mixture["centres"]) > 1:
                 found |= {f"mode_mass_{k}": share for k, share in enumerate(self.masses(x))}
         elif self.mixture is not None:
             covered = modes_covered.mixture(x, **self.mixture)
             counts = covered["points_per_mode"]
-            found = {"modes": covered["modes"], "high_quality": covered["high_quality"],
-                     "reverse_kl": modes_covered.classes(counts)["kl"] if sum(counts) else math.nan}
+            found = {
+                "modes": covered["modes"],
+                "high_quality": covered["high_quality"],
+                "reverse_kl": modes_covered.classes(counts)["kl"] if sum(counts) else math.nan,
+            }
         return {name: float(value) for name, value in found.items()}
 
     def masses(self, x):
         """The share of points [n, 1] nearest to each centre, in the centre's standard deviations."""
-        centres, sigma = (np.asarray(torch.as_tensor(self.mixture[name], dtype=torch.float64)).reshape(1, -1) for name in ("centres", "sigma"))
+        centres, sigma = (
+            np.asarray(torch.as_tensor(self.mixture[name], dtype=torch.float64)).reshape(1, -1)
+            for name in ("centres", "sigma")
+        )
         return np.bincount((np.abs(x - centres) / sigma).argmin(1), minlength=centres.size) / len(x)
 
     def describe(self):
@@ -83,10 +103,12 @@ class Points:
 
     def event(self, trainer):
         """(every, function(step)) for the loop: the measures, as {"points/<name>": value}, whenever a picture is due."""
+
         def measure(step):
             # one process is enough: every process has the same networks
             found = self.measure(self.draw(trainer)) if distributed.rank() == 0 else {}
             return {f"points/{name}": value for name, value in found.items()}
+
         return self.args.steps_per_epoch * self.args.save_images_every or math.inf, measure
 
     def picture(self, trainer, step):
@@ -106,9 +128,16 @@ class Points:
         width = edges[1] - edges[0]
         for points, colour, label in ((self.real, GREY, "data"), (x, BLUE, "samples")):
             density = np.histogram(points[np.isfinite(points)], edges)[0] / (len(points) * width)
-            axes.fill_between(np.repeat(edges, 2)[1:-1], np.repeat(density, 2), color=colour, alpha=0.55, linewidth=0, label=label)
+            axes.fill_between(
+                np.repeat(edges, 2)[1:-1],
+                np.repeat(density, 2),
+                color=colour,
+                alpha=0.55,
+                linewidth=0,
+                label=label,
+            )
             if label == "data":
-                top = 1.6 * density.max()                # alike in all pictures of a run
+                top = 1.6 * density.max()  # alike in all pictures of a run
         axes.set(xlim=(edges[0], edges[-1]), ylim=(0, top), xlabel="x", ylabel="density")
         if hasattr(trainer, "probability"):
             at = torch.linspace(self.low[0], self.high[0], CURVE)
@@ -128,12 +157,21 @@ class Points:
             at = torch.stack(torch.meshgrid(*ticks, indexing="xy"), -1)
             values = self.output(trainer, at.reshape(-1, 1, 1, 2)).reshape(MAP, MAP)
             limits = {"vmin": 0, "vmax": 1} if within_one(values) else {}
-            shown = axes.imshow(values, origin="lower", extent=(self.low[0], self.high[0], self.low[1], self.high[1]), cmap="PuOr_r", alpha=0.6, **limits)
+            shown = axes.imshow(
+                values,
+                origin="lower",
+                extent=(self.low[0], self.high[0], self.low[1], self.high[1]),
+                cmap="PuOr_r",
+                alpha=0.6,
+                **limits,
+            )
             axes.figure.colorbar(shown, ax=axes, label="D(x)", fraction=0.046, pad=0.02)
         axes.plot(self.some[:, 0], self.some[:, 1], ".", color=GREY, markersize=2, alpha=0.6, label="data")
         axes.plot(x[:, 0], x[:, 1], ".", color=BLUE, markersize=2, alpha=0.6, label="samples")
         axes.set(xlim=(self.low[0], self.high[0]), ylim=(self.low[1], self.high[1]), aspect="equal")
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=2, fontsize=8, markerscale=4, frameon=False)
+        axes.legend(
+            loc="upper center", bbox_to_anchor=(0.5, -0.06), ncols=2, fontsize=8, markerscale=4, frameon=False
+        )
 
     def output(self, trainer, x):
         """probability(x) of points [n, 1, 1, d] as float64 [n], in evaluation mode."""
@@ -156,6 +194,7 @@ def blank():
     """A figure of 480x400 pixels and its axes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+
     figure = Figure(figsize=(4.8, 4.0), dpi=100)
     FigureCanvasAgg(figure)
     figure.subplots_adjust(0.12, 0.12, 0.87, 0.92)
@@ -165,5 +204,6 @@ def blank():
 def to_image(figure):
     """The figure as a PIL image."""
     from PIL import Image
+
     figure.canvas.draw()
     return Image.fromarray(np.asarray(figure.canvas.buffer_rgba())[..., :3].copy())

@@ -1,4 +1,5 @@
 """Fetches the Inception weights that FID and IS are defined by: python -m eval.prepare, on a machine with a network."""
+
 import os
 import shutil
 import sys
@@ -27,12 +28,16 @@ def fetch(path, url=URL, sha256=INCEPTION_SHA256, seconds=20):
             shutil.copyfileobj(answer, file, 1 << 20)
         got = file_sha256(part)
         if got != sha256:
-            raise MissingError(f"{url}: the file has sha256 {got}, not {sha256}; it was cut short or replaced, nothing was kept")
+            raise MissingError(
+                f"{url}: the file has sha256 {got}, not {sha256}; it was cut short or replaced, nothing was kept"
+            )
         os.replace(part, path)
-    except OSError as error:                             # of the network (URLError), or of the disc
+    except OSError as error:  # of the network (URLError), or of the disc
         reason = getattr(error, "reason", None) or error.strerror or error
-        raise MissingError(f"{url}: could not be fetched to {path} ({reason}); run this on a machine with a network, and copy the file to the "
-                           "same path here, or name it with --inception_weights or INCEPTION_WEIGHTS") from None
+        raise MissingError(
+            f"{url}: could not be fetched to {path} ({reason}); run this on a machine with a network, and copy the file to the "
+            "same path here, or name it with --inception_weights or INCEPTION_WEIGHTS"
+        ) from None
     finally:
         if os.path.exists(part):
             os.remove(part)
@@ -42,8 +47,11 @@ def fetch(path, url=URL, sha256=INCEPTION_SHA256, seconds=20):
 def main(argv=None):
     """Fetches, checks and says where the weights lie."""
     parser = Parser(prog="python -m eval.prepare", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--out", default=os.path.join(torch.hub.get_dir(), "checkpoints", INCEPTION_FILES[0]),
-                        help="where to (default %(default)s, where the evaluator and torch-fidelity look for it)")
+    parser.add_argument(
+        "--out",
+        default=os.path.join(torch.hub.get_dir(), "checkpoints", INCEPTION_FILES[0]),
+        help="where to (default %(default)s, where the evaluator and torch-fidelity look for it)",
+    )
     args = parser.parse_args(argv)
     new = fetch(args.out)
     print(f"{'fetched' if new else 'already there, and right'}: {args.out} (sha256 {INCEPTION_SHA256})")

@@ -2,10 +2,11 @@
 
 Functions of arrays: codes [n, d] (or images, flattened by the caller) and labels [n] in 0 .. K-1.
 """
+
 import numpy as np
 import torch
 
-GRID = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 0.0)                 # weights of the L2 penalty, each fitted from the one before
+GRID = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 0.0)  # weights of the L2 penalty, each fitted from the one before
 
 
 def linear_probe(train, valid, test, grid=GRID):
@@ -25,8 +26,14 @@ def linear_probe(train, valid, test, grid=GRID):
         if best is None or right > best[0]:
             best = right, l2, start, converged
     right, l2, weights, converged = best
-    return {"test": accuracy(weights, *data[2]), "valid": right, "train": accuracy(weights, *data[0]), "l2": l2,
-            "dims": data[0][0].shape[1], "converged": converged}
+    return {
+        "test": accuracy(weights, *data[2]),
+        "valid": right,
+        "train": accuracy(weights, *data[0]),
+        "l2": l2,
+        "dims": data[0][0].shape[1],
+        "converged": converged,
+    }
 
 
 def standardiser(codes):
@@ -61,10 +68,22 @@ def fit(codes, labels, n_classes, l2=0.0, start=None, steps=2000, tolerance=1e-5
 
     unscale = vectors * root @ vectors.t()
     start = np.zeros(x.shape[1] * n_classes) if start is None else (unscale @ start).flatten().numpy()
-    from scipy import optimize                           # here, since the launcher imports this file at each start
+    from scipy import optimize  # here, since the launcher imports this file at each start
+
     # scipy bounds the largest entry of U's gradient; over sqrt(entries) and the largest root that bounds the norm of W's
-    found = optimize.minimize(loss, start, jac=True, method="L-BFGS-B",
-                              options={"maxiter": steps, "maxfun": 2 * steps, "maxcor": 20, "ftol": 0.0, "gtol": tolerance / len(start) ** 0.5 / float(root[-1])})
+    found = optimize.minimize(
+        loss,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        options={
+            "maxiter": steps,
+            "maxfun": 2 * steps,
+            "maxcor": 20,
+            "ftol": 0.0,
+            "gtol": tolerance / len(start) ** 0.5 / float(root[-1]),
+        },
+    )
     gradient = unscale @ torch.from_numpy(found.jac).view(x.shape[1], n_classes)
     return scale @ torch.from_numpy(found.x).view(x.shape[1], n_classes), bool(gradient.norm() < tolerance)
 
@@ -83,7 +102,9 @@ def nearest_neighbour(train, test, batch=1024):
     known, right = torch.as_tensor(train[0]).double() - mean, 0
     squares = known.square().sum(1)
     for codes, labels in zip(torch.as_tensor(test[0]).split(batch), torch.as_tensor(test[1]).split(batch)):
-        nearest = torch.addmm(squares, codes.double() - mean, known.T, alpha=-2).argmin(1)         # without |code|^2, the same for all
+        nearest = torch.addmm(squares, codes.double() - mean, known.T, alpha=-2).argmin(
+            1
+        )  # without |code|^2, the same for all
         right += int((torch.as_tensor(train[1])[nearest] == labels).sum())
     return right / len(test[1])
 
@@ -98,7 +119,7 @@ def estimate_batch_norm(net, batches):
     momenta = [m.momentum for m in norms]
     for m in norms:
         m.reset_running_stats()
-        m.momentum = None                                # a plain mean
+        m.momentum = None  # a plain mean
     if norms:
         net.train()
         for x in batches:
@@ -124,7 +145,9 @@ def pca(x, dims):
         total = total + centred.t() @ centred
     _, vectors = torch.linalg.eigh(total / len(x))
     vectors = vectors.flip(1)[:, :dims]
-    return lambda given: torch.cat([(part.double() - mean) @ vectors for part in torch.as_tensor(given).split(4096)])
+    return lambda given: torch.cat(
+        [(part.double() - mean) @ vectors for part in torch.as_tensor(given).split(4096)]
+    )
 
 
 def cluster_distance(points, labels):

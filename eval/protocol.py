@@ -1,4 +1,5 @@
 """How many images a score is computed from, and which: --protocol=50k-train, 10k-test, 10k-5k, full-test, ..."""
+
 import dataclasses
 import re
 
@@ -10,6 +11,7 @@ COUNT = re.compile(r"(\d+)(k?)|full")
 @dataclasses.dataclass(frozen=True)
 class Protocol:
     """real, fake: how many images, None for as many as the split has; split: of the data set."""
+
     text: str
     split: str
     real: int | None
@@ -19,8 +21,10 @@ class Protocol:
         """(real, fake) as numbers, given how many images the split has. Raises UserError if that is too few."""
         real = available if self.real is None else self.real
         if real > available:
-            raise UserError(f"--protocol: given {self.text}; the data has {available:,} {self.split} images, so "
-                            f"{short(available)}-{self.split} or full-{self.split} would do")
+            raise UserError(
+                f"--protocol: given {self.text}; the data has {available:,} {self.split} images, so "
+                f"{short(available)}-{self.split} or full-{self.split} would do"
+            )
         return real, real if self.fake is None else self.fake
 
 
@@ -33,8 +37,10 @@ def parse(text):
         number, kilo = COUNT.fullmatch(words.pop(0)).groups()
         counts.append(None if number is None else int(number) * (1000 if kilo else 1))
     if not counts or len(words) > 1 or 0 in counts or 1 in counts or words and not words[0].isidentifier():
-        raise UserError(f"--protocol: given {text!r}; <real images>[-<generated>][-<split>] would do, as in 50k-train, 10k-test, "
-                        "10k-5k, 10k-5k-test or full-test, of two images or more")
+        raise UserError(
+            f"--protocol: given {text!r}; <real images>[-<generated>][-<split>] would do, as in 50k-train, 10k-test, "
+            "10k-5k, 10k-5k-test or full-test, of two images or more"
+        )
     return Protocol(text, words[0] if words else "train", counts[0], counts[-1])
 
 

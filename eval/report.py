@@ -2,6 +2,7 @@
 
 python -m eval.report results/ -o report.html; see docs/tables.md. No script, no network: drawings are inline SVG, pictures data URLs.
 """
+
 import base64
 import html
 import io
@@ -19,13 +20,18 @@ from engine.errors import UserError
 from eval import runs as reading
 from eval import tables
 
-COLOURS = 8                                              # that a reader can tell apart; see the style sheet
-WIDTH, HEIGHT = 380, 220                                 # of a drawing
-LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 30                # its margins
-PLOTS, SEEDS, STRIPS, KINDS = 18, 10, 3, 4               # an experiment: drawings; lines in one; seeds with pictures; strips a seed
-PICTURE = 260                                            # pixels across
-TAIL = 25                                                # lines of a log
-OWN = {"name", "seed", "save_path"}                      # flags that differ between runs as a matter of course
+COLOURS = 8  # that a reader can tell apart; see the style sheet
+WIDTH, HEIGHT = 380, 220  # of a drawing
+LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 30  # its margins
+PLOTS, SEEDS, STRIPS, KINDS = (
+    18,
+    10,
+    3,
+    4,
+)  # an experiment: drawings; lines in one; seeds with pictures; strips a seed
+PICTURE = 260  # pixels across
+TAIL = 25  # lines of a log
+OWN = {"name", "seed", "save_path"}  # flags that differ between runs as a matter of course
 
 
 def escape(text):
@@ -34,6 +40,7 @@ def escape(text):
 
 
 # --- drawings
+
 
 def ticks(low, high, most=5):
     """Round numbers between low and high, 1, 2 or 5 times a power of ten apart, at most `most` + 1 of them."""
@@ -47,10 +54,15 @@ def powers(low, high):
     """Ticks of a logarithmic axis: powers of ten, with 2 and 5 times them where there are few."""
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     for factors in ((1,), (1, 2, 5)):
-        found = [f * 10.0 ** e for e in exponents for f in factors if low * (1 - 1e-9) <= f * 10.0 ** e <= high * (1 + 1e-9)]
+        found = [
+            f * 10.0**e
+            for e in exponents
+            for f in factors
+            if low * (1 - 1e-9) <= f * 10.0**e <= high * (1 + 1e-9)
+        ]
         if len(found) > 2:
             break
-    return found[::math.ceil(len(found) / 6)]
+    return found[:: math.ceil(len(found) / 6)]
 
 
 def label(value):
@@ -72,7 +84,9 @@ def thin(points, low, high, most):
     for span, its in spans.items():
         finite = [(s, v) for s, v in its if v is not None]
         # a span without one finite value stays, so that the line has a gap there
-        result[span] = tuple(math.fsum(column) / len(finite) for column in zip(*finite)) if finite else (its[0][0], None)
+        result[span] = (
+            tuple(math.fsum(column) / len(finite) for column in zip(*finite)) if finite else (its[0][0], None)
+        )
     return result
 
 
@@ -92,7 +106,10 @@ def mean_line(lines, title, kind):
         values = [line.points[span][1] for line in lines]
         if None not in values:
             mean, std = tables.mean_std(values)
-            points[span], band[span] = (tables.mean_std([line.points[span][0] for line in lines])[0], mean), std
+            points[span], band[span] = (
+                (tables.mean_std([line.points[span][0] for line in lines])[0], mean),
+                std,
+            )
     return Line(title, kind, points, band) if points else None
 
 
@@ -102,10 +119,17 @@ def drawing(title, lines):
     if not values:
         return ""
     steps = [s for line in lines for s, _ in line.points.values()]
-    shaded = [line.points[span][1] + side * half for line in lines for span, half in (line.band or {}).items() for side in (-1, 1)]
+    shaded = [
+        line.points[span][1] + side * half
+        for line in lines
+        for span, half in (line.band or {}).items()
+        for side in (-1, 1)
+    ]
     log = min(values) > 0 and max(values) / min(values) > 50
     if log:
-        shaded = [v for v in shaded if v >= min(values)]      # a shade may reach below zero, where there is no logarithm: cut at the axis
+        shaded = [
+            v for v in shaded if v >= min(values)
+        ]  # a shade may reach below zero, where there is no logarithm: cut at the axis
     low, high, first, last = min(values + shaded), max(values + shaded), min(steps), max(steps)
     if not log:
         margin = (high - low) * 0.05 or abs(high) * 0.05 or 1.0
@@ -117,16 +141,22 @@ def drawing(title, lines):
         return LEFT + (WIDTH - LEFT - RIGHT) * ((step - first) / (last - first) if last > first else 0.5)
 
     def y(value):
-        return TOP + (HEIGHT - TOP - BOTTOM) * (1 - (scale(min(max(value, low), high)) - edges[0]) / (edges[1] - edges[0]))
+        return TOP + (HEIGHT - TOP - BOTTOM) * (
+            1 - (scale(min(max(value, low), high)) - edges[0]) / (edges[1] - edges[0])
+        )
 
     out = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">']
     for value in powers(low, high) if log else ticks(low, high):
-        out.append(f'<path class="grid" d="M{LEFT} {y(value):.1f}H{WIDTH - RIGHT}"/>'
-                   f'<text x="{LEFT - 5}" y="{y(value) + 3.5:.1f}" text-anchor="end">{label(value)}</text>')
+        out.append(
+            f'<path class="grid" d="M{LEFT} {y(value):.1f}H{WIDTH - RIGHT}"/>'
+            f'<text x="{LEFT - 5}" y="{y(value) + 3.5:.1f}" text-anchor="end">{label(value)}</text>'
+        )
     for value in ticks(first, last) if last > first else [first]:
         out.append(f'<text x="{x(value):.1f}" y="{HEIGHT - 14}" text-anchor="middle">{label(value)}</text>')
-    out.append(f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 2}" text-anchor="middle">step</text>'
-               f'<path class="axis" d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>')
+    out.append(
+        f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 2}" text-anchor="middle">step</text>'
+        f'<path class="axis" d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>'
+    )
     for line in lines:
         out.append(band_path(line, x, y) + line_path(line, x, y))
     legend = "".join(f'<span><i class="{line.kind}"></i>{escape(line.title)}</span>' for line in lines)
@@ -139,7 +169,9 @@ def band_path(line, x, y):
         return ""
     spans = sorted(line.band)
     there = " ".join(f"{x(line.points[s][0]):.1f},{y(line.points[s][1] + line.band[s]):.1f}" for s in spans)
-    back = " ".join(f"{x(line.points[s][0]):.1f},{y(line.points[s][1] - line.band[s]):.1f}" for s in reversed(spans))
+    back = " ".join(
+        f"{x(line.points[s][0]):.1f},{y(line.points[s][1] - line.band[s]):.1f}" for s in reversed(spans)
+    )
     return f'<polygon class="band {line.kind}" points="{there} {back}"/>'
 
 
@@ -154,12 +186,18 @@ def line_path(line, x, y):
             last = step, value
     if last is None:
         return ""
-    shapes = "".join(f'<polyline points="{" ".join(piece)}"/>' if len(piece) > 1 else f'<circle cx="{piece[0].split(",")[0]}" cy="{piece[0].split(",")[1]}" r="2.5"/>'
-                     for piece in pieces if piece)
+    shapes = "".join(
+        f'<polyline points="{" ".join(piece)}"/>'
+        if len(piece) > 1
+        else f'<circle cx="{piece[0].split(",")[0]}" cy="{piece[0].split(",")[1]}" r="2.5"/>'
+        for piece in pieces
+        if piece
+    )
     return f'<g class="line {line.kind}"><title>{escape(line.title)}: {last[1]:.5g} at step {last[0]:.0f}</title>{shapes}</g>'
 
 
 # --- parts of the page
+
 
 def badge(run):
     """A seed with its state, in words and colour."""
@@ -172,16 +210,27 @@ def block_html(block):
     table = ""
     if block.rows:
         head = "".join(f"<th>{escape(cell)}</th>" for cell in block.header)
-        body = "".join("<tr>" + "".join(f'<td class="{"short" if len(cell) <= 40 else "long"}">{escape(cell)}</td>' for cell in row) + "</tr>" for row in block.rows)
+        body = "".join(
+            "<tr>"
+            + "".join(
+                f'<td class="{"short" if len(cell) <= 40 else "long"}">{escape(cell)}</td>' for cell in row
+            )
+            + "</tr>"
+            for row in block.rows
+        )
         table = f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-    notes = f'<ul>{"".join(f"<li>{escape(note)}</li>" for note in block.notes)}</ul>' if block.notes else ""
+    notes = f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in block.notes)}</ul>" if block.notes else ""
     return f"<h2>{escape(block.title)}</h2>{table}{notes}"
 
 
 def contents(groups):
     """Every experiment with its seeds and states."""
-    rows = "".join(f'<tr><td><a href="#e{i}">{escape(g.name)}</a></td><td>{" ".join(badge(run) for run in g.runs)}'
-                   + (f' <span class="badge missing">missing: {tables.spans(g.missing)}</span>' if g.missing else "") + "</td></tr>" for i, g in enumerate(groups))
+    rows = "".join(
+        f'<tr><td><a href="#e{i}">{escape(g.name)}</a></td><td>{" ".join(badge(run) for run in g.runs)}'
+        + (f' <span class="badge missing">missing: {tables.spans(g.missing)}</span>' if g.missing else "")
+        + "</td></tr>"
+        for i, g in enumerate(groups)
+    )
     return f'<h2>Experiments</h2><div class="wide"><table class="plain"><tbody>{rows}</tbody></table></div>'
 
 
@@ -196,39 +245,79 @@ def overview(study, points, left):
                 lines.append((group, its))
         if column.better and len(lines) > COLOURS:
             worst = math.inf if column.better == "lower" else -math.inf
-            means = {group: tables.mean_std(study.row(group, column, "last").numbers())[0] for group, _ in lines}
-            lines.sort(key=lambda line: worst if means[line[0]] is None else means[line[0]], reverse=column.better == "higher")
+            means = {
+                group: tables.mean_std(study.row(group, column, "last").numbers())[0] for group, _ in lines
+            }
+            lines.sort(
+                key=lambda line: worst if means[line[0]] is None else means[line[0]],
+                reverse=column.better == "higher",
+            )
         if len(lines) > COLOURS:
-            left.append(f"{column.heading}, metrics over steps: the lines of {len(lines) - COLOURS} experiments ({', '.join(g.name for g, _ in lines[COLOURS:])})")
+            left.append(
+                f"{column.heading}, metrics over steps: the lines of {len(lines) - COLOURS} experiments ({', '.join(g.name for g, _ in lines[COLOURS:])})"
+            )
             lines = lines[:COLOURS]
         steps = [p.step for _, its in lines for _, ps in its for p in ps]
         drawn = []
         for i, (group, its) in enumerate(lines):
-            single = [Line(f"{group.name} (s{run.seed})", f"c{i}", thin([(p.step, p.value) for p in ps], min(steps), max(steps), points)) for run, ps in its]
+            single = [
+                Line(
+                    f"{group.name} (s{run.seed})",
+                    f"c{i}",
+                    thin([(p.step, p.value) for p in ps], min(steps), max(steps), points),
+                )
+                for run, ps in its
+            ]
             drawn.append(mean_line(single, f"{group.name} (n={len(single)})", f"c{i}") or single[0])
         figures.append(drawing(column.heading + tables.SIGN[column.better], drawn))
-    return f'<h2>Metrics over steps</h2><p>Means over n seeds; the shade is ± std.</p><div class="figures">{"".join(figures)}</div>' if any(figures) else ""
+    return (
+        f'<h2>Metrics over steps</h2><p>Means over n seeds; the shade is ± std.</p><div class="figures">{"".join(figures)}</div>'
+        if any(figures)
+        else ""
+    )
 
 
 def curves(study, group, points, left):
     """All evaluations and logged means of an experiment: thin lines for seeds (dashed: not finished), mean and shade over the finished ones."""
     logged = sorted({key for run in group.runs for key in run.logged})
-    series = [(c.heading + tables.SIGN[c.better], {run: [(p.step, p.value) for p in c.points[run]] for run in group.runs if run in c.points}) for c in study.columns]
+    series = [
+        (
+            c.heading + tables.SIGN[c.better],
+            {run: [(p.step, p.value) for p in c.points[run]] for run in group.runs if run in c.points},
+        )
+        for c in study.columns
+    ]
     shown = {c.name for c in study.columns}
     keys = [k for k in logged if k.removeprefix("eval/") not in shown]
-    series += [(key, {run: [(p.step, p.value) for p in run.points(key.removeprefix("eval/"))] for run in group.runs}) for key in keys[:PLOTS]]
+    series += [
+        (key, {run: [(p.step, p.value) for p in run.points(key.removeprefix("eval/"))] for run in group.runs})
+        for key in keys[:PLOTS]
+    ]
     if len(keys) > PLOTS:
-        left.append(f"{group.name}: curves of {len(keys) - PLOTS} logged keys ({', '.join(keys[PLOTS:PLOTS + 5])}{', ...' if len(keys) > PLOTS + 5 else ''})")
+        left.append(
+            f"{group.name}: curves of {len(keys) - PLOTS} logged keys ({', '.join(keys[PLOTS : PLOTS + 5])}{', ...' if len(keys) > PLOTS + 5 else ''})"
+        )
     if len(group.runs) > SEEDS:
-        left.append(f"{group.name}: the lines, not the means, of {len(group.runs) - SEEDS} of {len(group.runs)} seeds")
+        left.append(
+            f"{group.name}: the lines, not the means, of {len(group.runs) - SEEDS} of {len(group.runs)} seeds"
+        )
     figures = []
     for title, its in series:
         steps = [s for ps in its.values() for s, _ in ps]
         if not steps:
             continue
-        lines = {run: Line(f"s{run.seed}" + ("" if run.finished else f", {run.status[0]}"), f"c{i % COLOURS}" + ("" if run.finished else " dashed"),
-                           thin(ps, min(steps), max(steps), points)) for i, (run, ps) in enumerate(its.items()) if ps}
-        mean = mean_line([line for run, line in lines.items() if run.finished], "mean ± std, finished seeds", "mean")
+        lines = {
+            run: Line(
+                f"s{run.seed}" + ("" if run.finished else f", {run.status[0]}"),
+                f"c{i % COLOURS}" + ("" if run.finished else " dashed"),
+                thin(ps, min(steps), max(steps), points),
+            )
+            for i, (run, ps) in enumerate(its.items())
+            if ps
+        }
+        mean = mean_line(
+            [line for run, line in lines.items() if run.finished], "mean ± std, finished seeds", "mean"
+        )
         figures.append(drawing(title, list(lines.values())[:SEEDS] + ([mean] if mean else [])))
     return f'<div class="figures">{"".join(figures)}</div>'
 
@@ -245,10 +334,17 @@ class Pictures:
             for run in runs:
                 kinds = strips(run)
                 if len(kinds) > KINDS:
-                    left.append(f"{run}: {len(kinds) - KINDS} of {len(kinds)} kinds of samples ({', '.join(sorted(kinds)[KINDS:])})")
+                    left.append(
+                        f"{run}: {len(kinds) - KINDS} of {len(kinds)} kinds of samples ({', '.join(sorted(kinds)[KINDS:])})"
+                    )
                 self.strips[run] = {kind: kinds[kind] for kind in sorted(kinds)[:KINDS]}
         # in rounds, the newest picture of each strip first, so that a small budget still shows something of all
-        queue = [(order, path) for its in self.strips.values() for strip in its.values() for order, path in turns(strip)]
+        queue = [
+            (order, path)
+            for its in self.strips.values()
+            for strip in its.values()
+            for order, path in turns(strip)
+        ]
         refused = 0
         for _, path in sorted(queue, key=lambda entry: entry[0]):
             try:
@@ -270,9 +366,13 @@ class Pictures:
         for kind, strip in self.strips.get(run, {}).items():
             shown = [(step, self.urls[path]) for step, path in strip if path in self.urls]
             if shown:
-                cells = "".join(f'<figure><img loading="lazy" alt="samples at step {step}" src="{url}"><figcaption>step {step}</figcaption></figure>'
-                                for step, url in shown)
-                out.append(f'<h4>s{run.seed}{": " + escape(kind) if kind else ""}</h4><div class="strip">{cells}</div>')
+                cells = "".join(
+                    f'<figure><img loading="lazy" alt="samples at step {step}" src="{url}"><figcaption>step {step}</figcaption></figure>'
+                    for step, url in shown
+                )
+                out.append(
+                    f'<h4>s{run.seed}{": " + escape(kind) if kind else ""}</h4><div class="strip">{cells}</div>'
+                )
         return "".join(out)
 
 
@@ -317,7 +417,9 @@ def flag_text(value):
 
 def flag_tables(groups):
     """The flags that differ, experiments by flags; those that are common, folded."""
-    values = {g: {} for g in groups}                     # {flag: {value: [seeds]}}; a flag that a run lacks counts as a value, too
+    values = {
+        g: {} for g in groups
+    }  # {flag: {value: [seeds]}}; a flag that a run lacks counts as a value, too
     with_flags = [run for g in groups for run in g.runs if run.flags]
     names = sorted({name for run in with_flags for name in run.flags} - OWN)
     for group in groups:
@@ -325,18 +427,34 @@ def flag_tables(groups):
             found = values[group].setdefault(name, {})
             for run in group.runs:
                 if run.flags:
-                    found.setdefault(flag_text(run.flags[name]) if name in run.flags else "–", []).append(run.seed)
+                    found.setdefault(flag_text(run.flags[name]) if name in run.flags else "–", []).append(
+                        run.seed
+                    )
     distinct = {name: {text for g in groups for text in values[g][name]} for name in names}
-    differing, common = [n for n in names if len(distinct[n]) > 1], [n for n in names if len(distinct[n]) == 1]
+    differing, common = (
+        [n for n in names if len(distinct[n]) > 1],
+        [n for n in names if len(distinct[n]) == 1],
+    )
     out = ["<h2>Flags</h2>"]
     if differing:
         rows = [[g.name] + [cell_of(values[g][name]) for name in differing] for g in groups]
-        out.append(block_html(tables.Block("Flags that differ", ["experiment", *differing], rows, [])).replace("h2>", "h3>"))
+        out.append(
+            block_html(tables.Block("Flags that differ", ["experiment", *differing], rows, [])).replace(
+                "h2>", "h3>"
+            )
+        )
     elif names:
-        out.append(f"<p>All {len(with_flags)} runs have the same flags, but for {', '.join(sorted(OWN))}.</p>")
+        out.append(
+            f"<p>All {len(with_flags)} runs have the same flags, but for {', '.join(sorted(OWN))}.</p>"
+        )
     if common:
-        rows = "".join(f"<tr><td>{escape(name)}</td><td>{escape(next(iter(distinct[name])))}</td></tr>" for name in common)
-        out.append(f'<details><summary>{len(common)} flags common to all runs</summary><div class="wide"><table><tbody>{rows}</tbody></table></div></details>')
+        rows = "".join(
+            f"<tr><td>{escape(name)}</td><td>{escape(next(iter(distinct[name])))}</td></tr>"
+            for name in common
+        )
+        out.append(
+            f'<details><summary>{len(common)} flags common to all runs</summary><div class="wide"><table><tbody>{rows}</tbody></table></div></details>'
+        )
     without = [str(run) for g in groups for run in g.runs if not run.flags]
     if without:
         out.append(f"<p>No readable flags.json: {escape(', '.join(without))}.</p>")
@@ -369,29 +487,46 @@ def section(group, i, opened, drawings, pictures):
     samples = "".join(pictures.html(run) for run in group.runs)
     logs = "".join(tail(run) for run in group.runs)
     badges = " ".join(badge(run) for run in group.runs)
-    return (f'<details class="experiment"{" open" if opened else ""}><summary><b>{escape(group.name)}</b> {badges}</summary>'
-            f'<div id="e{i}">{"<h3>Logs of failed runs</h3>" + logs if logs else ""}<h3>Curves</h3>{drawings}'
-            f'{"<h3>Samples over time</h3>" + samples if samples else ""}</div></details>')
+    return (
+        f'<details class="experiment"{" open" if opened else ""}><summary><b>{escape(group.name)}</b> {badges}</summary>'
+        f'<div id="e{i}">{"<h3>Logs of failed runs</h3>" + logs if logs else ""}<h3>Curves</h3>{drawings}'
+        f"{'<h3>Samples over time</h3>' + samples if samples else ''}</div></details>"
+    )
 
 
 def page(study, title, max_bytes):
     """The whole page as text."""
     runs, left = [run for g in study.groups for run in g.runs], []
-    points = 160 if len(runs) <= 24 else 80              # a line: fewer where there are many
-    parts = [contents(study.groups), *(block_html(b) for b in tables.blocks(study)), overview(study, points, left), flag_tables(study.groups)]
+    points = 160 if len(runs) <= 24 else 80  # a line: fewer where there are many
+    parts = [
+        contents(study.groups),
+        *(block_html(b) for b in tables.blocks(study)),
+        overview(study, points, left),
+        flag_tables(study.groups),
+    ]
     drawings = [curves(study, g, points, left) for g in study.groups]
-    pictures = Pictures(study.groups, max_bytes - sum(len(text.encode()) for text in (*parts, *drawings)), left)
-    sections = [section(g, i, len(study.groups) <= 3, drawings[i], pictures) for i, g in enumerate(study.groups)]
+    pictures = Pictures(
+        study.groups, max_bytes - sum(len(text.encode()) for text in (*parts, *drawings)), left
+    )
+    sections = [
+        section(g, i, len(study.groups) <= 3, drawings[i], pictures) for i, g in enumerate(study.groups)
+    ]
     states = [run.status[0] for run in runs]
     counts = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
-    note = f"<h2>Left out of this page</h2><ul>{''.join(f'<li>{escape(text)}</li>' for text in left)}</ul>" if left else ""
-    return (f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-            f'<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; style-src \'unsafe-inline\'; img-src data:">'
-            f'<title>{escape(title)}</title><style>{STYLE}</style></head><body><h1>{escape(title)}</h1>'
-            f'<p>{len(study.groups)} experiments, {len(runs)} runs ({escape(counts)}); made {time.strftime("%Y-%m-%d %H:%M")}.</p>'
-            f'{"".join(parts)}<h2>Each experiment</h2>'
-            f'<p>Lines over long runs are means over spans of steps ({points} at most a line); dashed: a run that has not finished.</p>'
-            f'{"".join(sections)}{note}</body></html>\n')
+    note = (
+        f"<h2>Left out of this page</h2><ul>{''.join(f'<li>{escape(text)}</li>' for text in left)}</ul>"
+        if left
+        else ""
+    )
+    return (
+        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><h1>{escape(title)}</h1>"
+        f"<p>{len(study.groups)} experiments, {len(runs)} runs ({escape(counts)}); made {time.strftime('%Y-%m-%d %H:%M')}.</p>"
+        f"{''.join(parts)}<h2>Each experiment</h2>"
+        f"<p>Lines over long runs are means over spans of steps ({points} at most a line); dashed: a run that has not finished.</p>"
+        f"{''.join(sections)}{note}</body></html>\n"
+    )
 
 
 STYLE = """
@@ -436,15 +571,25 @@ pre { background: var(--panel); padding: .7rem; border-radius: .4rem; overflow-x
 
 def work(argv):
     """Writes the page."""
-    parser = flags.Parser(prog="python -m eval.report", allow_abbrev=False, description="One self-contained HTML page on many runs; see docs/tables.md.",
-                          epilog="exit codes: 0 done, 2 arguments, 3 no run or no file")
+    parser = flags.Parser(
+        prog="python -m eval.report",
+        allow_abbrev=False,
+        description="One self-contained HTML page on many runs; see docs/tables.md.",
+        epilog="exit codes: 0 done, 2 arguments, 3 no run or no file",
+    )
     tables.add_options(parser)
-    parser.add_argument("-o", "--output", default="report.html", metavar="FILE", help="where to write (default report.html)")
+    parser.add_argument(
+        "-o", "--output", default="report.html", metavar="FILE", help="where to write (default report.html)"
+    )
     parser.add_argument("--title", default=None, help="the page's title (default: the folders given)")
-    parser.add_argument("--max_mb", type=flags.number(float, 0, open_low=True), default=16.0,
-                        help="size of the page up to which sample pictures are taken in, in MB; what is left out is said (default 16)")
+    parser.add_argument(
+        "--max_mb",
+        type=flags.number(float, 0, open_low=True),
+        default=16.0,
+        help="size of the page up to which sample pictures are taken in, in MB; what is left out is said (default 16)",
+    )
     args = parser.parse_args(argv)
-    args.split = True                                    # a page shows all there is, each protocol in its own column
+    args.split = True  # a page shows all there is, each protocol in its own column
     found = reading.find(args.folders)
     study = tables.Study(found, args)
     text = page(study, args.title or "Runs in " + ", ".join(args.folders), int(args.max_mb * 1e6))

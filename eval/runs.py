@@ -1,4 +1,5 @@
 """Runs as others left them on disk: found under any folder, read without torch, forgiving of torn lines and missing files."""
+
 import json
 import math
 import os
@@ -11,7 +12,7 @@ from engine.errors import MissingError
 
 FILES = ("flags.json", "status.json", "metrics.jsonl", "evaluations.jsonl")
 SEED = re.compile(r"s(0|[1-9]\d*)")
-SILENT = 600.0                                           # seconds without a sign of life that are worth telling; clocks of hosts differ by less
+SILENT = 600.0  # seconds without a sign of life that are worth telling; clocks of hosts differ by less
 
 # What makes two values of one metric comparable. Whether the averaged generator was measured belongs to the method, not to the protocol.
 PROTOCOL = ("protocol", "extractor", "sha256", "resize", "split", "n_real", "n_fake")
@@ -40,7 +41,11 @@ class Run:
         """(state, step or None, text) of status.json; state "unknown" where there is none."""
         found = read_object(os.path.join(self.folder, "status.json"))
         step = found.get("step")
-        return str(found.get("state", "unknown")), step if number(step) is not None else None, str(found.get("text", ""))
+        return (
+            str(found.get("state", "unknown")),
+            step if number(step) is not None else None,
+            str(found.get("text", "")),
+        )
 
     @property
     def finished(self):
@@ -63,7 +68,7 @@ class Run:
         for name in ("lock", "metrics.jsonl", "status.json"):
             try:
                 times.append(os.path.getmtime(os.path.join(self.folder, name)))
-            except OSError:                              # not there, or given back this moment
+            except OSError:  # not there, or given back this moment
                 pass
         return max(times)
 
@@ -79,8 +84,16 @@ class Run:
         for line in read_lines(os.path.join(self.folder, "evaluations.jsonl")):
             if "name" in line and "value" in line:
                 setting = {field: line.get(field) for field in PROTOCOL}
-                point = Point(line["step"], number(line["value"]), str(line["name"]), str(line.get("metric", line["name"])), setting,
-                              number(line.get("std")), line.get("ema"), bool(line.get("singular")))
+                point = Point(
+                    line["step"],
+                    number(line["value"]),
+                    str(line["name"]),
+                    str(line.get("metric", line["name"])),
+                    setting,
+                    number(line.get("std")),
+                    line.get("ema"),
+                    bool(line.get("singular")),
+                )
                 found.setdefault(point.name, {})[point.step, setting_key(setting)] = point
         return {name: sorted(points.values(), key=lambda p: p.step) for name, points in found.items()}
 
@@ -96,7 +109,9 @@ class Run:
             return self.evaluations[name]
         key = "eval/" + name if "eval/" + name in self.logged else name
         values = {r["step"]: number(r[key]) for r in self.records if key in r}
-        return [Point(step, value, name, name, None, None, None, False) for step, value in sorted(values.items())]
+        return [
+            Point(step, value, name, name, None, None, None, False) for step, value in sorted(values.items())
+        ]
 
 
 def setting_key(setting):
@@ -106,7 +121,11 @@ def setting_key(setting):
 
 def number(value):
     """The value if it is a finite number, else None."""
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) else None
+    return (
+        value
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        else None
+    )
 
 
 def read_object(path):
@@ -148,7 +167,7 @@ def find(folders):
         if not os.path.isdir(top):
             raise MissingError(f"{top}: no such folder; a folder of runs, as results/, or one run's would do")
         for folder, inside, files in os.walk(top, followlinks=True):
-            if os.path.realpath(folder) in seen:         # met before, or a link that leads in a circle
+            if os.path.realpath(folder) in seen:  # met before, or a link that leads in a circle
                 inside.clear()
                 continue
             seen.add(os.path.realpath(folder))
@@ -156,9 +175,13 @@ def find(folders):
             seed = SEED.fullmatch(os.path.basename(os.path.abspath(folder)))
             if seed and any(name in files for name in FILES):
                 inside.clear()
-                found[os.path.realpath(folder)] = Run(os.path.normpath(folder), name_of(folder, top), int(seed.group(1)))
+                found[os.path.realpath(folder)] = Run(
+                    os.path.normpath(folder), name_of(folder, top), int(seed.group(1))
+                )
     if not found:
-        raise MissingError(f"{', '.join(folders)}: no run there; a run is a folder s<seed> with flags.json, as in results/<name>/s0/")
+        raise MissingError(
+            f"{', '.join(folders)}: no run there; a run is a folder s<seed> with flags.json, as in results/<name>/s0/"
+        )
     homes = {}
     for run in found.values():
         homes.setdefault(run.name, set()).add(os.path.dirname(os.path.realpath(run.folder)))
@@ -170,14 +193,21 @@ def find(folders):
 
 def natural(name):
     """A key that sorts lr_2 before lr_10."""
-    return [(int(part), "") if part.isascii() and part.isdigit() else (-1, part) for part in re.split(r"([0-9]+)", name)]
+    return [
+        (int(part), "") if part.isascii() and part.isdigit() else (-1, part)
+        for part in re.split(r"([0-9]+)", name)
+    ]
 
 
 def name_of(folder, top):
     """The experiment's name of the run in `folder`, found under `top`."""
     parent = os.path.dirname(os.path.abspath(folder))
     name = read_object(os.path.join(folder, "flags.json")).get("name")
-    if isinstance(name, str) and name and (os.sep + parent.strip(os.sep)).endswith(os.sep + os.path.join(*name.split("/"))):
+    if (
+        isinstance(name, str)
+        and name
+        and (os.sep + parent.strip(os.sep)).endswith(os.sep + os.path.join(*name.split("/")))
+    ):
         return name
     below = os.path.relpath(parent, os.path.abspath(top)).replace(os.sep, "/")
     return os.path.basename(parent) if below.split("/")[0] in (".", "..") else below

@@ -1,4 +1,5 @@
 """Scores of a run: the evaluator's functions on a trainer, as the flags ask, written into the run's folder."""
+
 import json
 import os
 
@@ -19,7 +20,9 @@ class Scorer:
         self.extractor = extractors.get(args.extractor, device, args.inception_weights or None, data)
         metrics = args.metrics or (["fid", "is", "kid"] if self.extractor.has_logits else ["fid", "kid"])
         self.metrics = list(dict.fromkeys(metrics))
-        self.reference = evaluate.reference(data, self.extractor, args.protocol, self.metrics, args.eval_batch_size)
+        self.reference = evaluate.reference(
+            data, self.extractor, args.protocol, self.metrics, args.eval_batch_size
+        )
         self.file = Metrics(os.path.join(run.folder, "evaluations.jsonl"))
         self.best = None
 
@@ -35,26 +38,54 @@ class Scorer:
             # an autoencoder has no samples of its own, but mixes and reconstructions of images
             drawn = trainer.sample_fns(self.data) if hasattr(trainer, "sample_fns") else {"": trainer.sample}
             for kind, sample_fn in drawn.items():
-                for result in evaluate.evaluate(sample_fn, self.reference, self.extractor, self.args.protocol, self.metrics, self.args.eval_batch_size, self.args.seed):
-                    results.append(result | {"name": result["name"] + (f" of {kind}" if kind else ""), "step": step, "ema": self.args.ema, "checkpoint": name})
+                for result in evaluate.evaluate(
+                    sample_fn,
+                    self.reference,
+                    self.extractor,
+                    self.args.protocol,
+                    self.metrics,
+                    self.args.eval_batch_size,
+                    self.args.seed,
+                ):
+                    results.append(
+                        result
+                        | {
+                            "name": result["name"] + (f" of {kind}" if kind else ""),
+                            "step": step,
+                            "ema": self.args.ema,
+                            "checkpoint": name,
+                        }
+                    )
         if distributed.rank() == 0:
             names = {result["name"] for result in results}
-            kept = [line for line, old in self.file.lines() if not (old["step"] == step and old["name"] in names)]
-            checkpoint.write_atomically(self.file.path, *[line.encode() for line in kept], *[(json.dumps(result) + "\n").encode() for result in results])
+            kept = [
+                line for line, old in self.file.lines() if not (old["step"] == step and old["name"] in names)
+            ]
+            checkpoint.write_atomically(
+                self.file.path,
+                *[line.encode() for line in kept],
+                *[(json.dumps(result) + "\n").encode() for result in results],
+            )
         return results
 
     def event(self, trainer, save_best):
         """function(step) for the loop: scores, as {"eval/<name>": value}; calls save_best(step) when the first metric has never been better."""
+
         def measure(step):
             results = self.score(trainer, step, checkpoint.path_of("", step))
             first = results[0]
             sign = 1 if first["metric"] in evaluate.HIGHER_IS_BETTER else -1
             key = f"eval/{first['name']}"
             if self.best is None:
-                earlier = [record[key] for record in self.run.metrics.read() if record["step"] < step and isinstance(record.get(key), float)]
+                earlier = [
+                    record[key]
+                    for record in self.run.metrics.read()
+                    if record["step"] < step and isinstance(record.get(key), float)
+                ]
                 self.best = max((sign * value for value in earlier), default=-float("inf"))
             if distributed.on_rank0(lambda: sign * first["value"] > self.best):
                 self.best = sign * first["value"]
                 save_best(step)
             return {f"eval/{result['name']}": result["value"] for result in results}
+
         return measure

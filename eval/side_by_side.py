@@ -5,6 +5,7 @@
 RUN is a run's folder (results/<name>/s<seed>), or one with runs in it, at any depth. Runs may have drawn at different steps and so many
 times as they like: the GIF has as many frames as the run with most pictures, and the others show, at each, as great a part of their own.
 """
+
 import argparse
 import os
 import sys
@@ -16,17 +17,27 @@ from engine.flags import Parser, positive
 from eval import animation, runs
 from eval.interpolate import gif
 
-BAR = 22                              # pixels above each picture, for the run's name
+BAR = 22  # pixels above each picture, for the run's name
 COLOURS = 128
 
 
 def work(argv=None):
     """Reads the command line, writes the picture. Raises UserError or MissingError."""
-    parser = Parser(prog="python -m eval.side_by_side", allow_abbrev=False, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = Parser(
+        prog="python -m eval.side_by_side",
+        allow_abbrev=False,
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("runs", nargs="+", metavar="RUN")
     parser.add_argument("--out", required=True, help="a .gif or a .png")
     parser.add_argument("--columns", type=positive, default=3, help="panels a row (default 3)")
-    parser.add_argument("--picture", default="", metavar="NAME", help="which, where runs draw several (as recon of samples/step_..._recon.png; default: the one without a name)")
+    parser.add_argument(
+        "--picture",
+        default="",
+        metavar="NAME",
+        help="which, where runs draw several (as recon of samples/step_..._recon.png; default: the one without a name)",
+    )
     args = parser.parse_args(argv)
     kind = os.path.splitext(args.out)[1].lower()
     if kind not in (".gif", ".png"):
@@ -36,13 +47,20 @@ def work(argv=None):
     several = len({run.seed for run in found}) > 1
     names = {run: f"{os.path.basename(run.name)}{f', seed {run.seed}' if several else ''}" for run in found}
     most = 1 if kind == ".png" else max(map(len, drawn.values()))
-    frames = [sheet([(names[run], paths[part(k, most, len(paths))]) for run, paths in drawn.items()], args.columns) for k in range(most)]
+    frames = [
+        sheet([(names[run], paths[part(k, most, len(paths))]) for run, paths in drawn.items()], args.columns)
+        for k in range(most)
+    ]
     os.makedirs(os.path.dirname(os.path.abspath(args.out)), exist_ok=True)
     if kind == ".png":
         frames[0].save(args.out)
     else:
         palette = animation.side_by_side([frames[0], frames[len(frames) // 2], frames[-1]]).quantize(COLOURS)
-        gif(args.out, [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames], [0.1] * (most - 1) + [2.0])
+        gif(
+            args.out,
+            [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames],
+            [0.1] * (most - 1) + [2.0],
+        )
     print(f"{len(found)} runs, {most} frame{'s' if most > 1 else ''}: {args.out}")
 
 
@@ -50,8 +68,14 @@ def pictures(run, name):
     """The paths of a run's pictures of that name, by step. Raises MissingError where there is none."""
     found = animation.frames(os.path.join(run.folder, "samples"))
     if name not in found:
-        raise MissingError(f"{run.folder}: no pictures " + (f"named {name}; there is {', '.join(n or 'one without a name' for n in found)}" if found else
-                                                            "in samples/; a run that has trained would do"))
+        raise MissingError(
+            f"{run.folder}: no pictures "
+            + (
+                f"named {name}; there is {', '.join(n or 'one without a name' for n in found)}"
+                if found
+                else "in samples/; a run that has trained would do"
+            )
+        )
     return [path for _, path in found[name]]
 
 
@@ -82,7 +106,9 @@ def main(argv=None):
         print(f"eval.side_by_side: {error}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
-        print(f"eval.side_by_side: {error.filename}: {error.strerror}; another --out would do", file=sys.stderr)
+        print(
+            f"eval.side_by_side: {error.filename}: {error.strerror}; another --out would do", file=sys.stderr
+        )
         return UserError.exit_code
     return 0
 

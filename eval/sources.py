@@ -1,4 +1,5 @@
 """Images to measure, in batches shared out among processes: of a tensor, a DataIterator, any stream of batches, or a generator."""
+
 import hashlib
 
 import numpy as np
@@ -10,7 +11,7 @@ from engine.errors import UserError
 from engine.randomness import permutation, seeded
 from engine.record import to_uint8
 
-BLOCK = 64                            # samples drawn under one seed: part of what makes results comparable
+BLOCK = 64  # samples drawn under one seed: part of what makes results comparable
 
 
 def of(real, split="train"):
@@ -22,7 +23,9 @@ def of(real, split="train"):
     if torch.is_tensor(real) or isinstance(real, np.ndarray):
         return Rows(torch.as_tensor(real))
     source, indices = getattr(real, "source", None), getattr(real, "indices", None)
-    if isinstance(getattr(source, "tensors", None), dict):             # an Arrays of iterators/common.py; a TensorDataset has a tuple
+    if isinstance(
+        getattr(source, "tensors", None), dict
+    ):  # an Arrays of iterators/common.py; a TensorDataset has a tuple
         return Rows(source.tensors["x"], None if split == "train" else indices)
     if hasattr(source, "__getitem__") and hasattr(source, "__len__"):
         return Items(source, real, None if split == "train" else indices)
@@ -31,6 +34,7 @@ def of(real, split="train"):
 
 class Indexed:
     """A source of n images that are read by their numbers."""
+
     what = "the real images"
 
     def order(self, n):
@@ -64,7 +68,11 @@ class Rows(Indexed):
     def read(self, parts):
         for rows in parts:
             # index_select of the [N, H, W, C] view: on a channels-last tensor itself it is five times slower
-            yield self.x.permute(0, 2, 3, 1).index_select(0, self.rows[rows].to(self.x.device)).permute(0, 3, 1, 2)
+            yield (
+                self.x.permute(0, 2, 3, 1)
+                .index_select(0, self.rows[rows].to(self.x.device))
+                .permute(0, 3, 1, 2)
+            )
 
 
 class Items(Indexed):
@@ -78,14 +86,20 @@ class Items(Indexed):
         """None: it would cost as much as what it is to save."""
 
     def read(self, parts):
-        loader = DataLoader(self.dataset, batch_sampler=[part.tolist() for part in parts], num_workers=self.iterator.num_workers,
-                            collate_fn=self.iterator.collate_fn, generator=torch.Generator())
+        loader = DataLoader(
+            self.dataset,
+            batch_sampler=[part.tolist() for part in parts],
+            num_workers=self.iterator.num_workers,
+            collate_fn=self.iterator.collate_fn,
+            generator=torch.Generator(),
+        )
         for batch in loader:
             yield images_of(batch, self.iterator.keys)
 
 
 class Stream:
     """Batches one after another: dicts with "x", or tensors. What has `from_step` yields a process's own share, all else all."""
+
     n = None
     what = "the real images"
 
@@ -105,19 +119,24 @@ class Stream:
             lengths = distributed.gather(len(images))
             start = total + sum(lengths[:rank])
             total += sum(lengths)
-            images = images[:max(0, n - start)] if n is not None else images
-            for part, positions in zip(images.split(batch), torch.arange(start, start + len(images)).split(batch)):
+            images = images[: max(0, n - start)] if n is not None else images
+            for part, positions in zip(
+                images.split(batch), torch.arange(start, start + len(images)).split(batch)
+            ):
                 if len(part):
                     yield positions, part
             if n is not None and total >= n:
                 return
         if n is not None:
-            raise UserError(f"--protocol: {n:,} real images asked for, and the data ends after {total:,}; a smaller number would do")
+            raise UserError(
+                f"--protocol: {n:,} real images asked for, and the data ends after {total:,}; a smaller number would do"
+            )
 
 
 class Generated:
     """Samples of sample_fn(n) -> [n, C, H, W]. The i-th depends on the seed alone: not on how many there are, how many are measured
     at a time, or which process draws them."""
+
     what = "the generator's samples"
 
     def __init__(self, sample_fn, seed):
@@ -125,13 +144,15 @@ class Generated:
 
     def batches(self, n, batch):
         """(positions, images) of this process's share of the first n: of every world_size()-th block of BLOCK samples."""
-        blocks = range(0, n, BLOCK)[distributed.rank()::distributed.world_size()]
+        blocks = range(0, n, BLOCK)[distributed.rank() :: distributed.world_size()]
         for start in blocks:
             with torch.no_grad(), seeded(self.seed, "evaluate", start // BLOCK):
                 images = self.sample_fn(BLOCK)
             if len(images) != BLOCK:
-                raise UserError(f"the generator gives {len(images)} samples when asked for {BLOCK}; as many as asked for would do")
-            images = images[:n - start]
+                raise UserError(
+                    f"the generator gives {len(images)} samples when asked for {BLOCK}; as many as asked for would do"
+                )
+            images = images[: n - start]
             yield from zip(torch.arange(start, start + len(images)).split(batch), images.split(batch))
 
 
@@ -153,8 +174,10 @@ def to_bytes(images, what):
         return images
     bad = ~torch.isfinite(images.flatten(1)).all(1)
     if bad.any():
-        raise UserError(f"{what}: {int(bad.sum())} of {len(images)} in a batch hold values that are not finite; no score can be computed "
-                        "from them (has the training diverged?)")
+        raise UserError(
+            f"{what}: {int(bad.sum())} of {len(images)} in a batch hold values that are not finite; no score can be computed "
+            "from them (has the training diverged?)"
+        )
     return to_uint8(images)
 
 

@@ -1,4 +1,5 @@
 """What scores are made of, gathered in one pass over images and any number of processes; that of real images is kept on disc."""
+
 import hashlib
 import json
 import os
@@ -12,7 +13,7 @@ from engine.errors import UserError
 from eval import sources
 from eval.inception_score import Score, split_of
 
-FORMAT = 1                            # part of every key: raise it when the same images would give other statistics
+FORMAT = 1  # part of every key: raise it when the same images would give other statistics
 
 
 class Moments:
@@ -43,7 +44,7 @@ class Moments:
         n, total = distributed.sum_over([count, self.mean * self.n])
         delta = self.mean - total / n
         self.mean = total / n
-        self.scatter, = distributed.sum_over([self.scatter + self.n * torch.outer(delta, delta)])
+        (self.scatter,) = distributed.sum_over([self.scatter + self.n * torch.outer(delta, delta)])
         self.n = int(n)
 
     def covariance(self):
@@ -74,12 +75,17 @@ class Statistics:
 
     def capture(self):
         """The same as plain types and tensors, for `keep`."""
-        return {name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value for name, value in vars(self).items()}
+        return {
+            name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+            for name, value in vars(self).items()
+        }
 
     @classmethod
     def restored(cls, state):
         """What `capture` gave."""
-        return cls(**{name: value.numpy() if torch.is_tensor(value) else value for name, value in state.items()})
+        return cls(
+            **{name: value.numpy() if torch.is_tensor(value) else value for name, value in state.items()}
+        )
 
 
 def collect(source, extractor, n, batch=64, keep=0, splits=None):
@@ -97,10 +103,14 @@ def collect(source, extractor, n, batch=64, keep=0, splits=None):
         except UserError as problem:
             if distributed.world_size() == 1:
                 raise
-            error = problem                              # until the end all processes take part in what is common
+            error = problem  # until the end all processes take part in what is common
             continue
         if gathered is None:
-            facts = tuple(images.shape[1:]), out["features"].shape[1], 0 if out["logits"] is None else out["logits"].shape[1]
+            facts = (
+                tuple(images.shape[1:]),
+                out["features"].shape[1],
+                0 if out["logits"] is None else out["logits"].shape[1],
+            )
             gathered = _Gathered(*facts, n, keep, splits, extractor.device)
         gathered.add(positions, out)
     for problem in filter(None, distributed.gather(error)):
@@ -108,7 +118,7 @@ def collect(source, extractor, n, batch=64, keep=0, splits=None):
     known = [facts for facts in distributed.gather(None if gathered is None else facts) if facts]
     if not known:
         raise UserError(f"{source.what}: there are none")
-    if gathered is None:                                 # fewer batches than processes
+    if gathered is None:  # fewer batches than processes
         gathered = _Gathered(*known[0], n, keep, splits, extractor.device)
     return gathered.merged()
 
@@ -146,7 +156,9 @@ class _Gathered:
         if self.keep or n <= self.d:
             # in the order of their positions, so that it does not matter which process had which
             order = torch.cat([positions for positions, _ in rows]).argsort()
-            features = torch.cat([part for _, part in rows])[order][:max(self.keep, n if n <= self.d else 0)].numpy()
+            features = torch.cat([part for _, part in rows])[order][
+                : max(self.keep, n if n <= self.d else 0)
+            ].numpy()
         counts = confidence = score = None
         if self.counts is not None:
             counts, confidence = distributed.sum_over([self.counts, self.confidence])
@@ -154,11 +166,20 @@ class _Gathered:
         if self.score is not None:
             self.score.merge()
             score = self.score.result()
-        return Statistics(n, self.shape, self.moments.mean.cpu().numpy(), self.moments.covariance().cpu().numpy(), features, counts,
-                          confidence, score)
+        return Statistics(
+            n,
+            self.shape,
+            self.moments.mean.cpu().numpy(),
+            self.moments.covariance().cpu().numpy(),
+            features,
+            counts,
+            confidence,
+            score,
+        )
 
 
 # ------------------------------------------------------------------------------------------------------------- on the disc
+
 
 def find(kind, facts, cache=None):
     """What `keep` put by under the same facts, or None. A file that does not verify counts as none, and is reported."""
@@ -181,11 +202,16 @@ def keep(kind, facts, value, cache=None):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         checkpoint.save(path, {"facts": facts, "value": value})
     except OSError as error:
-        print(f"{path} could not be written ({error.strerror or error}); it will be computed again", file=sys.stderr)
+        print(
+            f"{path} could not be written ({error.strerror or error}); it will be computed again",
+            file=sys.stderr,
+        )
 
 
 def _path(kind, facts, cache):
     """<cache>/<kind>/<digest of the facts>.pt, by default in ${XDG_CACHE_HOME:-~/.cache}/task_launcher/."""
-    base = cache or os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "task_launcher")
+    base = cache or os.path.join(
+        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "task_launcher"
+    )
     digest = hashlib.sha256(json.dumps([FORMAT, facts], sort_keys=True).encode()).hexdigest()
     return os.path.join(base, kind, digest[:32] + ".pt")

@@ -3,6 +3,7 @@
 python -m eval.tables results/ [--metric NAME ...] [--pick last|best|STEP] [--compare A B] [--format md|latex|csv]; see docs/tables.md.
 The training seed is the unit: a metric's own std (over splits or subsets) never enters a ± here.
 """
+
 import argparse
 import csv
 import difflib
@@ -28,10 +29,23 @@ SIGN = {"lower": " ↓", "higher": " ↑", None: ""}
 
 # The direction of a metric, by the words of its name.
 LOWER = {"fid", "fd", "kid", "kl", "w1", "wasserstein", "wasserstein1", "js", "error"}
-HIGHER = {"is", "score", "accuracy", "acc", "precision", "recall", "density", "coverage", "modes", "quality", "entropy"}
+HIGHER = {
+    "is",
+    "score",
+    "accuracy",
+    "acc",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "modes",
+    "quality",
+    "entropy",
+}
 
 
 # --- numbers
+
 
 def mean_std(values):
     """(mean, sample standard deviation with ddof 1); the latter None for fewer than two values, both for none."""
@@ -61,7 +75,7 @@ def difference(a, b, pair=True):
         mean, n = mean_a - mean_b, f"{len(a)} and {len(b)}"
         if std_a is None or std_b is None:
             return Difference("no interval: needs two seeds of each", n, mean, None, None)
-        parts = std_a ** 2 / len(a), std_b ** 2 / len(b)
+        parts = std_a**2 / len(a), std_b**2 / len(b)
         how, error = "unpaired (Welch)", math.sqrt(sum(parts))
         below = parts[0] ** 2 / (len(a) - 1) + parts[1] ** 2 / (len(b) - 1)
         freedom = sum(parts) ** 2 / below if below else len(a) + len(b) - 2
@@ -80,7 +94,7 @@ def verdict(found, better, name="the first"):
 
 
 def direction(name):
-    """"lower" or "higher", whichever is better for a metric of this name; None where its words do not tell."""
+    """ "lower" or "higher", whichever is better for a metric of this name; None where its words do not tell."""
     words = set(re.split(r"[^a-z0-9]+", name.lower()))
     low, high = words & LOWER, words & HIGHER
     return "lower" if low and not high else "higher" if high and not low else None
@@ -102,7 +116,11 @@ def show(mean, std=None, decimals=None):
     if mean is None:
         return "–"
     decimals = digits(mean, std) if decimals is None else decimals
-    texts = [f"{v:.4g}" if v and not 1e-5 <= abs(v) < 1e7 else f"{v:.{decimals}f}" for v in (mean, std) if v is not None]
+    texts = [
+        f"{v:.4g}" if v and not 1e-5 <= abs(v) < 1e7 else f"{v:.{decimals}f}"
+        for v in (mean, std)
+        if v is not None
+    ]
     return " ± ".join(texts)
 
 
@@ -136,7 +154,9 @@ def read_published(path):
     except OSError as error:
         raise MissingError(f"--published: {path}: {error.strerror}") from None
     except ValueError as error:
-        raise UserError(f"--published: {path}: not readable ({error}); docs/tables.md shows the form") from None
+        raise UserError(
+            f"--published: {path}: not readable ({error}); docs/tables.md shows the form"
+        ) from None
     if not isinstance(entries, list):
         raise UserError(f"--published: {path}: a list of objects would do; docs/tables.md shows the form")
     return [published_entry(entry, f"--published: {path}, entry {i}") for i, entry in enumerate(entries, 1)]
@@ -155,7 +175,9 @@ def published_entry(entry, where):
     for field in ("experiment", "metric", "value"):
         if given[field] is None:
             raise UserError(f"{where}: {field} is missing")
-    return Published(**given | {"protocol": given["protocol"] or "not stated", "source": given["source"] or "not stated"})
+    return Published(
+        **given | {"protocol": given["protocol"] or "not stated", "source": given["source"] or "not stated"}
+    )
 
 
 def published_text(entry):
@@ -170,11 +192,12 @@ def agreement(row, entry):
     mean, std = mean_std(row.numbers())
     if std is None or entry.std is None or (row.column.setting or {}).get("protocol") != entry.protocol:
         return ""
-    within = abs(mean - entry.value) <= 2 * math.sqrt(std ** 2 / len(row.values) + entry.std ** 2)
+    within = abs(mean - entry.value) <= 2 * math.sqrt(std**2 / len(row.values) + entry.std**2)
     return "; ours agrees" if within else "; ours differs"
 
 
 # --- what is measured: columns
+
 
 class Column:
     """One metric under one protocol. points: {run: [Point, ...]}; setting: what PROTOCOL says of them, None where nothing was recorded."""
@@ -204,7 +227,9 @@ def resolve(word, runs):
     matching = fnmatch.filter(names, bare)
     if not matching:
         near = difflib.get_close_matches(bare, names, 4, 0.3) or names[:8]
-        raise UserError(f"--metric: {word}: no run has it; {' or '.join(repr(n) for n in near) or 'nothing (no run has logged anything yet)'} would do")
+        raise UserError(
+            f"--metric: {word}: no run has it; {' or '.join(repr(n) for n in near) or 'nothing (no run has logged anything yet)'} would do"
+        )
     return [(name, [name]) for name in matching]
 
 
@@ -214,11 +239,16 @@ def columns(runs, wanted=(), split=False):
     Raises UserError where one column would mix protocols, extractors or weights, unless `split` parts it into several.
     """
     if not wanted:
-        wanted = sorted({name for run in runs for name in run.evaluations} | {k for run in runs for k in run.logged if k.startswith("eval/")})
+        wanted = sorted(
+            {name for run in runs for name in run.evaluations}
+            | {k for run in runs for k in run.logged if k.startswith("eval/")}
+        )
     found = {}
     for word in wanted:
         for heading, names in resolve(word, runs):
-            for column in divide(heading, {run: [p for name in names for p in run.points(name)] for run in runs}, split):
+            for column in divide(
+                heading, {run: [p for name in names for p in run.points(name)] for run in runs}, split
+            ):
                 found.setdefault(column.heading, column)
     return list(found.values())
 
@@ -235,13 +265,20 @@ def divide(heading, points, split):
     if len(groups) == 1:
         return [Column(heading, groups[0])]
     differing = [f for f in reading.PROTOCOL if len({repr((s or {}).get(f)) for s in settings}) > 1]
-    labels = [", ".join(f"{f} {brief(s[f])}" for f in differing) if s else "protocol not recorded" for s in settings]
-    if len(set(labels)) < len(labels):                   # the names differ in more than what PROTOCOL tells
+    labels = [
+        ", ".join(f"{f} {brief(s[f])}" for f in differing) if s else "protocol not recorded" for s in settings
+    ]
+    if len(set(labels)) < len(labels):  # the names differ in more than what PROTOCOL tells
         labels = [", ".join(filter(None, pair)) for pair in zip(names, labels)]
     if not split:
         parts = "; ".join(f"{label} in {some_runs(group)}" for label, group in zip(labels, groups))
-        raise UserError(f"--metric: one column cannot hold {heading} of {len(groups)} kinds: {parts}; --split, or fewer runs, would do")
-    return [Column(label if label in names else f"{heading} [{label}]", group) for label, group in zip(labels, groups)]
+        raise UserError(
+            f"--metric: one column cannot hold {heading} of {len(groups)} kinds: {parts}; --split, or fewer runs, would do"
+        )
+    return [
+        Column(label if label in names else f"{heading} [{label}]", group)
+        for label, group in zip(labels, groups)
+    ]
 
 
 def brief(value):
@@ -252,13 +289,16 @@ def brief(value):
 
 
 def some_runs(runs, most=4):
-    """"a/s0-2, b/s1 and 3 more": names of runs, short."""
+    """ "a/s0-2, b/s1 and 3 more": names of runs, short."""
     groups = reading.experiments(runs)
     texts = [f"{name}/s{spans(run.seed for run in its)}" for name, its in groups.items()]
-    return ", ".join(texts[:most]) + (f" and {len(texts) - most} experiments more" if len(texts) > most else "")
+    return ", ".join(texts[:most]) + (
+        f" and {len(texts) - most} experiments more" if len(texts) > most else ""
+    )
 
 
 # --- what is counted: rows
+
 
 def choose(points, pick, better=None, by=None):
     """(the Point that stands for a run, None) or (None, why there is none).
@@ -286,7 +326,9 @@ class Group:
         self.counted = [run for run in runs if run.finished or unfinished]
         self.absent = {run.seed: run.standing() for run in runs if run not in self.counted}
         seeds = {run.seed for run in runs}
-        self.missing = sorted(set(expected if expected is not None else range(min(seeds), max(seeds))) - seeds)
+        self.missing = sorted(
+            set(expected if expected is not None else range(min(seeds), max(seeds))) - seeds
+        )
 
 
 class Row:
@@ -296,7 +338,11 @@ class Row:
         self.group, self.column, self.values, self.lacking = group, column, {}, {}
         for run in group.counted:
             points = column.points.get(run)
-            point, why = choose(points, pick, better, by.get(run, {}) if by is not None else None) if points else (None, "no value")
+            point, why = (
+                choose(points, pick, better, by.get(run, {}) if by is not None else None)
+                if points
+                else (None, "no value")
+            )
             if point:
                 self.values[run.seed] = point
             else:
@@ -316,9 +362,13 @@ class Study:
 
     def __init__(self, runs, args):
         self.args, self.pick = args, args.pick
-        self.groups = [Group(name, its, args.seeds, args.unfinished) for name, its in reading.experiments(runs).items()]
+        self.groups = [
+            Group(name, its, args.seeds, args.unfinished) for name, its in reading.experiments(runs).items()
+        ]
         self.columns = columns(runs, args.metric, args.split)
-        self.published = read_published(PUBLISHED if args.published is None and os.path.exists(PUBLISHED) else args.published)
+        self.published = read_published(
+            PUBLISHED if args.published is None and os.path.exists(PUBLISHED) else args.published
+        )
         self.by = self.chooser(runs)
         self.turn()
         self.rows = {(g, c): self.row(g, c, self.pick) for g in self.groups for c in self.columns}
@@ -332,7 +382,9 @@ class Study:
             raise UserError("--by: goes with --pick=best")
         found = columns(runs, [self.args.by])
         if len(found) > 1:
-            raise UserError(f"--by: {self.args.by} is {len(found)} metrics; one of {', '.join(repr(c.heading) for c in found)} would do")
+            raise UserError(
+                f"--by: {self.args.by} is {len(found)} metrics; one of {', '.join(repr(c.heading) for c in found)} would do"
+            )
         return found[0]
 
     def turn(self):
@@ -340,25 +392,44 @@ class Study:
         all_columns = self.columns + [self.by] * (self.by is not None)
         for flag in ("lower", "higher"):
             for word in getattr(self.args, flag):
-                named = [c for c in all_columns if fnmatch.fnmatchcase(c.heading, word.removeprefix("eval/")) or word in (c.name, c.metric, c.heading)]
+                named = [
+                    c
+                    for c in all_columns
+                    if fnmatch.fnmatchcase(c.heading, word.removeprefix("eval/"))
+                    or word in (c.name, c.metric, c.heading)
+                ]
                 if not named:
-                    raise UserError(f"--{flag}: given {word}; one of {', '.join(repr(c.heading) for c in all_columns)} would do")
+                    raise UserError(
+                        f"--{flag}: given {word}; one of {', '.join(repr(c.heading) for c in all_columns)} would do"
+                    )
                 for column in named:
                     column.better = flag
         for column in [self.by] if self.by else self.columns if self.pick == "best" else []:
             if column.better is None:
-                raise UserError(f"--pick=best: is a low or a high {column.heading} good? --lower {column.heading!r} or --higher {column.heading!r} would do")
+                raise UserError(
+                    f"--pick=best: is a low or a high {column.heading} good? --lower {column.heading!r} or --higher {column.heading!r} would do"
+                )
 
     def row(self, group, column, pick):
         """The Row of a group in a column, its step chosen by --by where that is given."""
         if pick == "best" and self.by:
-            return Row(group, column, pick, self.by.better, {run: {p.step: p.value for p in points} for run, points in self.by.points.items()})
+            return Row(
+                group,
+                column,
+                pick,
+                self.by.better,
+                {run: {p.step: p.value for p in points} for run, points in self.by.points.items()},
+            )
         return Row(group, column, pick, column.better)
 
     def picked(self):
         """How the values were picked, in words."""
         if self.pick == "best":
-            return f"best step of each run, chosen by {self.by.heading}" if self.by else "best step of each run, chosen by this very value (optimistic)"
+            return (
+                f"best step of each run, chosen by {self.by.heading}"
+                if self.by
+                else "best step of each run, chosen by this very value (optimistic)"
+            )
         return "last step of each run" if self.pick == "last" else f"step {self.pick}"
 
     def theirs(self, group, column=None):
@@ -372,7 +443,7 @@ class Study:
         """[(A, B, column, seeds left out, Difference)] for --compare. Raises UserError for a name that is no experiment."""
         names, found = {g.name: g for g in self.groups}, []
         ends = {}
-        for group in self.groups:                        # vbn for mnist10k_improved/vbn, where no other name ends so
+        for group in self.groups:  # vbn for mnist10k_improved/vbn, where no other name ends so
             ends.setdefault(group.name.rsplit("/", 1)[-1], []).append(group)
         names = {end: groups[0] for end, groups in ends.items() if len(groups) == 1} | names
         for pair in self.args.compare:
@@ -385,8 +456,16 @@ class Study:
                 x, y = ({s: p.value for s, p in self.rows[g, column].values.items()} for g in (a, b))
                 if x and y:
                     result = difference(x, y, not self.args.unpaired)
-                elif x or y or column is self.columns[0]:     # of no use in every column that belongs to other experiments
-                    result = Difference("no value of " + (a.name if y else b.name if x else "either"), f"{len(x)} and {len(y)}", None, None, None)
+                elif (
+                    x or y or column is self.columns[0]
+                ):  # of no use in every column that belongs to other experiments
+                    result = Difference(
+                        "no value of " + (a.name if y else b.name if x else "either"),
+                        f"{len(x)} and {len(y)}",
+                        None,
+                        None,
+                        None,
+                    )
                 else:
                     continue
                 alone = sorted(set(x) ^ set(y)) if result.how.startswith("paired") else []
@@ -418,7 +497,10 @@ def summary(study):
         if any(theirs):
             header.append(f"{column.heading}, published")
             for line, group, entries in zip(rows, study.shown, theirs):
-                line.append("; ".join(published_text(e) + agreement(study.rows[group, column], e) for e in entries) or "–")
+                line.append(
+                    "; ".join(published_text(e) + agreement(study.rows[group, column], e) for e in entries)
+                    or "–"
+                )
     return Block(f"Means over seeds ({study.picked()})", header, rows, remarks(study))
 
 
@@ -434,23 +516,33 @@ def remarks(study):
         for column in study.columns:
             values = study.rows[group, column].values
             if study.pick == "last" and len(study.rows[group, column].steps()) > 1:
-                notes.append(f"{group.name}, {column.heading}: the last values are of differing steps: "
-                             + ", ".join(f"s{seed} at {p.step}" for seed, p in sorted(values.items())) + ".")
+                notes.append(
+                    f"{group.name}, {column.heading}: the last values are of differing steps: "
+                    + ", ".join(f"s{seed} at {p.step}" for seed, p in sorted(values.items()))
+                    + "."
+                )
     for column in study.columns:
         points = [(g, p) for g in study.shown for p in study.rows[g, column].values.values()]
         if len({bool(p.ema) for _, p in points if p.ema is not None}) > 1:
             averaged = sorted({g.name for g, p in points if p.ema})
-            notes.append(f"{column.heading}: of the averaged generator in {', '.join(averaged)}, of the plain one elsewhere.")
+            notes.append(
+                f"{column.heading}: of the averaged generator in {', '.join(averaged)}, of the plain one elsewhere."
+            )
         singular = sorted({g.name for g, p in points if p.singular})
         if singular:
-            notes.append(f"{column.heading}: from a singular covariance (no more samples than features) in {', '.join(singular)}.")
+            notes.append(
+                f"{column.heading}: from a singular covariance (no more samples than features) in {', '.join(singular)}."
+            )
     return notes
 
 
 def details(study):
     """A line for each experiment and metric that has a value."""
     others = [pick for pick in ("last", "best") if pick != study.pick]
-    titles = {"last": "last step: mean ± std", "best": "best step, chosen by this very value (optimistic): mean ± std"}
+    titles = {
+        "last": "last step: mean ± std",
+        "best": "best step, chosen by this very value (optimistic): mean ± std",
+    }
     rows = []
     for group in study.shown:
         for column in study.columns:
@@ -458,12 +550,42 @@ def details(study):
             if row.values:
                 mean, std = mean_std(row.numbers())
                 decimals = digits(mean, std)
-                also = [show(*mean_std(study.row(group, column, pick).numbers())) if pick == "last" or column.better else "–" for pick in others]
-                each = ", ".join(f"s{seed} {show(p.value, None, decimals)}" for seed, p in sorted(row.values.items()))
+                also = [
+                    show(*mean_std(study.row(group, column, pick).numbers()))
+                    if pick == "last" or column.better
+                    else "–"
+                    for pick in others
+                ]
+                each = ", ".join(
+                    f"s{seed} {show(p.value, None, decimals)}" for seed, p in sorted(row.values.items())
+                )
                 inner = mean_std([p.inner for p in row.values.values() if p.inner is not None])[0]
-                rows.append([group.name, column.heading, str(len(row.values)), show(mean, std), show(min(row.numbers()), None, decimals),
-                             show(max(row.numbers()), None, decimals), spans(row.steps()), *also, show(inner, None, decimals), each])
-    header = ["experiment", "metric", "n", "mean ± std", "min", "max", "step", *(titles[pick] for pick in others), "inner std, mean", "values by seed"]
+                rows.append(
+                    [
+                        group.name,
+                        column.heading,
+                        str(len(row.values)),
+                        show(mean, std),
+                        show(min(row.numbers()), None, decimals),
+                        show(max(row.numbers()), None, decimals),
+                        spans(row.steps()),
+                        *also,
+                        show(inner, None, decimals),
+                        each,
+                    ]
+                )
+    header = [
+        "experiment",
+        "metric",
+        "n",
+        "mean ± std",
+        "min",
+        "max",
+        "step",
+        *(titles[pick] for pick in others),
+        "inner std, mean",
+        "values by seed",
+    ]
     return Block(f"Details ({study.picked()})", *without_empty(header, rows), [])
 
 
@@ -478,14 +600,19 @@ def left_out(study):
     notes = []
     for group in study.groups:
         if group.missing:
-            notes.append(f"{group.name}: seed{'s' if len(group.missing) > 1 else ''} {spans(group.missing)} missing")
+            notes.append(
+                f"{group.name}: seed{'s' if len(group.missing) > 1 else ''} {spans(group.missing)} missing"
+            )
         notes += [f"{group.name}/s{seed}: {why}" for seed, why in sorted(group.absent.items())]
         lacking = {}
         for column in study.columns if group in study.shown else []:
             for seed, why in study.rows[group, column].lacking.items():
                 if why != "no value" or study.rows[group, column].values:
                     lacking.setdefault((seed, why), []).append(column.heading)
-        notes += [f"{group.name}/s{seed}: {', '.join(headings)}: {why}" for (seed, why), headings in sorted(lacking.items())]
+        notes += [
+            f"{group.name}/s{seed}: {', '.join(headings)}: {why}"
+            for (seed, why), headings in sorted(lacking.items())
+        ]
         if study.args.unfinished:
             notes += [f"{run}: counted although {run.standing()}" for run in group.runs if not run.finished]
     other = [g.name for g in study.groups if g not in study.shown]
@@ -496,7 +623,9 @@ def left_out(study):
 
 def elsewhere(study):
     """Published numbers under metrics that no column holds: not to be compared with what is here."""
-    notes = [f"{g.name}: {e.metric} {published_text(e)}; {e.source}" for g in study.groups for e in study.theirs(g)]
+    notes = [
+        f"{g.name}: {e.metric} {published_text(e)}; {e.source}" for g in study.groups for e in study.theirs(g)
+    ]
     return Block("Published, of metrics not measured here", [], [], notes)
 
 
@@ -504,9 +633,21 @@ def settings(study):
     """The protocol of each column."""
     rows = [[c.heading, *(brief(c.setting[f]) for f in reading.PROTOCOL)] for c in study.columns if c.setting]
     logged = [c.heading for c in study.columns if not c.setting]
-    notes = [f"From metrics.jsonl, which records no protocol: {', '.join(logged)}."] if logged and rows else []
-    sources = {f"{g.name}, {e.metric}: {e.source}" for g in study.shown for c in study.columns for e in study.theirs(g, c)}
-    return Block("How it was measured", ["metric", *reading.PROTOCOL], rows, notes + [f"Published: {text}." for text in sorted(sources)])
+    notes = (
+        [f"From metrics.jsonl, which records no protocol: {', '.join(logged)}."] if logged and rows else []
+    )
+    sources = {
+        f"{g.name}, {e.metric}: {e.source}"
+        for g in study.shown
+        for c in study.columns
+        for e in study.theirs(g, c)
+    }
+    return Block(
+        "How it was measured",
+        ["metric", *reading.PROTOCOL],
+        rows,
+        notes + [f"Published: {text}." for text in sorted(sources)],
+    )
 
 
 def differences(study):
@@ -514,21 +655,64 @@ def differences(study):
     rows, notes = [], []
     for a, b, column, alone, found in study.compared():
         decimals = digits(found.mean or 0, (found.high - found.low) / 2 if found.low is not None else None)
-        interval = "–" if found.low is None else f"[{show(found.low, None, decimals)}, {show(found.high, None, decimals)}]"
-        rows.append([f"{a.name} − {b.name}", column.heading, found.how, str(found.n), show(found.mean, None, decimals), interval, verdict(found, column.better, a.name)])
+        interval = (
+            "–"
+            if found.low is None
+            else f"[{show(found.low, None, decimals)}, {show(found.high, None, decimals)}]"
+        )
+        rows.append(
+            [
+                f"{a.name} − {b.name}",
+                column.heading,
+                found.how,
+                str(found.n),
+                show(found.mean, None, decimals),
+                interval,
+                verdict(found, column.better, a.name),
+            ]
+        )
         if alone:
-            notes.append(f"{a.name} − {b.name}, {column.heading}: seeds of one side alone left out: {spans(alone)}.")
+            notes.append(
+                f"{a.name} − {b.name}, {column.heading}: seeds of one side alone left out: {spans(alone)}."
+            )
     if rows:
-        notes.append(f"{CONFIDENCE:.0%} t intervals over training seeds. Not resolved: 0 is inside; that is not equality.")
+        notes.append(
+            f"{CONFIDENCE:.0%} t intervals over training seeds. Not resolved: 0 is inside; that is not equality."
+        )
     header = ["difference", "metric", "how", "n", "mean difference", f"{CONFIDENCE:.0%} interval", "verdict"]
     return Block(f"Differences ({study.picked()})", header, rows, notes)
 
 
 def tidy(study):
     """(header, rows) for CSV: a line an experiment and metric with everything known, numbers in full."""
-    header = ["experiment", "metric", "better", "pick", "n", "mean", "std", "min", "max", "steps", "values", "last_mean", "last_std", "best_mean", "best_std",
-              "inner_std_mean", *reading.PROTOCOL, "ema", "singular", "missing_seeds", "left_out", "published", "published_std", "published_runs",
-              "published_protocol", "published_source"]
+    header = [
+        "experiment",
+        "metric",
+        "better",
+        "pick",
+        "n",
+        "mean",
+        "std",
+        "min",
+        "max",
+        "steps",
+        "values",
+        "last_mean",
+        "last_std",
+        "best_mean",
+        "best_std",
+        "inner_std_mean",
+        *reading.PROTOCOL,
+        "ema",
+        "singular",
+        "missing_seeds",
+        "left_out",
+        "published",
+        "published_std",
+        "published_runs",
+        "published_protocol",
+        "published_source",
+    ]
     rows = []
     for group in study.shown:
         for column in study.columns:
@@ -538,16 +722,37 @@ def tidy(study):
             reasons = {**group.absent, **row.lacking}
             setting = column.setting or {}
             inner, _ = mean_std([p.inner for p in points if p.inner is not None])
-            line = [group.name, column.heading, column.better, study.picked(), len(numbers), *mean_std(numbers), min(numbers, default=None),
-                    max(numbers, default=None), spans(row.steps()), " ".join(f"{seed}={p.value!r}" for seed, p in sorted(row.values.items())),
-                    *mean_std(study.row(group, column, "last").numbers()), *mean_std(best), inner, *(setting.get(f) for f in reading.PROTOCOL),
-                    *("/".join(sorted({str(getattr(p, f)) for p in points if p.setting})) for f in ("ema", "singular")),
-                    spans(group.missing), "; ".join(f"s{seed}: {why}" for seed, why in sorted(reasons.items()))]
-            rows += [line + ([e.value, e.std, e.runs, e.protocol, e.source] if e else [None] * 5) for e in study.theirs(group, column) or [None]]
+            line = [
+                group.name,
+                column.heading,
+                column.better,
+                study.picked(),
+                len(numbers),
+                *mean_std(numbers),
+                min(numbers, default=None),
+                max(numbers, default=None),
+                spans(row.steps()),
+                " ".join(f"{seed}={p.value!r}" for seed, p in sorted(row.values.items())),
+                *mean_std(study.row(group, column, "last").numbers()),
+                *mean_std(best),
+                inner,
+                *(setting.get(f) for f in reading.PROTOCOL),
+                *(
+                    "/".join(sorted({str(getattr(p, f)) for p in points if p.setting}))
+                    for f in ("ema", "singular")
+                ),
+                spans(group.missing),
+                "; ".join(f"s{seed}: {why}" for seed, why in sorted(reasons.items())),
+            ]
+            rows += [
+                line + ([e.value, e.std, e.runs, e.protocol, e.source] if e else [None] * 5)
+                for e in study.theirs(group, column) or [None]
+            ]
     return header, rows
 
 
 # --- in which form
+
 
 def markdown(study):
     """Headings, tables with aligned columns, and lists."""
@@ -557,7 +762,10 @@ def markdown(study):
         if block.rows:
             table = [[markdown_text(cell) for cell in row] for row in [block.header, *block.rows]]
             widths = [max(len(row[i]) for row in table) for i in range(len(block.header))]
-            lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in table]
+            lines = [
+                "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |"
+                for row in table
+            ]
             out += [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:], ""]
         if block.notes:
             out += [f"- {markdown_text(note)}" for note in block.notes] + [""]
@@ -576,15 +784,34 @@ def latex(study):
         out += ["", f"% {' '.join(block.title.split())}"]
         if block.rows:
             line = lambda row: " & ".join(latex_text(cell) for cell in row) + r" \\"
-            out += [r"\begin{tabular}{l" + "r" * (len(block.header) - 1) + "}", r"\toprule", line(block.header), r"\midrule",
-                    *map(line, block.rows), r"\bottomrule", r"\end{tabular}"]
+            out += [
+                r"\begin{tabular}{l" + "r" * (len(block.header) - 1) + "}",
+                r"\toprule",
+                line(block.header),
+                r"\midrule",
+                *map(line, block.rows),
+                r"\bottomrule",
+                r"\end{tabular}",
+            ]
         out += [f"% {' '.join(note.split())}" for note in block.notes]
     return "\n".join(out) + "\n"
 
 
-LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-         "[": "{[}", "|": r"\textbar{}",
-         "±": r"$\pm$", "−": "$-$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "–": "--", **{c: "\\" + c for c in "&%$#_{}"}}
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "[": "{[}",
+    "|": r"\textbar{}",
+    "±": r"$\pm$",
+    "−": "$-$",
+    "↓": r"$\downarrow$",
+    "↑": r"$\uparrow$",
+    "–": "--",
+    **{c: "\\" + c for c in "&%$#_{}"},
+}
 
 
 def latex_text(text):
@@ -597,9 +824,37 @@ def comma_separated(study):
     """The tidy table; with --compare the differences alone."""
     header, rows = tidy(study)
     if study.args.compare:
-        header = ["a", "b", "metric", "pick", "how", "n", "mean_difference", "low", "high", "confidence", "verdict", "seeds_left_out"]
-        rows = [[a.name, b.name, c.heading, study.picked(), d.how, d.n, d.mean, d.low, d.high, CONFIDENCE, verdict(d, c.better, a.name), spans(alone)]
-                for a, b, c, alone, d in study.compared()]
+        header = [
+            "a",
+            "b",
+            "metric",
+            "pick",
+            "how",
+            "n",
+            "mean_difference",
+            "low",
+            "high",
+            "confidence",
+            "verdict",
+            "seeds_left_out",
+        ]
+        rows = [
+            [
+                a.name,
+                b.name,
+                c.heading,
+                study.picked(),
+                d.how,
+                d.n,
+                d.mean,
+                d.low,
+                d.high,
+                CONFIDENCE,
+                verdict(d, c.better, a.name),
+                spans(alone),
+            ]
+            for a, b, c, alone, d in study.compared()
+        ]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(header)
@@ -613,8 +868,9 @@ ENDINGS = {".md": "md", ".tex": "latex", ".csv": "csv"}
 
 # --- the command
 
+
 def seeds(text):
-    """"0-4,7" -> [0, 1, 2, 3, 4, 7]."""
+    """ "0-4,7" -> [0, 1, 2, 3, 4, 7]."""
     found = set()
     for part in text.split(","):
         match = re.fullmatch(r"\s*([0-9]{1,9})(?:-([0-9]{1,9}))?\s*", part)
@@ -636,20 +892,76 @@ def pick(text):
 
 def add_options(parser):
     """The flags that tables and reports share."""
-    parser.add_argument("folders", nargs="+", metavar="FOLDER", help="folders of runs, searched at any depth, or runs' own folders")
-    parser.add_argument("--metric", nargs="+", action="extend", default=[], metavar="NAME", help="evaluations or keys of metrics.jsonl: a name, a family such as "
-                        "FD-classifier, or a pattern such as 'probe/*' (default: every evaluation)")
-    parser.add_argument("--pick", type=pick, default="last", help="which step stands for a run: last, best (by the metric itself, which flatters it, "
-                        "or by --by), or a step's number (default last)")
-    parser.add_argument("--by", default=None, metavar="NAME", help="with --pick=best: the metric that chooses the step (default: the one reported)")
-    parser.add_argument("--lower", nargs="+", action="extend", default=[], metavar="NAME", help="metrics of which low is good, where the name does not tell")
-    parser.add_argument("--higher", nargs="+", action="extend", default=[], metavar="NAME", help="metrics of which high is good, where the name does not tell")
-    parser.add_argument("--seeds", type=seeds, default=None, help="the seeds that there should be, as in 0-4; others are listed as missing (default: gaps only)")
-    parser.add_argument("--unfinished", action="store_true", help="count runs that have not finished, too (default: list them)")
-    parser.add_argument("--compare", nargs=2, action="append", default=[], metavar=("A", "B"),
-                        help="difference A - B of two experiments with a 95%% interval; may be given again")
+    parser.add_argument(
+        "folders",
+        nargs="+",
+        metavar="FOLDER",
+        help="folders of runs, searched at any depth, or runs' own folders",
+    )
+    parser.add_argument(
+        "--metric",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME",
+        help="evaluations or keys of metrics.jsonl: a name, a family such as "
+        "FD-classifier, or a pattern such as 'probe/*' (default: every evaluation)",
+    )
+    parser.add_argument(
+        "--pick",
+        type=pick,
+        default="last",
+        help="which step stands for a run: last, best (by the metric itself, which flatters it, "
+        "or by --by), or a step's number (default last)",
+    )
+    parser.add_argument(
+        "--by",
+        default=None,
+        metavar="NAME",
+        help="with --pick=best: the metric that chooses the step (default: the one reported)",
+    )
+    parser.add_argument(
+        "--lower",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME",
+        help="metrics of which low is good, where the name does not tell",
+    )
+    parser.add_argument(
+        "--higher",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME",
+        help="metrics of which high is good, where the name does not tell",
+    )
+    parser.add_argument(
+        "--seeds",
+        type=seeds,
+        default=None,
+        help="the seeds that there should be, as in 0-4; others are listed as missing (default: gaps only)",
+    )
+    parser.add_argument(
+        "--unfinished",
+        action="store_true",
+        help="count runs that have not finished, too (default: list them)",
+    )
+    parser.add_argument(
+        "--compare",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("A", "B"),
+        help="difference A - B of two experiments with a 95%% interval; may be given again",
+    )
     parser.add_argument("--unpaired", action="store_true", help="with --compare: do not pair by seed")
-    parser.add_argument("--published", default=None, metavar="FILE", help="published numbers, .json or .csv; '' for none (default docs/published.json)")
+    parser.add_argument(
+        "--published",
+        default=None,
+        metavar="FILE",
+        help="published numbers, .json or .csv; '' for none (default docs/published.json)",
+    )
 
 
 def write(path, text):
@@ -677,19 +989,37 @@ def run(program, work, argv):
 
 def work(argv):
     """Prints or writes the tables."""
-    parser = flags.Parser(prog="python -m eval.tables", allow_abbrev=False, description="Tables over the seeds of many runs; see docs/tables.md.",
-                          epilog="exit codes: 0 done, 2 arguments or protocols that do not mix, 3 no run or no file")
+    parser = flags.Parser(
+        prog="python -m eval.tables",
+        allow_abbrev=False,
+        description="Tables over the seeds of many runs; see docs/tables.md.",
+        epilog="exit codes: 0 done, 2 arguments or protocols that do not mix, 3 no run or no file",
+    )
     add_options(parser)
-    parser.add_argument("--split", action="store_true", help="where a metric was measured under several protocols or weights: a column for each (default: refuse)")
-    parser.add_argument("--format", choices=FORMATS, default=None, help="md, latex (booktabs) or csv (default: as -o ends, else md)")
-    parser.add_argument("-o", "--output", default=None, metavar="FILE", help="where to write (default: the console)")
+    parser.add_argument(
+        "--split",
+        action="store_true",
+        help="where a metric was measured under several protocols or weights: a column for each (default: refuse)",
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default=None,
+        help="md, latex (booktabs) or csv (default: as -o ends, else md)",
+    )
+    parser.add_argument(
+        "-o", "--output", default=None, metavar="FILE", help="where to write (default: the console)"
+    )
     args = parser.parse_args(argv)
     kind = args.format or ENDINGS.get(os.path.splitext(args.output or "")[1].lower(), "md")
     runs = reading.find(args.folders)
     study = Study(runs, args)
     if not study.columns:
         names = sorted({key for run in runs for key in run.logged})
-        raise UserError("--metric: no run has an evaluation; " + (f"one of {', '.join(names)} would do" if names else "nothing has been logged yet"))
+        raise UserError(
+            "--metric: no run has an evaluation; "
+            + (f"one of {', '.join(names)} would do" if names else "nothing has been logged yet")
+        )
     text = FORMATS[kind](study)
     if args.output:
         write(args.output, text)

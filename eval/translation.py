@@ -2,6 +2,7 @@
 
 A trainer offers to_b(a) and to_a(b); the data's iterators are of two domains (iterators/unpaired.py).
 """
+
 import json
 import os
 
@@ -22,26 +23,39 @@ def translate(trainer, data, run, args):
     or noisy before the way back; where the data has labels, how many grey translations a classifier of real images gives their label; with --metrics, scores of the
     translations against real images. Grids and a .json in <run>/translate/, lines for `python -m eval.tables` in evaluations.jsonl."""
     if not hasattr(trainer, "to_b"):
-        raise UserError(f"--mode=translate: {args.trainer} does not translate; a run of trainers/cyclegan.py would do")
+        raise UserError(
+            f"--mode=translate: {args.trainer} does not translate; a run of trainers/cyclegan.py would do"
+        )
     step, data = run.restore(trainer), data()
     split = "test" if "test" in data else "train"
     path = folder_of(run, args)
     found = {"step": step, "split": split, "noise_std": args.noise_std}
     with trainer.evaluating():
-        for source, target, there, back in (("a", "b", trainer.to_b, trainer.to_a), ("b", "a", trainer.to_a, trainer.to_b)):
+        for source, target, there, back in (
+            ("a", "b", trainer.to_b, trainer.to_a),
+            ("b", "a", trainer.to_a, trainer.to_b),
+        ):
             images, y = images_of(data[split].domains[source], data[split])
             with seeded(args.seed, "translate", source):
                 result, made = way(images, there, back, args.noise_std)
-            record.grid(rows(images, made, back)).save(os.path.join(path, f"step{step:08d}_{source}{target}.png"))
+            record.grid(rows(images, made, back)).save(
+                os.path.join(path, f"step{step:08d}_{source}{target}.png")
+            )
             judge = classifier_of(data, target) if y is not None else None
             if judge:
                 result |= {"label_accuracy": accuracy(judge[0], made, y), "label_accuracy_real": judge[1]}
             if made.shape[1] == 3 and images.shape[1] == 1:
                 real = images_of(data[split].domains[target], data[split])
-                result |= {"background_std": background_std(made), "background_std_real": background_std(real[0])}
+                result |= {
+                    "background_std": background_std(made),
+                    "background_std_real": background_std(real[0]),
+                }
                 grey = classifier_of(data, source) if y is not None and split == "test" else None
                 if grey:
-                    result |= {"mask_accuracy": accuracy(grey[0], 2 * mask(made) - 1, y), "mask_accuracy_real": accuracy(grey[0], 2 * mask(real[0]) - 1, real[1])}
+                    result |= {
+                        "mask_accuracy": accuracy(grey[0], 2 * mask(made) - 1, y),
+                        "mask_accuracy_real": accuracy(grey[0], 2 * mask(real[0]) - 1, real[1]),
+                    }
             if args.metrics:
                 result["scores"] = scores(args, data, split, target, images, there, trainer.bad_steps.device)
             found[f"{source}{target}"] = result
@@ -74,23 +88,34 @@ def way(images, there, back, noise_std):
     error = lambda translation: (apply(back, translation) - images).abs().mean().item()
     clean, rounded = error(made), error(record.to_uint8(made).to(made.device) / 127.5 - 1)
     noisy = error(made + noise_std * torch.randn_like(made))
-    return {"cycle_error": clean, "cycle_error_rounded": rounded, "cycle_error_noisy": noisy, "ratio_noisy": noisy / clean if clean else None}, made
+    return {
+        "cycle_error": clean,
+        "cycle_error_rounded": rounded,
+        "cycle_error_noisy": noisy,
+        "ratio_noisy": noisy / clean if clean else None,
+    }, made
 
 
 def rows(images, made, back):
     """[3, 20, C, H, W]: images, translations, and the way back; grey ones as colour where the other side is."""
     parts = [images[:COLUMNS], made[:COLUMNS], back(made[:COLUMNS])]
     channels = max(part.shape[1] for part in parts)
-    return torch.stack([part.expand(-1, channels, -1, -1) if part.shape[1] == 1 else part for part in parts]).cpu()
+    return torch.stack(
+        [part.expand(-1, channels, -1, -1) if part.shape[1] == 1 else part for part in parts]
+    ).cpu()
 
 
 def classifier_of(data, name):
     """(Classifier trained on a domain's real training images, its accuracy on real test images), or None without labels or a test split to measure it on, and for
     images in colour: the classifier of those takes minutes, and is trained on mirrored ones, which digits do not survive."""
     splits = {split: iterator.domains[name] for split, iterator in data.items()}
-    if "test" not in splits or not all("y" in part.source.tensors and part.data_shape[0] == 1 for part in splits.values()):
+    if "test" not in splits or not all(
+        "y" in part.source.tensors and part.data_shape[0] == 1 for part in splits.values()
+    ):
         return None
-    net, right, _ = classifier.trained(classifier.labelled(splits, "train"), classifier.labelled(splits, "test"))
+    net, right, _ = classifier.trained(
+        classifier.labelled(splits, "train"), classifier.labelled(splits, "test")
+    )
     return net, right
 
 
@@ -118,13 +143,17 @@ def mask(images, std=3.0, rounds=8):
     s = tanh(2 <u, v~> / |v~|^2), products over channels; again, `rounds` times. The mask is (1 - s) / 2.
     """
     radius = round(3 * std)
-    kernel = torch.exp(-torch.arange(-radius, radius + 1.0, device=images.device).square() / (2 * std ** 2))
+    kernel = torch.exp(-torch.arange(-radius, radius + 1.0, device=images.device).square() / (2 * std**2))
     kernel = (kernel / kernel.sum()).expand(images.shape[1], 1, 1, -1)
     s = torch.ones_like(images[:, :1])
     for _ in range(rounds):
         padded = F.pad(s * images, (radius,) * 4, mode="replicate")
-        smooth = F.conv2d(F.conv2d(padded, kernel, groups=images.shape[1]), kernel.transpose(2, 3), groups=images.shape[1])
-        s = torch.tanh(2 * (images * smooth).sum(1, keepdim=True) / (smooth.square().sum(1, keepdim=True) + 1e-2))
+        smooth = F.conv2d(
+            F.conv2d(padded, kernel, groups=images.shape[1]), kernel.transpose(2, 3), groups=images.shape[1]
+        )
+        s = torch.tanh(
+            2 * (images * smooth).sum(1, keepdim=True) / (smooth.square().sum(1, keepdim=True) + 1e-2)
+        )
     return (1 - s) / 2
 
 
@@ -134,11 +163,19 @@ def scores(args, data, split, target, images, there, device):
     extractor = extractors.get(args.extractor, device, args.inception_weights or None, real)
     reference = evaluate.reference(real, extractor, args.protocol, args.metrics, args.eval_batch_size)
     draw = lambda n: there(images[torch.randint(len(images), (n,)).to(images.device)])
-    return evaluate.evaluate(draw, reference, extractor, args.protocol, args.metrics, args.eval_batch_size, args.seed)
+    return evaluate.evaluate(
+        draw, reference, extractor, args.protocol, args.metrics, args.eval_batch_size, args.seed
+    )
 
 
-LINES = {"cycle_error": ("cycle error", "{from}"), "cycle_error_rounded": ("cycle error", "{from}, rounded"), "cycle_error_noisy": ("cycle error", "{from}, noisy"),
-         "label_accuracy": ("label accuracy", "{from} to {to}"), "mask_accuracy": ("mask accuracy", "{from} to {to}"), "background_std": ("background deviation", "{from} to {to}")}
+LINES = {
+    "cycle_error": ("cycle error", "{from}"),
+    "cycle_error_rounded": ("cycle error", "{from}, rounded"),
+    "cycle_error_noisy": ("cycle error", "{from}, noisy"),
+    "label_accuracy": ("label accuracy", "{from} to {to}"),
+    "mask_accuracy": ("mask accuracy", "{from} to {to}"),
+    "background_std": ("background deviation", "{from} to {to}"),
+}
 
 
 def report(run, step, split, found):
@@ -148,12 +185,27 @@ def report(run, step, split, found):
         for key, value in result.items():
             if key in LINES:
                 metric, which = LINES[key]
-                tell(run, step, metric, f"{metric} {which.format(**sides)}", value, f"{split} split, noise {found['noise_std']:g}" if "noisy" in key else f"{split} split", split=split)
+                tell(
+                    run,
+                    step,
+                    metric,
+                    f"{metric} {which.format(**sides)}",
+                    value,
+                    f"{split} split, noise {found['noise_std']:g}" if "noisy" in key else f"{split} split",
+                    split=split,
+                )
         for score in result.get("scores", ()):
             score |= {"name": f"{score['name']} of {source.upper()} to {target.upper()}"}
             tell(run, step, **{name: value for name, value in score.items() if name != "step"})
-        text = ", ".join(f"{key.replace('_', ' ')} {value:.4f}" for key, value in result.items() if isinstance(value, float))
-        print(f"{source.upper()} to {target.upper()}: {text}" + "".join(f", {s['name']} {s['value']:.6g}" for s in result.get("scores", ())))
+        text = ", ".join(
+            f"{key.replace('_', ' ')} {value:.4f}"
+            for key, value in result.items()
+            if isinstance(value, float)
+        )
+        print(
+            f"{source.upper()} to {target.upper()}: {text}"
+            + "".join(f", {s['name']} {s['value']:.6g}" for s in result.get("scores", ()))
+        )
 
 
 MODES = {"translate": translate}

@@ -1,4 +1,5 @@
 """Any folder or zip of images with a table of binary attributes, for class mixing; CelebA's and Zappos' kinds of tables among them."""
+
 import csv
 import os
 
@@ -10,8 +11,22 @@ from iterators import common
 from iterators.cache import IN_MEMORY, Files, cached_images
 
 
-def get_iterators(batch_size, seed=0, num_workers=2, root=None, table=None, select=None, size=None, crop=None, channels=None, valid=0,
-                  flip=False, subset=None, cache=None, in_memory=IN_MEMORY):
+def get_iterators(
+    batch_size,
+    seed=0,
+    num_workers=2,
+    root=None,
+    table=None,
+    select=None,
+    size=None,
+    crop=None,
+    channels=None,
+    valid=0,
+    flip=False,
+    subset=None,
+    cache=None,
+    in_memory=IN_MEMORY,
+):
     """x [N, C, H, W] and attributes int64 [N, A] in {0, 1} of the images that the table names; no y.
 
     root: a folder or zip of images. table: a .csv whose first row names its columns, the first the file and the others attributes
@@ -21,21 +36,40 @@ def get_iterators(batch_size, seed=0, num_workers=2, root=None, table=None, sele
     """
     if root is None:
         raise UserError("--iterator_args root: not given; root=<a folder or a .zip of images> would do")
-    path = os.path.expanduser(str(table)) if table else os.path.join(os.path.expanduser(str(root)), "attributes.csv")
+    path = (
+        os.path.expanduser(str(table))
+        if table
+        else os.path.join(os.path.expanduser(str(root)), "attributes.csv")
+    )
     if not os.path.isfile(path):
-        raise MissingError(f"--iterator_args table={path}: no such file; a .csv with a row for each image (file,attribute,...) would do")
+        raise MissingError(
+            f"--iterator_args table={path}: no such file; a .csv with a row for each image (file,attribute,...) would do"
+        )
     files, (names, rows) = Files(root), read(path)
     columns = list(range(len(names)))
     if select is not None:
         wanted = [select] if isinstance(select, str) else list(select)
         unknown = [name for name in wanted if name not in names]
         if unknown:
-            raise UserError(f"--iterator_args select: {', '.join(map(str, unknown))} not in {path}; {', '.join(names)} would do")
+            raise UserError(
+                f"--iterator_args select: {', '.join(map(str, unknown))} not in {path}; {', '.join(names)} would do"
+            )
         columns = [names.index(name) for name in wanted]
     key = [files.key, os.path.getsize(path), os.stat(path).st_mtime_ns, columns]
     with distributed.rank0_first():
-        splits, _ = cached_images(files.root, key, lambda: plan(files, path, rows, columns), files.read, files.label, size, crop, channels,
-                                  num_workers, cache, in_memory)
+        splits, _ = cached_images(
+            files.root,
+            key,
+            lambda: plan(files, path, rows, columns),
+            files.read,
+            files.label,
+            size,
+            crop,
+            channels,
+            num_workers,
+            cache,
+            in_memory,
+        )
     return common.iterators(splits, batch_size, seed, valid=valid, subset=subset, flip=flip)
 
 
@@ -51,12 +85,18 @@ def read(path):
         names = [name.strip() for name in lines[0][1:]]
         rows = {row[0].strip(): np.array([int(float(v)) for v in row[1:]]) for row in lines[1:]}
     except (OSError, ValueError, IndexError) as error:
-        raise MissingError(f"{path}: not a table of attributes ({error}); rows of a file and values 0 or 1 would do") from None
+        raise MissingError(
+            f"{path}: not a table of attributes ({error}); rows of a file and values 0 or 1 would do"
+        ) from None
     for name, values in rows.items():
         if len(values) != len(names) or not set(values.tolist()) <= {-1, 0, 1}:
-            raise MissingError(f"{path}: the row of {name} has not {len(names)} values of 0 and 1 (or -1 and 1); repair it, or remove it")
+            raise MissingError(
+                f"{path}: the row of {name} has not {len(names)} values of 0 and 1 (or -1 and 1); repair it, or remove it"
+            )
     if not names or not rows:
-        raise MissingError(f"{path}: it names no attributes or no images; rows of a file and values 0 or 1 would do")
+        raise MissingError(
+            f"{path}: it names no attributes or no images; rows of a file and values 0 or 1 would do"
+        )
     return names, {name: (values > 0).astype(np.int64) for name, values in rows.items()}
 
 
@@ -65,5 +105,7 @@ def plan(files, path, rows, columns):
     row_of = {name: rows.get(name, rows.get(name.rsplit("/", 1)[-1])) for name in files.names}
     names = [name for name, values in row_of.items() if values is not None]
     if not names:
-        raise MissingError(f"{path}: none of its rows is an image in {files.root}; its first column should be their file names")
+        raise MissingError(
+            f"{path}: none of its rows is an image in {files.root}; its first column should be their file names"
+        )
     return {"train": names}, {"attributes": np.stack([row_of[name][columns] for name in names])}, {}

@@ -4,6 +4,7 @@ A cache is a folder <source>-<key>/ holding images.npy (uint8 [N, H, W, C]), fur
 and meta.json (shapes, sha256 of each array, where each split lies, names of the classes). The key is the sha256 of what
 the source lists (names, sizes, CRCs or times) and of the options, so a changed source or option is another cache.
 """
+
 import concurrent.futures
 import contextlib
 import functools
@@ -26,9 +27,23 @@ from PIL import Image, ImageOps
 
 from engine.errors import MissingError, UserError
 
-EXTENSIONS = {".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm"}
-IN_MEMORY = 2 ** 31                   # bytes: larger sets stay on disc and are read through a memory map
-FORMAT = 1                            # part of every key: raise it when the same files would give other bytes
+EXTENSIONS = {
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".jfif",
+    ".bmp",
+    ".gif",
+    ".webp",
+    ".tif",
+    ".tiff",
+    ".ppm",
+    ".pgm",
+    ".pbm",
+    ".pnm",
+}
+IN_MEMORY = 2**31  # bytes: larger sets stay on disc and are read through a memory map
+FORMAT = 1  # part of every key: raise it when the same files would give other bytes
 FILE_OF = {"x": "images.npy", "y": "labels.npy"}
 
 
@@ -44,6 +59,7 @@ def whole(option, value):
 
 
 # ---------------------------------------------------------------------------------------------------------- what is there
+
 
 def is_image(name):
     """By extension; nothing hidden, and not what macOS adds to zips."""
@@ -62,9 +78,13 @@ class Files:
         self.root = os.path.abspath(os.path.expanduser(str(root)))
         self.zipped = os.path.isfile(self.root)
         if not os.path.exists(self.root):
-            raise MissingError(f"--iterator_args root={root}: no such file or folder; a folder or a .zip of images would do")
+            raise MissingError(
+                f"--iterator_args root={root}: no such file or folder; a folder or a .zip of images would do"
+            )
         if self.zipped and not zipfile.is_zipfile(self.root):
-            raise MissingError(f"--iterator_args root={root}: not a zip, or a damaged one; a folder or a .zip of images would do")
+            raise MissingError(
+                f"--iterator_args root={root}: not a zip, or a damaged one; a folder or a .zip of images would do"
+            )
 
     @functools.cached_property
     def archive(self):
@@ -95,7 +115,9 @@ class Files:
                 if entry.is_dir() and not entry.name.startswith("."):
                     folders.append(name + "/")
                 elif is_image(name):
-                    facts = entry.stat(follow_symlinks=entry.is_file())  # a broken link: reading it will fail, and name it
+                    facts = entry.stat(
+                        follow_symlinks=entry.is_file()
+                    )  # a broken link: reading it will fail, and name it
                     found.append((name, facts.st_size, facts.st_mtime_ns))
         return sorted(found)
 
@@ -112,7 +134,9 @@ class Files:
             if signature == b"PK\x05\x06" and offset + size == end:
                 file.seek(offset)
                 return file.read(size)
-        return repr([(member.filename, member.file_size, member.CRC) for member in self.archive.infolist()]).encode()
+        return repr(
+            [(member.filename, member.file_size, member.CRC) for member in self.archive.infolist()]
+        ).encode()
 
     def read(self, name):
         if self.zipped:
@@ -126,6 +150,7 @@ class Files:
 
 # --------------------------------------------------------------------------------------------------------------- decoding
 
+
 def eight_bits(image, channels=None):
     """The image in mode L (channels 1) or RGB (3); by default 1 for grey modes and 3 for others.
 
@@ -133,7 +158,7 @@ def eight_bits(image, channels=None):
     Grey of colour is 0.299 R + 0.587 G + 0.114 B. Raises ValueError for 32-bit and floating-point pixels.
     """
     grey = image.mode in ("1", "L", "LA", "La") or image.mode.startswith("I")
-    if image.mode.startswith("I"):                       # I;16, I;16B, ...; a 16-bit PNG is plain I before Pillow 11
+    if image.mode.startswith("I"):  # I;16, I;16B, ...; a 16-bit PNG is plain I before Pillow 11
         wide = np.asarray(image).astype(np.int64)
         if wide.min() < 0 or wide.max() > 65535:
             raise ValueError("its pixels have 32 bits; 8 or 16 would do")
@@ -178,13 +203,15 @@ def decode(label, read, size=None, crop=None, channels=None):
         image = Image.open(io.BytesIO(read()))
         ImageOps.exif_transpose(image, in_place=True)
         image = eight_bits(image, channels)
-    except Exception as error:                            # Pillow raises whatever its parsers stumble over
+    except Exception as error:  # Pillow raises whatever its parsers stumble over
         reason = str(error).split(" <_io")[0] or type(error).__name__
         raise MissingError(f"{label}: cannot be decoded ({reason}); replace it, or remove it") from None
     if crop is not None:
         if min(image.size) < crop:
-            raise UserError(f"--iterator_args crop={crop}: {label} has {image.width}x{image.height} pixels; "
-                            f"at most {min(image.size)} would do")
+            raise UserError(
+                f"--iterator_args crop={crop}: {label} has {image.width}x{image.height} pixels; "
+                f"at most {min(image.size)} would do"
+            )
         image = centre(image, crop)
     return pixels(fit(image, size))
 
@@ -196,6 +223,7 @@ def in_chunks(work, n, workers, size, chunk=64):
     lock (60,000 JPEGs of 32x32: 8 s in this one, 13 s in two others), so it is done here.
     """
     from tqdm import tqdm
+
     pool = concurrent.futures.ThreadPoolExecutor(max(2, workers))
     bounds = [(start, min(n, start + chunk)) for start in range(0, n, chunk)]
     try:
@@ -204,7 +232,7 @@ def in_chunks(work, n, workers, size, chunk=64):
             for (start, stop), _ in zip(bounds, done):
                 bar.update(stop - start)
     finally:
-        pool.shutdown(cancel_futures=True)                # an error ends the work instead of waiting for all of it
+        pool.shutdown(cancel_futures=True)  # an error ends the work instead of waiting for all of it
 
 
 def decode_all(path, names, read, label, size=None, crop=None, channels=None, workers=2):
@@ -220,8 +248,10 @@ def decode_all(path, names, read, label, size=None, crop=None, channels=None, wo
             image = decode(label(names[i]), lambda: read(names[i]), size, crop, first.shape[2])
             if image.shape != first.shape:
                 (h, w, _), (h2, w2, _) = first.shape, image.shape
-                raise UserError(f"--iterator_args size: not given, and the images differ: {label(names[0])} has {w}x{h} pixels, "
-                                f"{label(names[i])} {w2}x{h2}; --iterator_args size=N, say {min(h, w, h2, w2)}, would do")
+                raise UserError(
+                    f"--iterator_args size: not given, and the images differ: {label(names[0])} has {w}x{h} pixels, "
+                    f"{label(names[i])} {w2}x{h2}; --iterator_args size=N, say {min(h, w, h2, w2)}, would do"
+                )
             out[i] = image
 
     in_chunks(work, len(names), workers, len(read(names[0])))
@@ -233,7 +263,9 @@ def resize_all(images, size, workers=2):
 
     def work(start, stop):
         for i in range(start, stop):
-            out[i] = pixels(fit(Image.fromarray(images[i, :, :, 0] if images.shape[3] == 1 else images[i]), size))
+            out[i] = pixels(
+                fit(Image.fromarray(images[i, :, :, 0] if images.shape[3] == 1 else images[i]), size)
+            )
 
     in_chunks(work, len(images), workers, images[0].nbytes)
     return out
@@ -241,13 +273,16 @@ def resize_all(images, size, workers=2):
 
 # ------------------------------------------------------------------------------------------------------------- on the disc
 
+
 def new_array(path, shape):
     """A uint8 .npy file to be filled, as a memory map. Raises UserError if the disc has too little room (a full one ends the
     process without a word, by SIGBUS)."""
     needed, free = math.prod(shape), shutil.disk_usage(os.path.dirname(path)).free
     if needed > free:
-        raise UserError(f"--iterator_args cache: {os.path.dirname(path)} has {free / 2 ** 30:.1f} GiB free and the decoded "
-                        f"images need {needed / 2 ** 30:.1f}; a folder on a larger disc, cache=..., or a smaller size=N would do")
+        raise UserError(
+            f"--iterator_args cache: {os.path.dirname(path)} has {free / 2**30:.1f} GiB free and the decoded "
+            f"images need {needed / 2**30:.1f}; a folder on a larger disc, cache=..., or a smaller size=N would do"
+        )
     return np.lib.format.open_memmap(path, "w+", np.uint8, shape)
 
 
@@ -295,7 +330,7 @@ def publish(made, folder, in_memory):
     """Renames the finished folder `made` to `folder`, over a damaged one; a whole one, by another process, stays."""
     for _ in range(3):
         try:
-            return os.rename(made, folder)                # fails where a folder that is not empty already lies
+            return os.rename(made, folder)  # fails where a folder that is not empty already lies
         except OSError:
             if find(folder, in_memory, report=False):
                 return None
@@ -313,8 +348,10 @@ def cached(source, key, build, cache=None, in_memory=IN_MEMORY):
     """
     source = os.path.abspath(source)
     beside, stem = os.path.split(source)
-    places = [os.path.join(beside, ".task_launcher"),
-              os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "task_launcher")]
+    places = [
+        os.path.join(beside, ".task_launcher"),
+        os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "task_launcher"),
+    ]
     if cache is not None:
         places = [os.path.abspath(os.path.expanduser(str(cache)))]
     name = f"{os.path.splitext(stem)[0]}-{digest(FORMAT, key)[:16]}"
@@ -335,18 +372,25 @@ def cached(source, key, build, cache=None, in_memory=IN_MEMORY):
             file = FILE_OF.get(array, f"{array}.npy")
             values = np.load(os.path.join(made, file), mmap_mode="r", allow_pickle=False)
             written = os.stat(os.path.join(made, file))
-            described[array] = {"file": file, "shape": values.shape, "sha256": sha256(values), "stamp": [written.st_size, written.st_mtime_ns]}
+            described[array] = {
+                "file": file,
+                "shape": values.shape,
+                "sha256": sha256(values),
+                "stamp": [written.st_size, written.st_mtime_ns],
+            }
         with open(os.path.join(made, "meta.json"), "w") as file:
             json.dump({"source": source, "arrays": described, "facts": facts}, file, indent=1)
-        ready = load(made, in_memory)                     # before the renaming: the files stay open whatever becomes of the name
+        ready = load(made, in_memory)  # before the renaming: the files stay open whatever becomes of the name
         publish(made, os.path.join(place, name), in_memory)
     except OSError as error:
-        raise UserError(f"--iterator_args cache: the decoded images could not be written to {place} ({error.strerror or error}); "
-                        "a folder with room that can be written, cache=..., would do") from None
+        raise UserError(
+            f"--iterator_args cache: the decoded images could not be written to {place} ({error.strerror or error}); "
+            "a folder with room that can be written, cache=..., would do"
+        ) from None
     finally:
         shutil.rmtree(made, ignore_errors=True)
         with contextlib.suppress(OSError):
-            os.rmdir(place)                               # only if nothing could be put there
+            os.rmdir(place)  # only if nothing could be put there
     return ready
 
 
@@ -360,8 +404,10 @@ def remove_leftovers(place, days=2):
 def by_split(arrays, facts):
     """{split: {"x": uint8 [N, C, H, W], "y": int64 [N], ...}}: views of a cache's arrays, where the splits lie end to end."""
     arrays = {**arrays, "x": arrays["x"].transpose(0, 3, 1, 2)}
-    return {split: {name: array[start:stop] for name, array in arrays.items()}
-            for split, (start, stop) in facts["splits"].items()}
+    return {
+        split: {name: array[start:stop] for name, array in arrays.items()}
+        for split, (start, stop) in facts["splits"].items()
+    }
 
 
 def spans(lengths):
@@ -370,8 +416,19 @@ def spans(lengths):
     return {name: [stops[name] - length, stops[name]] for name, length in lengths.items()}
 
 
-def cached_images(source, key, plan, read, label, size=None, crop=None, channels=None, workers=2, cache=None,
-                  in_memory=IN_MEMORY):
+def cached_images(
+    source,
+    key,
+    plan,
+    read,
+    label,
+    size=None,
+    crop=None,
+    channels=None,
+    workers=2,
+    cache=None,
+    in_memory=IN_MEMORY,
+):
     """({split: arrays as of `by_split`}, facts) of encoded images, decoded by the first start and found by later ones.
 
     plan() -> ({split: names}, {array: values, in the order of the splits}, facts); only called when there is no cache.
@@ -384,7 +441,16 @@ def cached_images(source, key, plan, read, label, size=None, crop=None, channels
 
     def build(path):
         names, arrays, facts = plan()
-        decode_all(path, [name for split in names.values() for name in split], read, label, size, crop, channels, workers)
+        decode_all(
+            path,
+            [name for split in names.values() for name in split],
+            read,
+            label,
+            size,
+            crop,
+            channels,
+            workers,
+        )
         return arrays, facts | {"splits": spans({split: len(part) for split, part in names.items()})}
 
     arrays, facts = cached(source, [key, size, crop, channels], build, cache, in_memory)

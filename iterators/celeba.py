@@ -1,4 +1,5 @@
 """CelebA, aligned faces with 40 attributes (Liu et al. 2015, arXiv 1411.7766)."""
+
 import os
 
 import numpy as np
@@ -8,12 +9,24 @@ from engine.errors import MissingError
 from iterators import common, vision
 from iterators.cache import IN_MEMORY, Files, cached_images
 
-LAYOUT = ("celeba/img_align_celeba/ (or celeba/img_align_celeba.zip), celeba/list_eval_partition.txt and "
-          "celeba/list_attr_celeba.txt")
+LAYOUT = (
+    "celeba/img_align_celeba/ (or celeba/img_align_celeba.zip), celeba/list_eval_partition.txt and "
+    "celeba/list_attr_celeba.txt"
+)
 
 
-def get_iterators(batch_size, seed=0, num_workers=2, root=None, size=64, crop=108, flip=False, subset=None, cache=None,
-                  in_memory=IN_MEMORY):
+def get_iterators(
+    batch_size,
+    seed=0,
+    num_workers=2,
+    root=None,
+    size=64,
+    crop=108,
+    flip=False,
+    subset=None,
+    cache=None,
+    in_memory=IN_MEMORY,
+):
     """x [N, 3, size, size] and attributes [N, 40] in {0, 1}; 162,770 train, 19,867 valid and 19,962 test images.
 
     The official partition; there is no y. crop: the middle 108x108 of 178x218 pixels, as in the code of DCGAN (Radford et
@@ -27,13 +40,26 @@ def get_iterators(batch_size, seed=0, num_workers=2, root=None, size=64, crop=10
     sources = [os.path.join(folder, name) for name in ("img_align_celeba", "img_align_celeba.zip")]
     source = next(filter(os.path.exists, sources), None)
     if source is None or not all(map(os.path.isfile, tables)):
-        raise MissingError(f"--iterator_args root={root}: no CelebA there, or not all of it ({LAYOUT}); put these files there, "
-                           "or give root=... or set DATA_DIR")
+        raise MissingError(
+            f"--iterator_args root={root}: no CelebA there, or not all of it ({LAYOUT}); put these files there, "
+            "or give root=... or set DATA_DIR"
+        )
     files = Files(source)
     key = [files.key] + [(os.path.getsize(table), os.stat(table).st_mtime_ns) for table in tables]
     with distributed.rank0_first():
-        splits, _ = cached_images(source, key, lambda: plan(files, *tables), files.read, files.label, size, crop, 3, num_workers,
-                                  cache, in_memory)
+        splits, _ = cached_images(
+            source,
+            key,
+            lambda: plan(files, *tables),
+            files.read,
+            files.label,
+            size,
+            crop,
+            3,
+            num_workers,
+            cache,
+            in_memory,
+        )
     return common.iterators(splits, batch_size, seed, subset=subset, flip=flip)
 
 
@@ -42,18 +68,24 @@ def plan(files, partition, attributes):
     path_of = {os.path.basename(name): name for name in files.names}
     try:
         part_of = dict(line.split() for line in _lines(partition))
-        rows = (line.split() for line in _lines(attributes)[2:])         # a count, then the names of the attributes
+        rows = (line.split() for line in _lines(attributes)[2:])  # a count, then the names of the attributes
         values_of = {row[0]: row[1:] for row in rows}
-        groups = {split: sorted(name for name, part in part_of.items() if part == number)
-                  for split, number in (("train", "0"), ("valid", "1"), ("test", "2"))}
+        groups = {
+            split: sorted(name for name, part in part_of.items() if part == number)
+            for split, number in (("train", "0"), ("valid", "1"), ("test", "2"))
+        }
         names = [name for group in groups.values() for name in group]
         values = np.array([values_of[name] for name in names], np.int64).reshape(len(names), 40)
         found = {split: [path_of[name] for name in group] for split, group in groups.items()}
     except (ValueError, KeyError) as error:
-        raise MissingError(f"{partition}, {attributes}: they do not describe the images in {files.root} ({error}); "
-                           "the tables that came with the images would do") from None
+        raise MissingError(
+            f"{partition}, {attributes}: they do not describe the images in {files.root} ({error}); "
+            "the tables that came with the images would do"
+        ) from None
     if not groups["train"]:
-        raise MissingError(f"{partition}: names no training image (part 0); the table that came with the images would do")
+        raise MissingError(
+            f"{partition}: names no training image (part 0); the table that came with the images would do"
+        )
     return {split: group for split, group in found.items() if group}, {"attributes": (values + 1) // 2}, {}
 
 

@@ -8,6 +8,7 @@ Domain B is made as in W. Bulten's tutorial on "colorful MNIST", which a course 
 
 Differs from the tutorial: the photograph is a procedural texture (below) unless a folder of photographs is given.
 """
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -19,10 +20,20 @@ from iterators import cache, digits as sklearn_digits, fashion_mnist, kmnist, mn
 from iterators.unpaired import Unpaired
 
 SOURCES = {"mnist": mnist, "digits": sklearn_digits, "kmnist": kmnist, "fashion_mnist": fashion_mnist}
-SIZE, LARGE = 28, 64                  # pixels of an image, and of its crop of the photograph
+SIZE, LARGE = 28, 64  # pixels of an image, and of its crop of the photograph
 
 
-def get_iterators(batch_size, seed=0, num_workers=2, source="mnist", root=None, download=True, photos=None, texture_size=512, data_seed=0):
+def get_iterators(
+    batch_size,
+    seed=0,
+    num_workers=2,
+    source="mnist",
+    root=None,
+    download=True,
+    photos=None,
+    texture_size=512,
+    data_seed=0,
+):
     """x [N, 1, 28, 28], grey digits, and x_b [N, 3, 28, 28], coloured ones, unpaired; y and y_b [N] in 0 .. 9.
 
     The splits are the source's: for MNIST 60,000 train and 10,000 test images, in both domains the same digits. source: mnist, kmnist,
@@ -34,13 +45,26 @@ def get_iterators(batch_size, seed=0, num_workers=2, source="mnist", root=None, 
     if source not in SOURCES:
         raise UserError(f"--iterator_args source: given {source!r}; {', '.join(SOURCES)} would do")
     words = {"size": SIZE} if source == "digits" else {"root": root, "download": download}
-    grey = call(SOURCES[source].get_iterators, {"batch_size": batch_size, "seed": seed, "num_workers": num_workers}, words, "--iterator_args")
+    grey = call(
+        SOURCES[source].get_iterators,
+        {"batch_size": batch_size, "seed": seed, "num_workers": num_workers},
+        words,
+        "--iterator_args",
+    )
     pictures = [texture(texture_size, data_seed)] if photos is None else photographs(photos)
     made = {}
     for split, iterator in grey.items():
         a = iterator.source
         b = {"x": coloured(a.tensors["x"], pictures, data_seed, split), "y": a.tensors["y"]}
-        made[split] = Unpaired(a, b, min(batch_size, len(a)) if split != "train" else batch_size, seed, shuffle=split == "train", n_classes=10, what=f"{split} images")
+        made[split] = Unpaired(
+            a,
+            b,
+            min(batch_size, len(a)) if split != "train" else batch_size,
+            seed,
+            shuffle=split == "train",
+            n_classes=10,
+            what=f"{split} images",
+        )
     return made
 
 
@@ -56,14 +80,16 @@ def coloured(x, pictures, *words):
     for start in range(0, n, 500):
         rows = range(start, min(start + 500, n))
         crops = torch.stack([crop(pictures[which[i]], corners[i]) for i in rows])
-        out[start:start + 500] = blend(x[start:start + 500].float() / 255, crops, areas).round().to(torch.uint8)
+        out[start : start + 500] = (
+            blend(x[start : start + 500].float() / 255, crops, areas).round().to(torch.uint8)
+        )
     return out
 
 
 def crop(picture, corner):
     """The 64x64 pixels of [3, H, W] whose corner lies at those shares, 0 .. 1, of the room there is."""
     top, left = (int(share * (side - LARGE + 1)) for share, side in zip(corner.tolist(), picture.shape[1:]))
-    return picture[:, top:top + LARGE, left:left + LARGE]
+    return picture[:, top : top + LARGE, left : left + LARGE]
 
 
 def blend(digit, crops, areas):
@@ -95,7 +121,9 @@ def texture(side=512, seed=0):
 
     def field(power):
         """Gaussian, periodic, mean 0 and deviation 1; amplitudes fall as f^-(power / 2)."""
-        values = np.fft.irfft2(np.fft.rfft2(draw.standard_normal((side, side))) * frequency ** (-power / 2), (side, side))
+        values = np.fft.irfft2(
+            np.fft.rfft2(draw.standard_normal((side, side))) * frequency ** (-power / 2), (side, side)
+        )
         return (values - values.mean()) / values.std()
 
     picture = np.stack([field(5) for _ in range(3)], 2)
@@ -104,7 +132,9 @@ def texture(side=512, seed=0):
         inside = 1 / (1 + np.exp(-20 * (field(4) - 0.3)))[..., None]
         picture = inside * front + (1 - inside) * picture
     picture += 0.4 * field(3)[..., None]
-    ranks = np.stack([np.argsort(np.argsort(picture[..., c], axis=None)).reshape(side, side) for c in range(3)], 2) / (side * side - 1)
+    ranks = np.stack(
+        [np.argsort(np.argsort(picture[..., c], axis=None)).reshape(side, side) for c in range(3)], 2
+    ) / (side * side - 1)
     return np.rint(255 * (1 - np.cos(np.pi * ranks)) / 2).astype(np.uint8)
 
 
@@ -112,10 +142,14 @@ def photographs(root):
     """The images below a folder or in a zip, uint8 [H, W, 3] each, sorted by name."""
     files = cache.Files(root)
     if not files.names:
-        raise MissingError(f"--iterator_args photos={root}: no images in it; photographs of {LARGE}x{LARGE} pixels or more would do")
+        raise MissingError(
+            f"--iterator_args photos={root}: no images in it; photographs of {LARGE}x{LARGE} pixels or more would do"
+        )
     found = []
     for name in files.names:
         found.append(cache.decode(files.label(name), lambda: files.read(name), channels=3))
         if min(found[-1].shape[:2]) < LARGE:
-            raise UserError(f"--iterator_args photos: {files.label(name)} has {found[-1].shape[1]}x{found[-1].shape[0]} pixels; {LARGE}x{LARGE} or more would do")
+            raise UserError(
+                f"--iterator_args photos: {files.label(name)} has {found[-1].shape[1]}x{found[-1].shape[0]} pixels; {LARGE}x{LARGE} or more would do"
+            )
     return found

@@ -1,4 +1,5 @@
 """DataIterator: dict batches whose order is a function of (seed, epoch), started at any step, shared among processes."""
+
 import itertools
 
 import numpy as np
@@ -45,7 +46,7 @@ class Arrays:
 
 def _tensor(array):
     tensor = torch.as_tensor(array)
-    if tensor.ndim != 4 or isinstance(array, np.memmap):          # rearranging a mapped array would read all of it
+    if tensor.ndim != 4 or isinstance(array, np.memmap):  # rearranging a mapped array would read all of it
         return tensor
     return tensor.contiguous(memory_format=torch.channels_last)
 
@@ -95,10 +96,24 @@ class DataIterator:
 
     Raises UserError for a batch larger than the data or smaller than least * world_size.
     """
-    least = 2                                             # batch norm needs two
 
-    def __init__(self, source, batch_size, seed=0, num_workers=0, shuffle=True, augment=None, keys=("x", "y"), n_classes=None,
-                 indices=None, collate_fn=None, what="training images", mixture=None):
+    least = 2  # batch norm needs two
+
+    def __init__(
+        self,
+        source,
+        batch_size,
+        seed=0,
+        num_workers=0,
+        shuffle=True,
+        augment=None,
+        keys=("x", "y"),
+        n_classes=None,
+        indices=None,
+        collate_fn=None,
+        what="training images",
+        mixture=None,
+    ):
         collate_fn = collate_fn or torch_data.default_collate
         if type(source) is torch_data.TensorDataset and collate_fn is torch_data.default_collate:
             source = dict(zip(keys, source.tensors))
@@ -108,7 +123,13 @@ class DataIterator:
         self.rank, self.world_size = distributed.rank(), distributed.world_size()
         check_batch_size(batch_size, self.n, self.world_size, what, self.least)
         self.batch_size, self.seed, self.num_workers = batch_size, seed, num_workers
-        self.shuffle, self.augment, self.keys, self.collate_fn, self.mixture = shuffle, augment, keys, collate_fn, mixture
+        self.shuffle, self.augment, self.keys, self.collate_fn, self.mixture = (
+            shuffle,
+            augment,
+            keys,
+            collate_fn,
+            mixture,
+        )
         self.device = torch.device("cpu")
         self._steps = self.n // batch_size + (self.n % batch_size >= self.least * self.world_size)
         first = self._finish(self._first())
@@ -135,7 +156,7 @@ class DataIterator:
         global batch: (1/P) sum_p (n_p P / n) mean_p = (1/n) sum of all.
         """
         start, stop = self._bounds(step % len(self))
-        each, more = divmod(stop - start, self.world_size)               # as torch.tensor_split shares them out
+        each, more = divmod(stop - start, self.world_size)  # as torch.tensor_split shares them out
         return (each + (self.rank < more)) * self.world_size / (stop - start)
 
     def from_step(self, step):
@@ -143,7 +164,10 @@ class DataIterator:
         for step, batch in self._batches(itertools.count(step)):
             if self.augment is not None:
                 draws = generator(self.seed, "augment", step, self.rank)
-                batch = {name: self.augment(value, draws) if name[0] == "x" else value for name, value in batch.items()}
+                batch = {
+                    name: self.augment(value, draws) if name[0] == "x" else value
+                    for name, value in batch.items()
+                }
             yield batch
 
     def __iter__(self):
@@ -175,11 +199,15 @@ class DataIterator:
             for step, indices in self._local(steps):
                 yield step, self._finish(self.source.gather(indices))
             return
-        ours, theirs = itertools.tee(self._local(steps))          # the loader reads ahead of what is yielded
+        ours, theirs = itertools.tee(self._local(steps))  # the loader reads ahead of what is yielded
         loader = torch_data.DataLoader(
-            _SeededItems(self.source, self.seed), collate_fn=self.collate_fn, num_workers=self.num_workers,
+            _SeededItems(self.source, self.seed),
+            collate_fn=self.collate_fn,
+            num_workers=self.num_workers,
             batch_sampler=([(step, i) for i in indices.tolist()] for step, indices in theirs),
-            pin_memory=self.device.type == "cuda", generator=generator(self.seed, "workers"))
+            pin_memory=self.device.type == "cuda",
+            generator=generator(self.seed, "workers"),
+        )
         for (step, _), batch in zip(ours, loader):
             yield step, self._finish(self._named(batch))
 
@@ -196,23 +224,30 @@ class DataIterator:
             return batch
         parts = batch if isinstance(batch, (tuple, list)) else [batch]
         if len(parts) > len(self.keys):
-            raise UserError(f"--iterator: its items have {len(parts)} parts and {len(self.keys)} names, {', '.join(self.keys)}; "
-                            "DataIterator(..., keys=(...)) with a name for each would do")
+            raise UserError(
+                f"--iterator: its items have {len(parts)} parts and {len(self.keys)} names, {', '.join(self.keys)}; "
+                "DataIterator(..., keys=(...)) with a name for each would do"
+            )
         return dict(zip(self.keys, parts))
 
     def _finish(self, batch):
-        return {name: self._finished(name, value) if torch.is_tensor(value) else value for name, value in batch.items()}
+        return {
+            name: self._finished(name, value) if torch.is_tensor(value) else value
+            for name, value in batch.items()
+        }
 
     def _finished(self, name, value):
         """The tensor on the device: uint8 images scaled to [-1, 1] there, floats as float32, images channels-last."""
         if value.device != self.device:
             if self.device.type == "cuda" and not value.is_pinned():
-                value = value.pin_memory()                        # without it the copy would wait
+                value = value.pin_memory()  # without it the copy would wait
             value = value.to(self.device, non_blocking=True)
         if value.ndim == 4 and value.dtype == torch.uint8:
             return value.to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1)
         if value.is_floating_point():
-            return value.to(torch.float32, memory_format=torch.channels_last if value.ndim == 4 else torch.preserve_format)
+            return value.to(
+                torch.float32, memory_format=torch.channels_last if value.ndim == 4 else torch.preserve_format
+            )
         return value.long() if name == "y" else value
 
 
@@ -220,12 +255,18 @@ def check_batch_size(batch_size, n, world_size, what, each=2):
     """Raises UserError unless every process can have `each` examples in each batch."""
     least = each * world_size
     if n < least:
-        raise UserError(f"--iterator: the data has {n:,} {what}; at least {least} are needed, {each} for each process ({world_size})")
+        raise UserError(
+            f"--iterator: the data has {n:,} {what}; at least {least} are needed, {each} for each process ({world_size})"
+        )
     if type(batch_size) is not int or batch_size < least:
         why = "batch norm needs two examples in each process" if each == 2 else f"each process needs {each}"
-        raise UserError(f"--batch_size: given {batch_size!r}; {least} or more would do, since {why} ({world_size})")
+        raise UserError(
+            f"--batch_size: given {batch_size!r}; {least} or more would do, since {why} ({world_size})"
+        )
     if batch_size > n:
-        raise UserError(f"--batch_size: given {batch_size}; the data has {n:,} {what}, so {least} to {n} would do")
+        raise UserError(
+            f"--batch_size: given {batch_size}; the data has {n:,} {what}, so {least} to {n} would do"
+        )
 
 
 def count_classes(source, batch):
@@ -266,6 +307,7 @@ def in_turn(*augmentations):
         for each in augmentations:
             x = each(x, generator)
         return x
+
     return augment if augmentations else None
 
 
@@ -279,8 +321,10 @@ def split(n, amount):
     if type(amount) is float and 0 < amount < 1:
         count = round(amount * n) or None
     if type(count) is not int or not 0 <= count < n:
-        raise UserError(f"--iterator_args valid: given {amount!r}; a number of the {n:,} training examples, or a fraction of "
-                        "them between 0 and 1, would do")
+        raise UserError(
+            f"--iterator_args valid: given {amount!r}; a number of the {n:,} training examples, or a fraction of "
+            "them between 0 and 1, would do"
+        )
     held = torch.zeros(n, dtype=torch.bool)
     held[permutation(n, "valid")[:count]] = True
     return (~held).nonzero().flatten(), held.nonzero().flatten()
@@ -297,18 +341,32 @@ def iterators(splits, batch_size, seed=0, n_classes=0, valid=0, subset=None, fli
     """
     train = Arrays(splits["train"])
     if valid and "valid" in splits:
-        raise UserError(f"--iterator_args valid: given {valid}, but the data has {len(splits['valid']['x']):,} validation images "
-                        "of its own; leaving it out would do")
+        raise UserError(
+            f"--iterator_args valid: given {valid}, but the data has {len(splits['valid']['x']):,} validation images "
+            "of its own; leaving it out would do"
+        )
     chosen, held = split(len(train), valid)
     if subset is not None:
         if type(subset) is not int or not 0 < subset <= len(chosen):
-            raise UserError(f"--iterator_args subset: given {subset!r}; 1 to {len(chosen)}, the number of training images, "
-                            "would do")
+            raise UserError(
+                f"--iterator_args subset: given {subset!r}; 1 to {len(chosen)}, the number of training images, "
+                "would do"
+            )
         chosen = chosen[permutation(len(chosen), "subset")[:subset]].sort().values
-    made = {"train": DataIterator(train, batch_size, seed, augment=in_turn(random_flip if flip else None, dequantised if dequantise else None), indices=chosen,
-                                  n_classes=n_classes if "y" in train.tensors else 0)}
+    made = {
+        "train": DataIterator(
+            train,
+            batch_size,
+            seed,
+            augment=in_turn(random_flip if flip else None, dequantised if dequantise else None),
+            indices=chosen,
+            n_classes=n_classes if "y" in train.tensors else 0,
+        )
+    }
     if len(held):
-        made["valid"] = _in_order(train, batch_size, n_classes, "validation images (--iterator_args valid)", held)
+        made["valid"] = _in_order(
+            train, batch_size, n_classes, "validation images (--iterator_args valid)", held
+        )
     for name, arrays in splits.items():
         if name != "train":
             made[name] = _in_order(Arrays(arrays), batch_size, n_classes, f"{name} images")
@@ -318,9 +376,17 @@ def iterators(splits, batch_size, seed=0, n_classes=0, valid=0, subset=None, fli
 def _in_order(arrays, batch_size, n_classes, what, indices=None):
     n = len(arrays) if indices is None else len(indices)
     if n < 2 * distributed.world_size():
-        raise UserError(f"the data has {n} {what}; at least {2 * distributed.world_size()}, two a process, would do")
-    return DataIterator(arrays, min(batch_size, n), shuffle=False, indices=indices, what=what,
-                        n_classes=n_classes if "y" in arrays.tensors else 0)
+        raise UserError(
+            f"the data has {n} {what}; at least {2 * distributed.world_size()}, two a process, would do"
+        )
+    return DataIterator(
+        arrays,
+        min(batch_size, n),
+        shuffle=False,
+        indices=indices,
+        what=what,
+        n_classes=n_classes if "y" in arrays.tensors else 0,
+    )
 
 
 def wrap(loaded, batch_size, seed=0):
@@ -331,11 +397,15 @@ def wrap(loaded, batch_size, seed=0):
     are kept; the order, and that no example is dropped, are DataIterator's. Raises UserError, naming --iterator, for
     anything else.
     """
-    made = {name: _wrapped(name, value, batch_size, seed)
-            for name, value in (loaded if isinstance(loaded, dict) else {"train": loaded}).items()}
+    made = {
+        name: _wrapped(name, value, batch_size, seed)
+        for name, value in (loaded if isinstance(loaded, dict) else {"train": loaded}).items()
+    }
     if "train" not in made:
-        raise UserError(f"--iterator: get_iterators returned {', '.join(map(str, made)) or 'an empty dict'}; "
-                        'a dict with a DataIterator under "train" would do')
+        raise UserError(
+            f"--iterator: get_iterators returned {', '.join(map(str, made)) or 'an empty dict'}; "
+            'a dict with a DataIterator under "train" would do'
+        )
     return made
 
 
@@ -343,20 +413,38 @@ def _wrapped(name, value, batch_size, seed):
     if all(hasattr(value, needed) for needed in ("from_step", "data_shape", "n_classes", "to", "__len__")):
         return value
     if not isinstance(value, torch_data.DataLoader):
-        raise UserError(f"--iterator: get_iterators returned {type(value).__name__} for {name}; a DataIterator, or a torch "
-                        "DataLoader, would do")
+        raise UserError(
+            f"--iterator: get_iterators returned {type(value).__name__} for {name}; a DataIterator, or a torch "
+            "DataLoader, would do"
+        )
     dataset, sampler, indices = value.dataset, getattr(value.batch_sampler, "sampler", value.sampler), None
     if isinstance(dataset, torch_data.IterableDataset):
-        raise UserError(f"--iterator: the data set of its DataLoader, {type(dataset).__name__}, is a stream; one with "
-                        "len(dataset) and dataset[i] would do")
+        raise UserError(
+            f"--iterator: the data set of its DataLoader, {type(dataset).__name__}, is a stream; one with "
+            "len(dataset) and dataset[i] would do"
+        )
     if type(value.batch_sampler) is not torch_data.BatchSampler:
-        raise UserError(f"--iterator: the batches of its DataLoader ({type(value.batch_sampler).__name__}) would not be kept; "
-                        "one made with batch_size=N, or a DataIterator, would do")
+        raise UserError(
+            f"--iterator: the batches of its DataLoader ({type(value.batch_sampler).__name__}) would not be kept; "
+            "one made with batch_size=N, or a DataIterator, would do"
+        )
     if isinstance(sampler, torch_data.SubsetRandomSampler):
         indices = sampler.indices
-    elif not isinstance(sampler, (torch_data.RandomSampler, torch_data.SequentialSampler, torch_data.DistributedSampler)):
-        raise UserError(f"--iterator: the {type(sampler).__name__} of its DataLoader would not be followed; a DataLoader with "
-                        "shuffle=True, or a DataIterator, would do")
+    elif not isinstance(
+        sampler, (torch_data.RandomSampler, torch_data.SequentialSampler, torch_data.DistributedSampler)
+    ):
+        raise UserError(
+            f"--iterator: the {type(sampler).__name__} of its DataLoader would not be followed; a DataLoader with "
+            "shuffle=True, or a DataIterator, would do"
+        )
     shuffle = not isinstance(sampler, torch_data.SequentialSampler)
-    return DataIterator(dataset, value.batch_sampler.batch_size, seed, value.num_workers, shuffle, indices=indices,
-                        collate_fn=value.collate_fn, what=f"{name} examples")
+    return DataIterator(
+        dataset,
+        value.batch_sampler.batch_size,
+        seed,
+        value.num_workers,
+        shuffle,
+        indices=indices,
+        collate_fn=value.collate_fn,
+        what=f"{name} examples",
+    )

@@ -2,6 +2,7 @@
 
 Alpaydin and Kaynak 1998, Optical Recognition of Handwritten Digits, UCI machine learning repository: the test part alone.
 """
+
 import importlib.util
 import os
 
@@ -19,7 +20,7 @@ def get_iterators(batch_size, seed=0, num_workers=2, size=None, valid=0, flip=Fa
     grey levels 0 .. 16 become 0 .. 255.
     """
     cache.whole("size", size)
-    rows = np.loadtxt(table(), delimiter=",")            # 64 grey levels and the label
+    rows = np.loadtxt(table(), delimiter=",")  # 64 grey levels and the label
     x = np.rint(rows[:, :64].reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)
     if size is not None:
         x = cache.resize_all(x, size, num_workers)
@@ -34,5 +35,7 @@ def table():
     package = importlib.util.find_spec("sklearn")
     path = package and os.path.join(os.path.dirname(package.origin), "datasets", "data", "digits.csv.gz")
     if not path or not os.path.isfile(path):
-        raise MissingError("the digits data needs the package scikit-learn; pip install scikit-learn would do")
+        raise MissingError(
+            "the digits data needs the package scikit-learn; pip install scikit-learn would do"
+        )
     return path

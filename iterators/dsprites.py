@@ -1,4 +1,5 @@
 """dSprites: every combination of shape, scale, orientation and position (Matthey et al. 2017), rendered here or read from the published file."""
+
 import functools
 import math
 import os
@@ -10,10 +11,19 @@ import torch
 from engine.errors import MissingError, UserError
 from iterators.common import Arrays, DataIterator, split
 
-SIZES = (3, 6, 40, 32, 32)            # shape (square, ellipse, heart), scale, orientation, x, y: 737,280 in all, in the order of the published file
+SIZES = (
+    3,
+    6,
+    40,
+    32,
+    32,
+)  # shape (square, ellipse, heart), scale, orientation, x, y: 737,280 in all, in the order of the published file
 NAMES = ("shape", "scale", "orientation", "x", "y")
-SIDE, MARGIN = 64, 16                 # pixels of an image; centres lie MARGIN to MARGIN + 31 pixels from the left and the top
-TABLE = 2 * SIDE                      # side of a drawn sprite with an empty border, so that any shift is one slice of it
+SIDE, MARGIN = (
+    64,
+    16,
+)  # pixels of an image; centres lie MARGIN to MARGIN + 31 pixels from the left and the top
+TABLE = 2 * SIDE  # side of a drawn sprite with an empty border, so that any shift is one slice of it
 
 
 def get_iterators(batch_size, seed=0, npz=None, valid=0):
@@ -27,7 +37,15 @@ def get_iterators(batch_size, seed=0, npz=None, valid=0):
     chosen, held = split(len(source), valid)
     made = {"train": DataIterator(source, batch_size, seed, indices=chosen, n_classes=0)}
     if len(held):
-        made["valid"] = DataIterator(source, min(batch_size, len(held)), seed, shuffle=False, indices=held, n_classes=0, what="validation images")
+        made["valid"] = DataIterator(
+            source,
+            min(batch_size, len(held)),
+            seed,
+            shuffle=False,
+            indices=held,
+            n_classes=0,
+            what="validation images",
+        )
     return made
 
 
@@ -50,6 +68,7 @@ def factors_of(index, sizes=SIZES):
 
 class Factored(Arrays):
     """What both sources share: a batch is images(factors_of(index)), moved to [-1, 1] by the iterator as any uint8 image is."""
+
     sizes, names = SIZES, NAMES
 
     def __init__(self):
@@ -72,7 +91,7 @@ class Rendered(Factored):
 
     def __init__(self):
         super().__init__()
-        self.table = sprites()                           # uint8 [720 * TABLE * TABLE]
+        self.table = sprites()  # uint8 [720 * TABLE * TABLE]
         line = torch.arange(SIDE)
         self.window = (line[:, None] * TABLE + line).flatten()
 
@@ -95,7 +114,7 @@ def sprites():
     axis = torch.arange(TABLE, dtype=torch.float64) - SIDE
     down, right = axis[:, None], axis[None, :]
     table = torch.zeros(SIZES[0], SIZES[1], SIZES[2], TABLE, TABLE, dtype=torch.uint8)
-    near = slice(SIDE - 20, SIDE + 21)                   # no sprite reaches farther
+    near = slice(SIDE - 20, SIDE + 21)  # no sprite reaches farther
     for s, scale in enumerate(torch.linspace(0.5, 1, SIZES[1], dtype=torch.float64)):
         for o, angle in enumerate(torch.linspace(0, 2 * math.pi, SIZES[2], dtype=torch.float64)):
             u = (right[:, near] * angle.cos() + down[near] * angle.sin()) / scale
@@ -118,7 +137,7 @@ def ellipse(u, v):
 def heart(u, v):
     """The curve (a^2 + b^2 - 1)^3 = a^2 b^3, b upwards, a unit of 10.1 pixels; it has no symmetry under rotation."""
     a, b = u / 10.1, -v / 10.1
-    return (a.square() + b.square() - 1) ** 3 <= a.square() * b ** 3
+    return (a.square() + b.square() - 1) ** 3 <= a.square() * b**3
 
 
 class Published(Factored):
@@ -131,18 +150,24 @@ class Published(Factored):
         super().__init__()
         path = os.path.expanduser(str(path))
         if not os.path.isfile(path):
-            raise MissingError(f"--iterator_args npz={path}: no such file; dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz of "
-                               "github.com/google-deepmind/dsprites-dataset would do, or nothing: then images are rendered")
+            raise MissingError(
+                f"--iterator_args npz={path}: no such file; dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz of "
+                "github.com/google-deepmind/dsprites-dataset would do, or nothing: then images are rendered"
+            )
         try:
             with np.load(path, allow_pickle=False) as archive:
                 classes = archive["latents_classes"]
             with zipfile.ZipFile(path) as archive, archive.open("imgs.npy") as file:
                 self.bits = packed(file)
         except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
-            raise MissingError(f"--iterator_args npz={path}: cannot be read as dSprites ({error}); the published file would do") from None
-        self.sizes = tuple(int(n) for n in classes.max(0)[1:] + 1)                  # the first is the colour, white
+            raise MissingError(
+                f"--iterator_args npz={path}: cannot be read as dSprites ({error}); the published file would do"
+            ) from None
+        self.sizes = tuple(int(n) for n in classes.max(0)[1:] + 1)  # the first is the colour, white
         if len(self.bits) != math.prod(self.sizes):
-            raise UserError(f"--iterator_args npz={path}: {len(self.bits):,} images for {math.prod(self.sizes):,} combinations of factors; the whole file would do")
+            raise UserError(
+                f"--iterator_args npz={path}: {len(self.bits):,} images for {math.prod(self.sizes):,} combinations of factors; the whole file would do"
+            )
 
     def to(self, device):
         """Stays in memory; batches move."""

@@ -1,4 +1,5 @@
 """ImageNet at 32x32 pixels (Chrabaszcz, Loshchilov and Hutter 2017, arXiv 1707.08819), from its official npz batches."""
+
 import os
 
 import numpy as np
@@ -11,7 +12,18 @@ from iterators import common, vision
 TRAIN, TEST = [f"train_data_batch_{k}.npz" for k in range(1, 11)], ["val_data.npz"]
 
 
-def get_iterators(batch_size, seed=0, num_workers=2, root=None, size=32, valid=0, flip=False, subset=None, cache=None, in_memory=image_cache.IN_MEMORY):
+def get_iterators(
+    batch_size,
+    seed=0,
+    num_workers=2,
+    root=None,
+    size=32,
+    valid=0,
+    flip=False,
+    subset=None,
+    cache=None,
+    in_memory=image_cache.IN_MEMORY,
+):
     """x [N, 3, size, size], y [N] in 0 .. 999; 1,281,167 train and 50,000 test images (the official validation set).
 
     root ($DATA_DIR, or data, by default) holds train_data_batch_1.npz .. train_data_batch_10.npz and val_data.npz, or a folder imagenet32 with them;
@@ -26,11 +38,25 @@ def get_iterators(batch_size, seed=0, num_workers=2, root=None, size=32, valid=0
     paths = [os.path.join(folder, name) for name in TRAIN + TEST]
     missing = [os.path.basename(path) for path in paths if not os.path.isfile(path)]
     if missing:
-        raise MissingError(f"--iterator_args root={root}: no {missing[0]}" + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
-                           + "; the npz files of the downsampled ImageNet (image-net.org, after registration) there, or root=..., would do")
-    key = [size, [(os.path.basename(path), os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in paths]]
+        raise MissingError(
+            f"--iterator_args root={root}: no {missing[0]}"
+            + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
+            + "; the npz files of the downsampled ImageNet (image-net.org, after registration) there, or root=..., would do"
+        )
+    key = [
+        size,
+        [(os.path.basename(path), os.stat(path).st_size, os.stat(path).st_mtime_ns) for path in paths],
+    ]
     with distributed.rank0_first():
-        splits = image_cache.by_split(*image_cache.cached(os.path.join(folder, "imagenet32"), key, lambda path: unpack(path, paths, size), cache, in_memory))
+        splits = image_cache.by_split(
+            *image_cache.cached(
+                os.path.join(folder, "imagenet32"),
+                key,
+                lambda path: unpack(path, paths, size),
+                cache,
+                in_memory,
+            )
+        )
     return common.iterators(splits, batch_size, seed, 1000, valid, subset, flip)
 
 
@@ -42,18 +68,30 @@ def unpack(path, paths, size):
     for file, n in zip(paths, lengths):
         data = read(file, "data")
         if data.dtype != np.uint8 or data.shape != (n, 3 * size * size):
-            raise UserError(f"--iterator_args size={size}: {file} holds {data.dtype} of shape {list(data.shape)}, not {n} images of {size}x{size}; "
-                            "the size that was downloaded would do")
-        out[start:start + n] = data.reshape(n, 3, size, size).transpose(0, 2, 3, 1)
+            raise UserError(
+                f"--iterator_args size={size}: {file} holds {data.dtype} of shape {list(data.shape)}, not {n} images of {size}x{size}; "
+                "the size that was downloaded would do"
+            )
+        out[start : start + n] = data.reshape(n, 3, size, size).transpose(0, 2, 3, 1)
         start += n
-    return {"y": np.concatenate(labels)}, {"splits": image_cache.spans({"train": sum(lengths[:len(TRAIN)]), "test": lengths[-1]})}
+    return {"y": np.concatenate(labels)}, {
+        "splits": image_cache.spans({"train": sum(lengths[: len(TRAIN)]), "test": lengths[-1]})
+    }
 
 
 def labels_of(path):
     """Labels of an npz file, int64 [n] in 0 .. 999. Raises MissingError unless it has 1 .. 1000."""
     labels = read(path, "labels")
-    if labels.ndim != 1 or labels.dtype.kind not in "iu" or not len(labels) or labels.min() < 1 or labels.max() > 1000:
-        raise MissingError(f"{path}: its labels are not whole numbers of 1 to 1000, one an image; the official file would do")
+    if (
+        labels.ndim != 1
+        or labels.dtype.kind not in "iu"
+        or not len(labels)
+        or labels.min() < 1
+        or labels.max() > 1000
+    ):
+        raise MissingError(
+            f"{path}: its labels are not whole numbers of 1 to 1000, one an image; the official file would do"
+        )
     return labels.astype(np.int64) - 1
 
 
@@ -62,5 +100,7 @@ def read(path, name):
     try:
         with np.load(path, allow_pickle=False) as file:
             return file[name]
-    except Exception as error:                           # numpy and zipfile raise whatever they stumble over
-        raise MissingError(f"{path}: cannot be read ({vision.one_line(error)}); the official file would do") from None
+    except Exception as error:  # numpy and zipfile raise whatever they stumble over
+        raise MissingError(
+            f"{path}: cannot be read ({vision.one_line(error)}); the official file would do"
+        ) from None

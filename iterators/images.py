@@ -1,4 +1,5 @@
 """Any folder or zip of images; class folders give labels."""
+
 import sys
 
 import numpy as np
@@ -11,8 +12,20 @@ from iterators.cache import EXTENSIONS, IN_MEMORY, Files, cached_images
 SPLITS = {"train": "train", "valid": "valid", "val": "valid", "test": "test"}
 
 
-def get_iterators(batch_size, seed=0, num_workers=2, root=None, size=None, crop=None, channels=None, valid=0, flip=False,
-                  subset=None, cache=None, in_memory=IN_MEMORY):
+def get_iterators(
+    batch_size,
+    seed=0,
+    num_workers=2,
+    root=None,
+    size=None,
+    crop=None,
+    channels=None,
+    valid=0,
+    flip=False,
+    subset=None,
+    cache=None,
+    in_memory=IN_MEMORY,
+):
     """x [N, C, H, W] of the images below root, and y [N] if they lie in class folders, numbered by sorted name.
 
     root: a folder or a zip. If it has a folder train, then train, valid (or val) and test are the splits; else all is train.
@@ -34,9 +47,20 @@ def load(root, size=None, crop=None, channels=None, workers=2, cache=None, in_me
     size and none is given, or only some lie in class folders.
     """
     files = Files(root)
-    with distributed.rank0_first():                      # one process decodes, the others find the cache
-        splits, facts = cached_images(files.root, files.key, lambda: plan(files), files.read, files.label, size, crop, channels,
-                                      workers, cache, in_memory)
+    with distributed.rank0_first():  # one process decodes, the others find the cache
+        splits, facts = cached_images(
+            files.root,
+            files.key,
+            lambda: plan(files),
+            files.read,
+            files.label,
+            size,
+            crop,
+            channels,
+            workers,
+            cache,
+            in_memory,
+        )
     return splits, facts["classes"]
 
 
@@ -44,27 +68,46 @@ def plan(files):
     """({split: names}, {"y": int64} or {}, {"classes": names}) of the listed images; see `cache.cached_images`."""
     paths = {name: name.split("/") for name in files.names}
     if not paths:
-        raise MissingError(f"--iterator_args root={files.root}: no images in it; files with an extension among "
-                           f"{' '.join(sorted(EXTENSIONS))} would do")
-    while len({path[0] for path in paths.values()}) == 1 and all(path[0] != "train" and len(path) > 1 for path in paths.values()):
-        paths = {name: path[1:] for name, path in paths.items()}                # a zip of one folder
+        raise MissingError(
+            f"--iterator_args root={files.root}: no images in it; files with an extension among "
+            f"{' '.join(sorted(EXTENSIONS))} would do"
+        )
+    while len({path[0] for path in paths.values()}) == 1 and all(
+        path[0] != "train" and len(path) > 1 for path in paths.values()
+    ):
+        paths = {name: path[1:] for name, path in paths.items()}  # a zip of one folder
     groups = {"train": paths}
     if any(path[0] == "train" and len(path) > 1 for path in paths.values()):
-        groups = {split: {name: path[1:] for name, path in paths.items() if SPLITS.get(path[0]) == split and len(path) > 1}
-                  for split in ("train", "valid", "test")}
+        groups = {
+            split: {
+                name: path[1:]
+                for name, path in paths.items()
+                if SPLITS.get(path[0]) == split and len(path) > 1
+            }
+            for split in ("train", "valid", "test")
+        }
         groups = {split: group for split, group in groups.items() if group}
         outside = len(paths) - sum(map(len, groups.values()))
         if outside:
-            print(f"{files.root}: {outside:,} images outside its folders train, valid and test are left out", file=sys.stderr)
+            print(
+                f"{files.root}: {outside:,} images outside its folders train, valid and test are left out",
+                file=sys.stderr,
+            )
     paths = {name: path for group in groups.values() for name, path in group.items()}
     flat = [name for name, path in paths.items() if len(path) == 1]
     if flat and len(flat) < len(paths):
         other = next(name for name, path in paths.items() if len(path) > 1)
-        raise UserError(f"--iterator_args root={files.root}: {flat[0]} lies in no class folder and {other} does; all images in "
-                        "class folders, or none, would do")
+        raise UserError(
+            f"--iterator_args root={files.root}: {flat[0]} lies in no class folder and {other} does; all images in "
+            "class folders, or none, would do"
+        )
     names = {split: list(group) for split, group in groups.items()}
     if flat:
         return names, {}, {"classes": []}
     classes = sorted({path[0] for path in paths.values()})
     number = {name: i for i, name in enumerate(classes)}
-    return names, {"y": np.array([number[path[0]] for path in paths.values()], np.int64)}, {"classes": classes}
+    return (
+        names,
+        {"y": np.array([number[path[0]] for path in paths.values()], np.int64)},
+        {"classes": classes},
+    )

@@ -1,9 +1,20 @@
 """Kuzushiji-MNIST, cursive Japanese characters (Clanuwat et al. 2018, arXiv 1812.01718), through torchvision."""
+
 from iterators import common, vision
 
 
-def get_iterators(batch_size, seed=0, num_workers=2, root=None, size=None, valid=0, flip=False, subset=None, download=True,
-                  cache=None):
+def get_iterators(
+    batch_size,
+    seed=0,
+    num_workers=2,
+    root=None,
+    size=None,
+    valid=0,
+    flip=False,
+    subset=None,
+    download=True,
+    cache=None,
+):
     """x [N, 1, 28, 28] (or size x size), y [N] in 0 .. 9; 60,000 train and 10,000 test images.
 
     root: $DATA_DIR, or data, by default; the files lie in root/KMNIST/raw. valid, subset, flip: see `common.iterators`.

@@ -1,4 +1,5 @@
 """LSUN, scenes (Yu et al. 2015, arXiv 1506.03365), from its lmdb databases."""
+
 import os
 
 from engine import distributed
@@ -8,8 +9,18 @@ from iterators import common, vision
 from iterators.cache import IN_MEMORY, cached_images, whole
 
 
-def get_iterators(batch_size, seed=0, num_workers=2, root=None, classes="bedroom", size=64, flip=False, subset=None, cache=None,
-                  in_memory=IN_MEMORY):
+def get_iterators(
+    batch_size,
+    seed=0,
+    num_workers=2,
+    root=None,
+    classes="bedroom",
+    size=64,
+    flip=False,
+    subset=None,
+    cache=None,
+    in_memory=IN_MEMORY,
+):
     """x [N, 3, size, size] of one category: train (bedroom: 3,033,042 images) and its 300 official validation images.
 
     root ($DATA_DIR, or data, by default) holds <classes>_train_lmdb and, for "valid", <classes>_val_lmdb, as for torchvision's
@@ -20,11 +31,18 @@ def get_iterators(batch_size, seed=0, num_workers=2, root=None, classes="bedroom
     """
     root = vision.data_root(root)
     whole("subset", subset)
-    folders = {split: os.path.join(root, f"{classes}_{name}_lmdb") for split, name in (("train", "train"), ("valid", "val"))}
-    folders = {split: folder for split, folder in folders.items() if os.path.isfile(os.path.join(folder, "data.mdb"))}
+    folders = {
+        split: os.path.join(root, f"{classes}_{name}_lmdb")
+        for split, name in (("train", "train"), ("valid", "val"))
+    }
+    folders = {
+        split: folder for split, folder in folders.items() if os.path.isfile(os.path.join(folder, "data.mdb"))
+    }
     if "train" not in folders:
-        raise MissingError(f"--iterator_args root={root}: no LSUN {classes} there ({classes}_train_lmdb/data.mdb); unzip it there "
-                           "(github.com/fyu/lsun), or give root=... or set DATA_DIR")
+        raise MissingError(
+            f"--iterator_args root={root}: no LSUN {classes} there ({classes}_train_lmdb/data.mdb); unzip it there "
+            "(github.com/fyu/lsun), or give root=... or set DATA_DIR"
+        )
     opened = {}
 
     def plan():
@@ -36,7 +54,9 @@ def get_iterators(batch_size, seed=0, num_workers=2, root=None, classes="bedroom
                 keys = list(transaction.cursor().iternext(keys=True, values=False))
             if split == "train" and subset is not None:
                 if subset > len(keys):
-                    raise UserError(f"--iterator_args subset: given {subset}; the data has {len(keys):,} training images, so 1 to {len(keys)} would do")
+                    raise UserError(
+                        f"--iterator_args subset: given {subset}; the data has {len(keys):,} training images, so 1 to {len(keys)} would do"
+                    )
                 keys = [keys[i] for i in permutation(len(keys), "subset")[:subset].sort().values.tolist()]
             names[split] = [(split, key) for key in keys]
         return names, {}, {}
@@ -48,8 +68,18 @@ def get_iterators(batch_size, seed=0, num_workers=2, root=None, classes="bedroom
     stats = [os.stat(os.path.join(folder, "data.mdb")) for folder in folders.values()]
     key = [subset, classes] + [(facts.st_size, facts.st_mtime_ns) for facts in stats]
     with distributed.rank0_first():
-        splits, _ = cached_images(folders["train"], key, plan, read, lambda name: f"{folders[name[0]]}:{name[1].decode()}", size,
-                                  channels=3, workers=num_workers, cache=cache, in_memory=in_memory)
+        splits, _ = cached_images(
+            folders["train"],
+            key,
+            plan,
+            read,
+            lambda name: f"{folders[name[0]]}:{name[1].decode()}",
+            size,
+            channels=3,
+            workers=num_workers,
+            cache=cache,
+            in_memory=in_memory,
+        )
     return common.iterators(splits, batch_size, seed, flip=flip)
 
 

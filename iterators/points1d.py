@@ -3,6 +3,7 @@
 The mixtures are those of UC Berkeley's CS294-158 Deep Unsupervised Learning, 2020 (homework 4) and 2024 (homework 3); the
 Gaussian N(4, 1) is that of Dist-GAN's one-dimensional demonstration (Tran et al. 2018, released code, distgan_toy1d).
 """
+
 import numpy as np
 import torch
 
@@ -22,7 +23,7 @@ def get_iterators(batch_size, seed=0, data="2020", n=20_000, n_test=20_000, data
     lie outside [-1, 1]. data_seed fixes the points; --seed orders them. "train" carries `mixture`, the modes in the units of x.
     Raises UserError for other data or too few points.
     """
-    name = str(data)                                     # --iterator_args data=2020 is read as a number
+    name = str(data)  # --iterator_args data=2020 is read as a number
     if name not in (*MIXTURES, "gaussian"):
         raise UserError(f"--iterator_args data: given {data!r}; {', '.join(MIXTURES)} or gaussian would do")
     check_count("n", n)
@@ -41,7 +42,12 @@ def get_iterators(batch_size, seed=0, data="2020", n=20_000, n_test=20_000, data
     low, high = (0.0, 2.0) if name == "gaussian" else (train.min(), train.max())
     shift, scale = (0.0, 1.0) if name == "gaussian" else ((low + high) / 2, 2 / (high - low))
     centres, sigma = (np.array(values) for values in zip(*modes))
-    mixture = {"centres": torch.as_tensor((centres - shift) * scale).reshape(-1, 1), "sigma": torch.as_tensor(sigma * scale), "radius": 3.0, "least": 1}
+    mixture = {
+        "centres": torch.as_tensor((centres - shift) * scale).reshape(-1, 1),
+        "sigma": torch.as_tensor(sigma * scale),
+        "radius": 3.0,
+        "least": 1,
+    }
     return iterators((train - shift) * scale, (test - shift) * scale, batch_size, seed, mixture)
 
 
@@ -56,8 +62,12 @@ def draw(modes, n, *words):
 def iterators(train, test, batch_size, seed, mixture):
     """{"train", "test"} of DataIterators over points [n, d], as x [N, 1, 1, d] of float32."""
     arrays = [{"x": np.ascontiguousarray(points, np.float32)[:, None, None]} for points in (train, test)]
-    return {"train": DataIterator(arrays[0], batch_size, seed, what="points", mixture=mixture),
-            "test": DataIterator(arrays[1], min(batch_size, len(test)), shuffle=False, what="points", mixture=mixture)}
+    return {
+        "train": DataIterator(arrays[0], batch_size, seed, what="points", mixture=mixture),
+        "test": DataIterator(
+            arrays[1], min(batch_size, len(test)), shuffle=False, what="points", mixture=mixture
+        ),
+    }
 
 
 def check_positive(name, value):

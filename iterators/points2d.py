@@ -4,6 +4,7 @@ ring, grid: Lin et al. 2018 (PacGAN), section 4.1 and released code: centres on 
 {-4, -2, 0, 2, 4}^2 with sigma 0.05; 100,000 training points. The ring of Metz et al. 2017 (Unrolled GAN), released notebook, has the
 same radius and sigma. square, plus, sine: Tran et al. 2018 (Dist-GAN), released code, distgan_toy2d, sigma 0.05.
 """
+
 import itertools
 import math
 
@@ -17,7 +18,10 @@ from iterators.points1d import check_count, check_positive, iterators
 
 def ring(modes=8, radius=1.0):
     """Centres at equal angles on a circle, [modes, 2]."""
-    return [(radius * math.cos(2 * math.pi * k / modes), radius * math.sin(2 * math.pi * k / modes)) for k in range(modes)]
+    return [
+        (radius * math.cos(2 * math.pi * k / modes), radius * math.sin(2 * math.pi * k / modes))
+        for k in range(modes)
+    ]
 
 
 def plus():
@@ -31,19 +35,36 @@ def sine():
     The first arc has 150, 120, ..., 0 degrees, the second 0, -30, ..., -150: the ends at (-2, 0) and, again, (0, 0) are left out.
     """
     angles = [math.radians(30 * k) for k in range(6)]
-    return ([(math.cos(a) - 1, math.sin(a)) for a in reversed(angles)] + [(math.cos(a) + 1, -math.sin(a)) for a in angles])
+    return [(math.cos(a) - 1, math.sin(a)) for a in reversed(angles)] + [
+        (math.cos(a) + 1, -math.sin(a)) for a in angles
+    ]
 
 
 GRID = list(itertools.product((-4, -2, 0, 2, 4), repeat=2))
 # centres, sigma, training points, scale, and what counts: within how many sigma of a centre, and how many such points make it covered
-LAYOUTS = {"ring": (ring(), 0.01, 100_000, "raw", 3.0, 1), "grid": (GRID, 0.05, 100_000, "raw", 3.0, 1),
-           "square": (GRID, 0.05, 50_000, "unit", 2 * math.sqrt(2), 20), "plus": (plus(), 0.05, 52_000, "unit", 2 * math.sqrt(2), 20),
-           "sine": (sine(), 0.05, 48_000, "unit", 2 * math.sqrt(2), 20)}
+LAYOUTS = {
+    "ring": (ring(), 0.01, 100_000, "raw", 3.0, 1),
+    "grid": (GRID, 0.05, 100_000, "raw", 3.0, 1),
+    "square": (GRID, 0.05, 50_000, "unit", 2 * math.sqrt(2), 20),
+    "plus": (plus(), 0.05, 52_000, "unit", 2 * math.sqrt(2), 20),
+    "sine": (sine(), 0.05, 48_000, "unit", 2 * math.sqrt(2), 20),
+}
 # x -> x a / max|x| + b, where a is not None
 SCALES = {"raw": (None, 0.0), "unit": (0.5, 0.5), "symmetric": (1.0, 0.0)}
 
 
-def get_iterators(batch_size, seed=0, layout="ring", n=None, n_test=10_000, data_seed=0, sigma=None, scale=None, modes=None, radius=None):
+def get_iterators(
+    batch_size,
+    seed=0,
+    layout="ring",
+    n=None,
+    n_test=10_000,
+    data_seed=0,
+    sigma=None,
+    scale=None,
+    modes=None,
+    radius=None,
+):
     """x [N, 1, 1, 2]: n train (by default as many as the layout's authors drew) and n_test test points, equally many a mode.
 
     layout: ring, grid, square, plus or sine. scale: "raw"; "unit", (x / max|x| + 1) / 2 in [0, 1]^2; "symmetric", x / max|x| in
@@ -64,17 +85,28 @@ def get_iterators(batch_size, seed=0, layout="ring", n=None, n_test=10_000, data
         centres = ring(8 if modes is None else modes, 1.0 if radius is None else radius)
     elif modes is not None or radius is not None:
         raise UserError(f"--iterator_args modes, radius: are the ring's; given with layout={layout}")
-    n, sigma, scale = own_n if n is None else n, own_sigma if sigma is None else sigma, own_scale if scale is None else scale
+    n, sigma, scale = (
+        own_n if n is None else n,
+        own_sigma if sigma is None else sigma,
+        own_scale if scale is None else scale,
+    )
     if scale not in SCALES:
         raise UserError(f"--iterator_args scale: given {scale!r}; {', '.join(SCALES)} would do")
     check_positive("sigma", sigma)
     check_count("n", n)
     check_count("n_test", n_test)
     centres = np.array(centres, np.float64)
-    train, test = (draw(centres, sigma, count, data_seed, split) for split, count in (("train", n), ("test", n_test)))
+    train, test = (
+        draw(centres, sigma, count, data_seed, split) for split, count in (("train", n), ("test", n_test))
+    )
     a, b = SCALES[scale]
     a = 1.0 if a is None else a / np.abs(train).max()
-    mixture = {"centres": torch.as_tensor(centres * a + b), "sigma": float(sigma * a), "radius": within, "least": least}
+    mixture = {
+        "centres": torch.as_tensor(centres * a + b),
+        "sigma": float(sigma * a),
+        "radius": within,
+        "least": least,
+    }
     return iterators(train * a + b, test * a + b, batch_size, seed, mixture)
 
 

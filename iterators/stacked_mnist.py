@@ -1,4 +1,5 @@
 """Stacked MNIST: three grey digits as the channels of one colour image, 1,000 classes (Srivastava et al. 2017; Metz et al. 2017)."""
+
 import numpy as np
 import torch
 
@@ -7,7 +8,11 @@ from engine.randomness import permutation
 from iterators import common, vision
 from iterators.points1d import check_count
 
-SETS = {"mnist": ("MNIST", "MNIST/raw/*-ubyte"), "fashion_mnist": ("FashionMNIST", "FashionMNIST/raw/*-ubyte"), "kmnist": ("KMNIST", "KMNIST/raw/*-ubyte")}
+SETS = {
+    "mnist": ("MNIST", "MNIST/raw/*-ubyte"),
+    "fashion_mnist": ("FashionMNIST", "FashionMNIST/raw/*-ubyte"),
+    "kmnist": ("KMNIST", "KMNIST/raw/*-ubyte"),
+}
 
 
 class Stacked(common.Arrays):
@@ -29,7 +34,12 @@ class Stacked(common.Arrays):
 
     def to(self, device):
         """Moves digits, labels and triples once: some 50 MB."""
-        self.digits, self.labels, self.triples, self.device = self.digits.to(device), self.labels.to(device), self.triples.to(device), device
+        self.digits, self.labels, self.triples, self.device = (
+            self.digits.to(device),
+            self.labels.to(device),
+            self.triples.to(device),
+            device,
+        )
 
     def gather(self, indices):
         """{"x": uint8 [m, 3, H, W], channels-last, "y": int64 [m]}; indices: int64 [m] on self.device."""
@@ -39,7 +49,18 @@ class Stacked(common.Arrays):
         return {"x": x, "y": 100 * a + 10 * b + c}
 
 
-def get_iterators(batch_size, seed=0, num_workers=2, root=None, digits="mnist", n=128_000, n_test=26_000, data_seed=0, download=True, cache=None):
+def get_iterators(
+    batch_size,
+    seed=0,
+    num_workers=2,
+    root=None,
+    digits="mnist",
+    n=128_000,
+    n_test=26_000,
+    data_seed=0,
+    download=True,
+    cache=None,
+):
     """x [N, 3, 28, 28], y [N] in 0 .. 999; n train triples of training digits and n_test test triples of test digits, drawn with repetition.
 
     digits: mnist, fashion_mnist or kmnist, through torchvision; root: $DATA_DIR, or data, by default; any number of digits will do. n: 128,000
@@ -50,17 +71,28 @@ def get_iterators(batch_size, seed=0, num_workers=2, root=None, digits="mnist", 
     for option, number in (("n", n), ("n_test", n_test)):
         check_count(option, number)
     name, files = SETS[digits]
-    splits = vision.load(name, {"train": [{"train": True}], "test": [{"train": False}]}, files, root, None, download, cache, num_workers)
+    splits = vision.load(
+        name,
+        {"train": [{"train": True}], "test": [{"train": False}]},
+        files,
+        root,
+        None,
+        download,
+        cache,
+        num_workers,
+    )
     made = {}
     for split, count in (("train", n), ("test", n_test)):
         x, y = splits[split]["x"], splits[split]["y"]
         source = Stacked(x, y, triples(len(x), count, data_seed, split))
         size = batch_size if split == "train" else min(batch_size, count)
-        made[split] = common.DataIterator(source, size, seed, shuffle=split == "train", n_classes=1000, what="triples")
+        made[split] = common.DataIterator(
+            source, size, seed, shuffle=split == "train", n_classes=1000, what="triples"
+        )
     return made
 
 
 def triples(n, count, *words):
     """int64 [count, 3] of 0 .. n-1, uniform with repetition, fixed by the words."""
-    draw = np.random.default_rng(permutation(2 ** 16, "triples", *words)[:8].numpy())
+    draw = np.random.default_rng(permutation(2**16, "triples", *words)[:8].numpy())
     return draw.integers(0, n, (count, 3))

@@ -1,4 +1,5 @@
 """Two domains without pairs: batches of as many examples of each, both in orders of their own."""
+
 import torch
 
 from engine.randomness import permutation
@@ -27,7 +28,9 @@ class Pair(Arrays):
 
     def gather(self, indices):
         """indices: int64 [m, 2], rows of a and of b, on the CPU."""
-        of_a, of_b = (part.gather(rows.to(part.device)) for part, rows in zip((self.a, self.b), indices.unbind(1)))
+        of_a, of_b = (
+            part.gather(rows.to(part.device)) for part, rows in zip((self.a, self.b), indices.unbind(1))
+        )
         return of_a | {name + "_b": value for name, value in of_b.items()}
 
 
@@ -44,16 +47,40 @@ class Unpaired(DataIterator):
     data_shape, n_classes: those of a; data_shape_b: that of b; domains: {"a", "b"} of DataIterators over each alone, in order.
     Raises UserError for a batch larger than the longer domain or smaller than the number of processes.
     """
-    least = 1                                             # published experiments have batches of one image
 
-    def __init__(self, a, b, batch_size, seed=0, shuffle=True, augment=None, still=None, n_classes=0, what="training images"):
+    least = 1  # published experiments have batches of one image
+
+    def __init__(
+        self,
+        a,
+        b,
+        batch_size,
+        seed=0,
+        shuffle=True,
+        augment=None,
+        still=None,
+        n_classes=0,
+        what="training images",
+    ):
         self.still = still or (lambda x: x)
-        super().__init__(Pair(a, b), batch_size, seed, shuffle=shuffle, augment=augment, n_classes=n_classes, what=what)
+        super().__init__(
+            Pair(a, b), batch_size, seed, shuffle=shuffle, augment=augment, n_classes=n_classes, what=what
+        )
         self.sizes = len(self.source.a), len(self.source.b)
         first = self._finish(self._first())
-        self.data_shape, self.data_shape_b = (tuple(self.still(first[name]).shape[1:]) for name in ("x", "x_b"))
-        self.domains = {name: Domain(part, min(batch_size, len(part)), shuffle=False, n_classes=n_classes if "y" in part.tensors else 0, what=what)
-                        for name, part in (("a", self.source.a), ("b", self.source.b))}
+        self.data_shape, self.data_shape_b = (
+            tuple(self.still(first[name]).shape[1:]) for name in ("x", "x_b")
+        )
+        self.domains = {
+            name: Domain(
+                part,
+                min(batch_size, len(part)),
+                shuffle=False,
+                n_classes=n_classes if "y" in part.tensors else 0,
+                what=what,
+            )
+            for name, part in (("a", self.source.a), ("b", self.source.b))
+        }
 
     def to(self, device):
         """See DataIterator.to."""
@@ -63,7 +90,10 @@ class Unpaired(DataIterator):
 
     def __iter__(self):
         """One pass over the longer domain, in the order of epoch 0, without augmentation."""
-        return ({name: self.still(value) if name[0] == "x" else value for name, value in batch.items()} for batch in super().__iter__())
+        return (
+            {name: self.still(value) if name[0] == "x" else value for name, value in batch.items()}
+            for batch in super().__iter__()
+        )
 
     def _first(self):
         return self.source.gather(torch.zeros(1, 2, dtype=torch.int64))
@@ -77,9 +107,10 @@ class Unpaired(DataIterator):
             return torch.arange(start, start + self.n) % size
         rounds = range(start // size, (start + self.n - 1) // size + 1)
         row = torch.cat([permutation(size, self.seed, "order", name, r) for r in rounds])
-        return row[start - rounds[0] * size:][:self.n]
+        return row[start - rounds[0] * size :][: self.n]
 
 
 class Domain(DataIterator):
     """One domain alone; its batches may be of one example."""
+
     least = 1

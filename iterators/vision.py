@@ -1,4 +1,5 @@
 """Data sets through torchvision: official splits as uint8 arrays, and one line, soon, if they cannot be had."""
+
 import contextlib
 import glob
 import io
@@ -38,16 +39,23 @@ def load(name, parts, files, root=None, size=None, download=True, cache=None, wo
         joined = {}
         for split, arguments in parts.items():
             pairs = [obtain(name, given, files, root, download, also) for given in arguments]
-            joined[split] = [np.concatenate(arrays) if len(pairs) > 1 else arrays[0] for arrays in zip(*pairs)]
+            joined[split] = [
+                np.concatenate(arrays) if len(pairs) > 1 else arrays[0] for arrays in zip(*pairs)
+            ]
         return joined
 
     def listing():
-        return [(os.path.relpath(path, root), os.stat(path).st_size, os.stat(path).st_mtime_ns)
-                for path in sorted(glob.glob(os.path.join(glob.escape(root), files)))]
+        return [
+            (os.path.relpath(path, root), os.stat(path).st_size, os.stat(path).st_mtime_ns)
+            for path in sorted(glob.glob(os.path.join(glob.escape(root), files)))
+        ]
 
     def build(path):
         joined = fetch()
-        images = {split: x if size is None else image_cache.resize_all(x, size, workers) for split, (x, _) in joined.items()}
+        images = {
+            split: x if size is None else image_cache.resize_all(x, size, workers)
+            for split, (x, _) in joined.items()
+        }
         lengths = image_cache.spans({split: len(x) for split, x in images.items()})
         last = next(reversed(lengths.values()))[1]
         out = image_cache.new_array(path, (last, *next(iter(images.values())).shape[1:]))
@@ -55,21 +63,26 @@ def load(name, parts, files, root=None, size=None, download=True, cache=None, wo
             out[start:stop] = images[split]
         return {"y": np.concatenate([y for _, y in joined.values()])}, {"splits": lengths}
 
-    with distributed.rank0_first():                      # one process downloads and decodes, the others find it
+    with distributed.rank0_first():  # one process downloads and decodes, the others find it
         if size is None and not slow:
             splits = {split: {"x": x.transpose(0, 3, 1, 2), "y": y} for split, (x, y) in fetch().items()}
         else:
             if not listing():
-                fetch()                                  # the cache's key needs the files
+                fetch()  # the cache's key needs the files
             source = os.path.join(root, name)
-            splits = image_cache.by_split(*image_cache.cached(source, [name, parts, size, listing()], build, cache))
-    return {split: {key: array for key, array in arrays.items() if key != "y" or array.min() >= 0}
-            for split, arrays in splits.items()}
+            splits = image_cache.by_split(
+                *image_cache.cached(source, [name, parts, size, listing()], build, cache)
+            )
+    return {
+        split: {key: array for key, array in arrays.items() if key != "y" or array.min() >= 0}
+        for split, arrays in splits.items()
+    }
 
 
 def obtain(name, arguments, files, root, download, also=""):
     """(uint8 [N, H, W, C], int64 [N]) of one torchvision data set: read, or else downloaded if a host answers."""
     import torchvision
+
     cls = getattr(torchvision.datasets, name)
 
     def read(download):
@@ -79,8 +92,10 @@ def obtain(name, arguments, files, root, download, also=""):
     try:
         return read(False)
     except ImportError as error:
-        raise MissingError(f"{name} needs the package {error.name}; pip install {error.name} would do") from None
-    except Exception as error:                           # torchvision raises whatever its readers stumble over
+        raise MissingError(
+            f"{name} needs the package {error.name}; pip install {error.name} would do"
+        ) from None
+    except Exception as error:  # torchvision raises whatever its readers stumble over
         reason = one_line(error)
     there = bool(glob.glob(os.path.join(glob.escape(root), files)))
     failure = "download=False" if not download else unreachable(addresses(cls))
@@ -89,10 +104,15 @@ def obtain(name, arguments, files, root, download, also=""):
             return read(True)
         except Exception as error:
             failure = one_line(error)
-    what = (f"the {name} files there ({files}) are damaged or not all there ({reason}) and could not be replaced" if there else
-            f"no {name} there ({files}) and it could not be downloaded")
-    raise MissingError(f"--iterator_args root={root}: {what} ({failure}); put the files there, or give root=... "
-                       f"or set DATA_DIR{also}")
+    what = (
+        f"the {name} files there ({files}) are damaged or not all there ({reason}) and could not be replaced"
+        if there
+        else f"no {name} there ({files}) and it could not be downloaded"
+    )
+    raise MissingError(
+        f"--iterator_args root={root}: {what} ({failure}); put the files there, or give root=... "
+        f"or set DATA_DIR{also}"
+    )
 
 
 def arrays_of(dataset):
@@ -101,7 +121,7 @@ def arrays_of(dataset):
     y = np.asarray(dataset.targets if hasattr(dataset, "targets") else dataset.labels).astype(np.int64)
     if x.ndim == 3:
         x = x[..., None]
-    elif x.shape[1] == 3:                                # SVHN and STL-10 have the channels first
+    elif x.shape[1] == 3:  # SVHN and STL-10 have the channels first
         x = x.transpose(0, 2, 3, 1)
     if x.dtype != np.uint8 or len(x) != len(y) or not len(x):
         raise ValueError(f"{len(x)} images of type {x.dtype} and {len(y)} labels")
@@ -115,7 +135,9 @@ def quiet(seconds=30):
     socket.setdefaulttimeout(seconds)
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            with contextlib.nullcontext() if sys.stderr.isatty() else contextlib.redirect_stderr(io.StringIO()):
+            with (
+                contextlib.nullcontext() if sys.stderr.isatty() else contextlib.redirect_stderr(io.StringIO())
+            ):
                 yield
     finally:
         socket.setdefaulttimeout(before)
@@ -125,7 +147,11 @@ def addresses(cls):
     """Where a torchvision data set is downloaded from, as the class says."""
     if hasattr(cls, "mirrors"):
         return list(cls.mirrors)
-    return [cls.url] if hasattr(cls, "url") else [entry[0] for entry in getattr(cls, "split_list", {}).values()][:1]
+    return (
+        [cls.url]
+        if hasattr(cls, "url")
+        else [entry[0] for entry in getattr(cls, "split_list", {}).values()][:1]
+    )
 
 
 def unreachable(urls, seconds=5):
@@ -137,7 +163,7 @@ def unreachable(urls, seconds=5):
             urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=seconds).close()
             answers.put(None)
         except urllib.error.HTTPError:
-            answers.put(None)                            # a refusal to list a folder is an answer
+            answers.put(None)  # a refusal to list a folder is an answer
         except Exception as error:
             answers.put(one_line(error))
 

@@ -2,6 +2,7 @@
 
 A soft label is lam * d_real(logits) + (1 - lam) * d_fake(logits).
 """
+
 import math
 from typing import Callable, NamedTuple
 
@@ -15,6 +16,7 @@ class Objective(NamedTuple):
     d_real: D's loss on real examples. d_fake: D's loss on generated ones. g: G's loss on D's logits of its own.
     output: logits [N] -> what the paper calls D(x): a probability in (0, 1), or the score itself.
     """
+
     d_real: Callable
     d_fake: Callable
     g: Callable
@@ -36,7 +38,9 @@ OBJECTIVES = {
     # max(0, 1 - D(x)), max(0, 1 + D(G(z))), -D(G(z)): Miyato et al. 2018, eq. 16 and 17
     "hinge": Objective(lambda l: F.relu(1 - l), lambda l: F.relu(1 + l), lambda l: -l, identity),
     # 1/2 (D(x) - 1)^2, 1/2 D(G(z))^2, 1/2 (D(G(z)) - 1)^2: Mao et al. 2017, eq. 9
-    "lsgan": Objective(lambda l: (l - 1).square() / 2, lambda l: l.square() / 2, lambda l: (l - 1).square() / 2, identity),
+    "lsgan": Objective(
+        lambda l: (l - 1).square() / 2, lambda l: l.square() / 2, lambda l: (l - 1).square() / 2, identity
+    ),
 }
 
 
@@ -48,6 +52,7 @@ def smoothed(objective, real_label=1.0, fake_label=0.0, g_label=1.0):
     g_label: G's target for D's probability, for jsgan: KL of a coin of that probability and D(G(z)), 0 at D(G(z)) = g_label, -log D(G(z)) at 1.
     Labels 1, 0 and 1 give the objective itself.
     """
+
     def soft(label):
         if label in (0, 1):
             return objective.d_real if label else objective.d_fake
@@ -57,4 +62,8 @@ def smoothed(objective, real_label=1.0, fake_label=0.0, g_label=1.0):
         return objective._replace(d_real=soft(real_label), d_fake=soft(fake_label))
     t = g_label
     entropy = -t * math.log(t) - (1 - t) * math.log(1 - t)
-    return objective._replace(d_real=soft(real_label), d_fake=soft(fake_label), g=lambda l: t * F.softplus(-l) + (1 - t) * F.softplus(l) - entropy)
+    return objective._replace(
+        d_real=soft(real_label),
+        d_fake=soft(fake_label),
+        g=lambda l: t * F.softplus(-l) + (1 - t) * F.softplus(l) - entropy,
+    )

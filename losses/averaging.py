@@ -1,4 +1,5 @@
 """Historical averaging: players stay near where they have been. Salimans et al. 2016 (arXiv 1606.03498), section 3.3."""
+
 import torch
 from torch import nn
 

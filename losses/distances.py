@@ -3,6 +3,7 @@
 Tran et al. 2018 (Dist-GAN, arXiv 1803.08887) as in its code, tntrung/gan and tntrung/msgan.
 mean: a function from a tensor to the scalar mean of its values; a trainer gives one that spans all processes.
 """
+
 import torch
 
 

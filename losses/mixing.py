@@ -1,4 +1,5 @@
 """Convex combinations of images or hidden states, and the weights for them."""
+
 import torch
 
 
@@ -37,6 +38,7 @@ def pick(layers):
 
 # Mixing k codes: who is mixed with whom, and in which shares
 
+
 def partners(n, k, device=None):
     """k index tensors [n]: the batch itself, then k - 1 independent random permutations (an example may meet itself)."""
     return [torch.arange(n, device=device)] + [torch.randperm(n, device=device) for _ in range(k - 1)]
@@ -68,14 +70,20 @@ def fixed_order(channels, p, k, device=None):
     source, start = torch.full((channels,), k - 1), 0.0
     for i, share in enumerate(shares(p, k)[:-1]):
         stop = start + share
-        source[order[int(start * channels + 1e-9):int(stop * channels + 1e-9)]] = i      # 0.29 * 100 is 28.999...
+        source[order[int(start * channels + 1e-9) : int(stop * channels + 1e-9)]] = (
+            i  # 0.29 * 100 is 28.999...
+        )
         start = stop
     return source.to(device)
 
 
 def mixup_weights(n, channels, k=2, p=None, device=None):
     """One Dirichlet weight vector an example, [k, n]; with shares p, those."""
-    return simplex(k, (n,), device) if p is None else torch.tensor(shares(p, k), device=device)[:, None].expand(k, n)
+    return (
+        simplex(k, (n,), device)
+        if p is None
+        else torch.tensor(shares(p, k), device=device)[:, None].expand(k, n)
+    )
 
 
 def mixup2_weights(n, channels, k=2, p=None, device=None):
@@ -97,7 +105,7 @@ def fm2_weights(n, channels, k=2, p=None, device=None):
     """
     if p is not None:
         return fm_weights(n, channels, k, p, device)
-    bounds = simplex(k, (), device).cumsum(0)[:-1]                    # a uniform draw between two bounds: that source
+    bounds = simplex(k, (), device).cumsum(0)[:-1]  # a uniform draw between two bounds: that source
     return chosen(torch.bucketize(torch.rand(n, channels, device=device), bounds), k)
 
 

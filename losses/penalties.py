@@ -3,6 +3,7 @@
 All are called as penalty(disc, real, fake) and return [N], one value an example. `disc` maps [N, ...] to [N] and treats examples
 independently (with batch norm the gradient of the sum is not each example's own). real, fake: [N, ...], neither differentiated.
 """
+
 import torch
 
 
@@ -10,14 +11,14 @@ def input_gradient(disc, x, create_graph=True):
     """grad_x sum_i disc(x)_i, flattened: [N, d]; in float32 inside autocast too. Raises RuntimeError if disc ignores its input."""
     x = x.detach().requires_grad_()
     with torch.autocast(x.device.type, enabled=False):
-        grad, = torch.autograd.grad(disc(x).sum(), x, create_graph=create_graph)
+        (grad,) = torch.autograd.grad(disc(x).sum(), x, create_graph=create_graph)
     return grad.flatten(1)
 
 
 def squared_slope(output, x):
     """|grad_x output_i|_2^2, [N], of an output [N] that was computed from x [N, ...], which requires its gradient; in float32 inside autocast too."""
     with torch.autocast(x.device.type, enabled=False):
-        grad, = torch.autograd.grad(output.sum(), x, create_graph=True)
+        (grad,) = torch.autograd.grad(output.sum(), x, create_graph=True)
     return grad.flatten(1).square().sum(1)
 
 

@@ -2,6 +2,7 @@
 
 All return [N], one value an example; Trainer.update takes their mean over the batch.
 """
+
 import torch.nn.functional as F
 
 
@@ -31,7 +32,7 @@ def bce_sum(recon, x):
 
 
 RECONSTRUCTION = {"l1": l1, "l2": l2, "bce": bce, "bce_sum": bce_sum}
-NEEDS_RANGE = ("bce", "bce_sum")                         # the decoder's output must lie in [-1, 1]
+NEEDS_RANGE = ("bce", "bce_sum")  # the decoder's output must lie in [-1, 1]
 
 
 def kl_standard_normal(mean, log_var):

@@ -3,10 +3,11 @@
 Chen et al. 2019 (SSGAN, arXiv 1811.11212), section 3; Tran et al. 2019 (MS-GAN, arXiv 1911.06997), whose fifth class are generated images.
 R_k turns by k times 90 degrees, counter-clockwise, exactly: pixels are moved, none is interpolated.
 """
+
 import torch
 import torch.nn.functional as F
 
-TURNS, FAKE = 4, 4                                       # R_0 .. R_3; the class of generated images
+TURNS, FAKE = 4, 4  # R_0 .. R_3; the class of generated images
 
 
 def turned(x, source, turn, fake=None):
@@ -16,7 +17,11 @@ def turned(x, source, turn, fake=None):
     """
     # as [N, H, W, C], so that what is picked comes out channels-last
     x = x.permute(0, 2, 3, 1)
-    kinds = [x] + [torch.rot90(x, k, (1, 2)) for k in range(1, TURNS)] + ([] if fake is None else [fake.permute(0, 2, 3, 1)])
+    kinds = (
+        [x]
+        + [torch.rot90(x, k, (1, 2)) for k in range(1, TURNS)]
+        + ([] if fake is None else [fake.permute(0, 2, 3, 1)])
+    )
     return torch.stack(kinds)[turn, source].permute(0, 3, 1, 2)
 
 

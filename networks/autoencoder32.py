@@ -1,4 +1,5 @@
 """The 32x32 autoencoder of Berthelot et al. 2018 (ACAI) as Beckham et al. 2019 use it, with a spectrally normalised discriminator."""
+
 import math
 
 import torch
@@ -9,8 +10,20 @@ from networks.layers import Conv3x3, Staged, choice, image_shape, normal, spectr
 SLOPE = 0.01
 
 
-def get_network(data_shape, n_classes, code=32, width=16, scales=3, padding=0, norm="instance", spec_norm=True, output=None,
-                probe=True, attributes=0, fold=True):
+def get_network(
+    data_shape,
+    n_classes,
+    code=32,
+    width=16,
+    scales=3,
+    padding=0,
+    norm="instance",
+    spec_norm=True,
+    output=None,
+    probe=True,
+    attributes=0,
+    fold=True,
+):
     """{"enc", "dec", "disc"}, and "probe" for data with labels, "class_mixer" for `attributes` > 0.
 
     enc: 1x1 convolution to width maps; for s = 0, 1, 2 twice [3x3 convolution to width 2^s maps, norm, LeakyReLU 0.01], average
@@ -24,20 +37,26 @@ def get_network(data_shape, n_classes, code=32, width=16, scales=3, padding=0, n
     Differs from the original: weights N(0, 1 / (1.04 fan_in)), biases 0, norm scales 1, in all networks (there: a wrong fan-in,
     scales with mean 0, and the discriminator left out); no bias before a norm.
     """
-    channels, height, breadth = image_shape(data_shape, 2 ** scales)
+    channels, height, breadth = image_shape(data_shape, 2**scales)
     pad = choice("padding", padding, {0: 0, 1: 1, "kyle": 1})
-    small = height // 2 ** scales, breadth // 2 ** scales
+    small = height // 2**scales, breadth // 2**scales
     positions = small[0] * small[1]
     if type(code) is not int or code < 1 or code % positions:
-        raise ValueError(f"code={code!r}: images of {height}x{breadth} pixels have codes of {positions} positions; a multiple of it would do")
+        raise ValueError(
+            f"code={code!r}: images of {height}x{breadth} pixels have codes of {positions} positions; a multiple of it would do"
+        )
     latent = code // positions
     choice("norm", norm, ("instance", None))
     choice("output", output, ("tanh", None))
-    nets = {"enc": nn.Sequential(*encoder_stages(channels, latent, width, scales, pad, norm)),
-            "dec": decoder(channels, latent, width, scales, norm, output, fold)}
+    nets = {
+        "enc": nn.Sequential(*encoder_stages(channels, latent, width, scales, pad, norm)),
+        "dec": decoder(channels, latent, width, scales, norm, output, fold),
+    }
     if probe and n_classes:
         nets["probe"] = nn.Linear(code, n_classes)
-    nets["disc"] = Discriminator(encoder_stages(channels, latent, width, scales, pad, None, spec_norm), width * 2 ** scales, attributes)
+    nets["disc"] = Discriminator(
+        encoder_stages(channels, latent, width, scales, pad, None, spec_norm), width * 2**scales, attributes
+    )
     if attributes:
         nets["class_mixer"] = class_mixer(attributes, latent)
     return nets
@@ -48,19 +67,31 @@ def encoder_stages(channels, latent, width, scales, pad, norm, spec_norm=False):
     wrap = spectral if spec_norm else (lambda layer: layer)
     stages, before = [], width
     for s in range(scales):
-        features = width * 2 ** s
+        features = width * 2**s
         first = [scaled(nn.Conv2d(channels, width, 1, padding=pad))] if s == 0 else []
-        stages.append(nn.Sequential(*first, *block(before, features, norm, wrap), *block(features, features, norm, wrap), nn.AvgPool2d(2)))
+        stages.append(
+            nn.Sequential(
+                *first,
+                *block(before, features, norm, wrap),
+                *block(features, features, norm, wrap),
+                nn.AvgPool2d(2),
+            )
+        )
         before = features
-    return stages + [nn.Sequential(*block(before, width * 2 ** scales, norm, wrap)), wrap(scaled(Conv3x3(width * 2 ** scales, latent)))]
+    return stages + [
+        nn.Sequential(*block(before, width * 2**scales, norm, wrap)),
+        wrap(scaled(Conv3x3(width * 2**scales, latent))),
+    ]
 
 
 def decoder(channels, latent, width, scales, norm, output, fold=True):
     """Code [N, latent, h, w] to images [N, channels, 2^scales h, 2^scales w]; fold: doubling folded into the convolution after it."""
     layers, before, resample = [], latent, None
     for s in reversed(range(scales)):
-        features = width * 2 ** s
-        layers += block(before, features, norm, resample=resample, fold=fold) + block(features, features, norm)
+        features = width * 2**s
+        layers += block(before, features, norm, resample=resample, fold=fold) + block(
+            features, features, norm
+        )
         before, resample = features, "up"
     layers += block(before, width, norm, resample="up", fold=fold) + [scaled(Conv3x3(width, channels))]
     return nn.Sequential(*layers, *([nn.Tanh()] if output == "tanh" else []))
@@ -87,7 +118,11 @@ class InstanceNorm(nn.Module):
 
     def __init__(self, features, eps=1e-5):
         super().__init__()
-        self.weight, self.bias, self.eps = nn.Parameter(torch.ones(features)), nn.Parameter(torch.zeros(features)), eps
+        self.weight, self.bias, self.eps = (
+            nn.Parameter(torch.ones(features)),
+            nn.Parameter(torch.zeros(features)),
+            eps,
+        )
 
     def forward(self, x):
         return Normalise.apply(x, self.weight, self.bias, self.eps)
@@ -104,7 +139,9 @@ class Normalise(torch.autograd.Function):
         root = torch.rsqrt(torch.bmm(mean_of, centred * centred) + eps)
         ctx.save_for_backward(centred, root, weight)
         y = torch.empty_like(x, memory_format=torch.channels_last)
-        torch.addcmul(bias, centred, root * weight, out=rows(y))      # no view, which could not be changed in place
+        torch.addcmul(
+            bias, centred, root * weight, out=rows(y)
+        )  # no view, which could not be changed in place
         return y
 
     @staticmethod
@@ -115,7 +152,12 @@ class Normalise(torch.autograd.Function):
         mean_of = grad.new_full((len(grad), 1, count), 1 / count)
         mean, along = torch.bmm(mean_of, flat), torch.bmm(mean_of, flat * centred)
         dx = torch.addcmul(flat - mean, centred, along * root * root, value=-1).mul_(root * weight)
-        return dx.unflatten(1, grad.shape[2:]).permute(0, 3, 1, 2), (along * root).sum((0, 1)) * count, mean.sum((0, 1)) * count, None
+        return (
+            dx.unflatten(1, grad.shape[2:]).permute(0, 3, 1, 2),
+            (along * root).sum((0, 1)) * count,
+            mean.sum((0, 1)) * count,
+            None,
+        )
 
 
 def rows(x):
@@ -155,4 +197,11 @@ def class_mixer(attributes, features, hidden=64):
 
     Differs from the original: no ReLU after the last, with which no mask is below 1/2.
     """
-    return nn.Sequential(nn.Linear(attributes, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, features), nn.Sigmoid())
+    return nn.Sequential(
+        nn.Linear(attributes, hidden),
+        nn.ReLU(),
+        nn.Linear(hidden, hidden),
+        nn.ReLU(),
+        nn.Linear(hidden, features),
+        nn.Sigmoid(),
+    )

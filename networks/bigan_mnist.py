@@ -1,4 +1,5 @@
 """The fully connected networks of BiGAN for MNIST: of the authors' code (jeffdonahue/bigan, mnist_mlp), and of the seed's code."""
+
 import torch
 from torch import nn
 
@@ -24,18 +25,51 @@ def get_network(data_shape, n_classes, z_dim, variant="official", width=1024, sq
     pixels = data_shape[0] * data_shape[1] * data_shape[2]
     code = [FromUnit()] if squash else []
     if variant == "seed":
-        gen = nn.Sequential(nn.Linear(z_dim, width), nn.ReLU(inplace=True), nn.Linear(width, width), norm(width), nn.ReLU(inplace=True),
-                            nn.Linear(width, pixels), nn.Tanh(), Images(data_shape))
-        enc = Staged(nn.Sequential(nn.Flatten(), nn.Linear(pixels, width), leaky()), nn.Sequential(nn.Linear(width, width), norm(width), leaky()),
-                     nn.Sequential(nn.Linear(width, z_dim), *code))
-        disc = SideBySide(nn.Sequential(nn.Linear(pixels + z_dim, width), leaky(), nn.Linear(width, width), leaky(), nn.Linear(width, 1), nn.Flatten(0)))
+        gen = nn.Sequential(
+            nn.Linear(z_dim, width),
+            nn.ReLU(inplace=True),
+            nn.Linear(width, width),
+            norm(width),
+            nn.ReLU(inplace=True),
+            nn.Linear(width, pixels),
+            nn.Tanh(),
+            Images(data_shape),
+        )
+        enc = Staged(
+            nn.Sequential(nn.Flatten(), nn.Linear(pixels, width), leaky()),
+            nn.Sequential(nn.Linear(width, width), norm(width), leaky()),
+            nn.Sequential(nn.Linear(width, z_dim), *code),
+        )
+        disc = SideBySide(
+            nn.Sequential(
+                nn.Linear(pixels + z_dim, width),
+                leaky(),
+                nn.Linear(width, width),
+                leaky(),
+                nn.Linear(width, 1),
+                nn.Flatten(0),
+            )
+        )
         return {"gen": gen, "enc": enc, "disc": disc}
-    gen = Reentering(nn.Sequential(linear(z_dim, width), norm(width), nn.ReLU(inplace=True)), z_dim, width, nn.ReLU(inplace=True),
-                     nn.Sequential(linear(width, pixels), FromUnit(), Images(data_shape)))
-    enc = Staged(nn.Sequential(nn.Flatten(), ToUnit(), linear(pixels, width), leaky()), nn.Sequential(linear(width, width), norm(width), leaky()),
-                 nn.Sequential(linear(width, z_dim), *code))
-    disc = Reentering(nn.Sequential(nn.Flatten(), ToUnit(), linear(pixels, width), leaky()), z_dim, width, leaky(),
-                      nn.Sequential(linear(width, 1, 0.0), nn.Flatten(0)))
+    gen = Reentering(
+        nn.Sequential(linear(z_dim, width), norm(width), nn.ReLU(inplace=True)),
+        z_dim,
+        width,
+        nn.ReLU(inplace=True),
+        nn.Sequential(linear(width, pixels), FromUnit(), Images(data_shape)),
+    )
+    enc = Staged(
+        nn.Sequential(nn.Flatten(), ToUnit(), linear(pixels, width), leaky()),
+        nn.Sequential(linear(width, width), norm(width), leaky()),
+        nn.Sequential(linear(width, z_dim), *code),
+    )
+    disc = Reentering(
+        nn.Sequential(nn.Flatten(), ToUnit(), linear(pixels, width), leaky()),
+        z_dim,
+        width,
+        leaky(),
+        nn.Sequential(linear(width, 1, 0.0), nn.Flatten(0)),
+    )
     return {"gen": gen, "enc": enc, "disc": disc}
 
 
@@ -44,7 +78,14 @@ class Reentering(nn.Module):
 
     def __init__(self, first, z_dim, width, act, last):
         super().__init__()
-        self.first, self.hidden, self.latent, self.norm, self.act, self.last = first, linear(width, width), linear(z_dim, width), norm(width), act, last
+        self.first, self.hidden, self.latent, self.norm, self.act, self.last = (
+            first,
+            linear(width, width),
+            linear(z_dim, width),
+            norm(width),
+            act,
+            last,
+        )
 
     def forward(self, x, z=None):
         z = x if z is None else z

@@ -3,18 +3,44 @@
 For images of 28, 32, 64, 128 pixels, or any sides that can be halved. Differs from the paper: 4x4 kernels, as in most code (there: 5x5),
 and the sigmoid lives in the loss. networks/models_64x64.py is a pair with 5x5 kernels and instance norm.
 """
+
 import itertools
 
 from torch import nn
 
-from networks.layers import Generator, ReferenceGenerator, Staged, VirtualBatchNorm, at_least, choice, image_shape, normal, normal_norm, spectral
+from networks.layers import (
+    Generator,
+    ReferenceGenerator,
+    Staged,
+    VirtualBatchNorm,
+    at_least,
+    choice,
+    image_shape,
+    normal,
+    normal_norm,
+    spectral,
+)
 from networks.minibatch import MinibatchDiscrimination, sizes
 
 GEN_NORMS, DISC_NORMS = ("batch", "vbn", None), ("batch", "instance", "layer", None)
 
 
-def get_network(data_shape, n_classes, z_dim, width=128, depth=None, max_width=1024, norm="batch", disc_norm="batch", references=None,
-                minibatch_disc=None, minibatch_form="paper", minibatch_self=None, spec_norm=False, slope=0.2):
+def get_network(
+    data_shape,
+    n_classes,
+    z_dim,
+    width=128,
+    depth=None,
+    max_width=1024,
+    norm="batch",
+    disc_norm="batch",
+    references=None,
+    minibatch_disc=None,
+    minibatch_form="paper",
+    minibatch_self=None,
+    spec_norm=False,
+    slope=0.2,
+):
     """Generator and discriminator of `depth` strided layers each, as wide as width, 2 width, 4 width, ... (at most max_width) from the image inwards.
 
     depth: by default halves the sides while they are even and above 7: 32 -> 4 in 3, 64 -> 4 in 4, 28 -> 7 in 2. Weights N(0, 0.02^2),
@@ -27,17 +53,24 @@ def get_network(data_shape, n_classes, z_dim, width=128, depth=None, max_width=1
     networks/minibatch.py.
     data_shape: (C, H, W); n_classes is not used. Raises ValueError for sides that cannot be halved `depth` times, and for options that there are not.
     """
-    at_least(1, width=width, max_width=max_width, **{name: value for name, value in (("depth", depth), ("references", references)) if value is not None})
+    at_least(
+        1,
+        width=width,
+        max_width=max_width,
+        **{
+            name: value for name, value in (("depth", depth), ("references", references)) if value is not None
+        },
+    )
     if references is not None and norm != "vbn":
         raise ValueError("references: goes with norm=vbn")
     if minibatch_disc is None and (minibatch_form != "paper" or minibatch_self is not None):
         raise ValueError("minibatch_form, minibatch_self: go with minibatch_disc, such as 100x5")
     channels, height, breadth = data_shape
     depth = depth or next(n for n in itertools.count(1) if _innermost(height, n) or _innermost(breadth, n))
-    channels, height, breadth = image_shape(data_shape, 2 ** depth)
+    channels, height, breadth = image_shape(data_shape, 2**depth)
     choice("norm", norm, GEN_NORMS)
     choice("disc_norm", disc_norm, DISC_NORMS)
-    widths = [min(max_width, width * 2 ** i) for i in range(depth)]              # from the image inwards
+    widths = [min(max_width, width * 2**i) for i in range(depth)]  # from the image inwards
     start = (widths[-1], height >> depth, breadth >> depth)
     flat = start[0] * start[1] * start[2]
     sn = spectral if spec_norm else (lambda layer: layer)
@@ -48,11 +81,23 @@ def get_network(data_shape, n_classes, z_dim, width=128, depth=None, max_width=1
         return normal_norm(nn.BatchNorm2d(features)) if norm else nn.Identity()
 
     def up(wide, narrow, bias=not norm):
-        return [gen_norm(wide), nn.ReLU(inplace=True), normal(nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=bias))]
+        return [
+            gen_norm(wide),
+            nn.ReLU(inplace=True),
+            normal(nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=bias)),
+        ]
 
-    maps = nn.Sequential(*itertools.chain(*itertools.starmap(up, itertools.pairwise(widths[::-1]))), *up(widths[0], channels, True), nn.Tanh())
+    maps = nn.Sequential(
+        *itertools.chain(*itertools.starmap(up, itertools.pairwise(widths[::-1]))),
+        *up(widths[0], channels, True),
+        nn.Tanh(),
+    )
     dense = normal(nn.Linear(z_dim, flat, bias=not norm))
-    gen = ReferenceGenerator(dense, start, maps, z_dim, references or 64) if norm == "vbn" else Generator(dense, start, maps)
+    gen = (
+        ReferenceGenerator(dense, start, maps, z_dim, references or 64)
+        if norm == "vbn"
+        else Generator(dense, start, maps)
+    )
 
     def down(narrow, wide, normed=True):
         layers = [sn(normal(nn.Conv2d(narrow, wide, 4, 2, 1, bias=not (normed and disc_norm))))]
@@ -64,8 +109,11 @@ def get_network(data_shape, n_classes, z_dim, width=128, depth=None, max_width=1
     if minibatch_disc is not None:
         head.append(MinibatchDiscrimination(flat, *sizes(minibatch_disc), minibatch_form, minibatch_self))
         flat = head[-1].out_features
-    disc = Staged(down(channels, widths[0], normed=False), *itertools.starmap(down, itertools.pairwise(widths)),
-                  nn.Sequential(*head, sn(normal(nn.Linear(flat, 1))), nn.Flatten(0)))
+    disc = Staged(
+        down(channels, widths[0], normed=False),
+        *itertools.starmap(down, itertools.pairwise(widths)),
+        nn.Sequential(*head, sn(normal(nn.Linear(flat, 1))), nn.Flatten(0)),
+    )
     return {"gen": gen, "disc": disc}
 
 
@@ -77,5 +125,4 @@ def _innermost(side, n):
 def _disc_norm(kind, features):
     if kind == "batch":
         return nn.BatchNorm2d(features)
-    return nn.GroupNorm(features if kind == "instance" else 1, features)         # one map a group, or all in one
-
+    return nn.GroupNorm(features if kind == "instance" else 1, features)  # one map a group, or all in one

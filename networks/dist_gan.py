@@ -2,13 +2,14 @@
 
 Tran et al. 2018 (Dist-GAN, arXiv 1803.08887) and 2019 (MS-GAN, arXiv 1911.06997); their code, tntrung/gan and tntrung/msgan.
 """
+
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from networks.layers import Staged, glorot, to_maps
 
-SLOPE = 0.2                                              # of every LeakyReLU in their code
+SLOPE = 0.2  # of every LeakyReLU in their code
 
 
 class Discriminator(Staged):
@@ -37,7 +38,9 @@ class Discriminator(Staged):
 def head(features, classes):
     """The classification layer from `features` values to `classes` logits, or None for 0 of them."""
     if type(classes) is not int or classes < 0:
-        raise ValueError(f"classes={classes!r}: 0 (no head), 4 (rotations) or 5 (rotations and generated) would do")
+        raise ValueError(
+            f"classes={classes!r}: 0 (no head), 4 (rotations) or 5 (rotations and generated) would do"
+        )
     return xavier(nn.Linear(features, classes)) if classes else None
 
 
@@ -67,7 +70,9 @@ class Crop(nn.Module):
         self.height, self.width = height, width
 
     def forward(self, x):
-        return F.pad(x, (0, self.width - x.shape[3], 0, self.height - x.shape[2]))      # a slice's gradient would be contiguous
+        return F.pad(
+            x, (0, self.width - x.shape[3], 0, self.height - x.shape[2])
+        )  # a slice's gradient would be contiguous
 
 
 def xavier(net):

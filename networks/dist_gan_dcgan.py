@@ -4,6 +4,7 @@ Differs from the original: images lie in [-1, 1] at both ends, and the generator
 evenly (28x28) the generator's maps are cropped from 8x8 to 7x7, as the original's Stacked MNIST networks do (its MNIST network has a
 dense layer of 51 million weights there); 48x48, which it lacks, follows the same rule.
 """
+
 import itertools
 
 from torch import nn
@@ -26,8 +27,8 @@ def get_network(data_shape, n_classes, z_dim, width=64, classes=0, norm="batch")
     if min(height, breadth) < 16:
         raise ValueError(f"images of {height}x{breadth} pixels: this network needs 16 or more")
     layers = 3 if min(height, breadth) < 32 else 4
-    widths = [width * 2 ** i for i in range(layers)]
-    sizes = [(height, breadth)]                          # of the maps, from the image inwards
+    widths = [width * 2**i for i in range(layers)]
+    sizes = [(height, breadth)]  # of the maps, from the image inwards
     for _ in range(layers):
         sizes.append(tuple(map(dist_gan.halved, sizes[-1])))
     flat = widths[-1] * sizes[-1][0] * sizes[-1][1]
@@ -35,20 +36,36 @@ def get_network(data_shape, n_classes, z_dim, width=64, classes=0, norm="batch")
 
     ups = []
     for i in reversed(range(layers)):
-        ups += [dist_gan.deconv5(widths[i], widths[i - 1] if i else channels, bias=i == 0), *crop(sizes[i + 1], sizes[i])]
+        ups += [
+            dist_gan.deconv5(widths[i], widths[i - 1] if i else channels, bias=i == 0),
+            *crop(sizes[i + 1], sizes[i]),
+        ]
         ups += [nn.BatchNorm2d(widths[i - 1]), dist_gan.relu()] if i else [dist_gan.Sigmoid()]
-    gen = nn.Sequential(nn.Linear(z_dim, flat, bias=False), nn.BatchNorm1d(flat), dist_gan.relu(), dist_gan.Maps(widths[-1], *sizes[-1]), *ups)
+    gen = nn.Sequential(
+        nn.Linear(z_dim, flat, bias=False),
+        nn.BatchNorm1d(flat),
+        dist_gan.relu(),
+        dist_gan.Maps(widths[-1], *sizes[-1]),
+        *ups,
+    )
     enc = nn.Sequential(*down(channels, widths, activation, "batch"), nn.Flatten(), nn.Linear(flat, z_dim))
-    disc = dist_gan.Discriminator(*down(channels, widths, dist_gan.leaky, norm), nn.Sequential(nn.Flatten(), nn.Linear(flat, 1), nn.Flatten(0)),
-                                  head=dist_gan.head(flat, classes))
+    disc = dist_gan.Discriminator(
+        *down(channels, widths, dist_gan.leaky, norm),
+        nn.Sequential(nn.Flatten(), nn.Linear(flat, 1), nn.Flatten(0)),
+        head=dist_gan.head(flat, classes),
+    )
     return {"gen": dist_gan.xavier(gen), "enc": dist_gan.xavier(enc), "disc": dist_gan.xavier(disc)}
 
 
 def down(channels, widths, activation, norm):
     """Stages of convolutions of stride 2, with batch norm in all but the first."""
     first = nn.Sequential(dist_gan.conv5(channels, widths[0]), activation())
-    return [first] + [dist_gan.normed(dist_gan.conv5(a, b, bias=False), b, activation()) if norm else nn.Sequential(dist_gan.conv5(a, b), activation())
-                      for a, b in itertools.pairwise(widths)]
+    return [first] + [
+        dist_gan.normed(dist_gan.conv5(a, b, bias=False), b, activation())
+        if norm
+        else nn.Sequential(dist_gan.conv5(a, b), activation())
+        for a, b in itertools.pairwise(widths)
+    ]
 
 
 def crop(size, wanted):

@@ -2,6 +2,7 @@
 
 1-D: width=4 layers=1 gen_out=linear init=glorot. 2-D: width=128 layers=3 gen_out=tanh init=he. z_dim is d in both.
 """
+
 import math
 
 from torch import nn
@@ -10,7 +11,19 @@ from networks import dist_gan, mlp
 from networks.layers import choice
 
 
-def get_network(data_shape, z_dim, width=128, layers=3, gen_out="tanh", activation="relu", init="he", variational=False, discs=1, fourier=0, fourier_scale=1.0):
+def get_network(
+    data_shape,
+    z_dim,
+    width=128,
+    layers=3,
+    gen_out="tanh",
+    activation="relu",
+    init="he",
+    variational=False,
+    discs=1,
+    fourier=0,
+    fourier_scale=1.0,
+):
     """{"gen", "disc"} of networks/mlp.py, with the same initial weights, "enc", and "disc_recon" for discs=2.
 
     fourier: so many random frequencies of fourier_scale cycles a unit of x, whose sines and cosines the discriminators see beside x.

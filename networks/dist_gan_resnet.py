@@ -3,6 +3,7 @@
 Differs from the original: images lie in [-1, 1] at both ends, and the generator ends in 2 sigmoid(a) - 1; batch norm's running
 statistics have momentum 0.1 (there: 0.001, and they were never used).
 """
+
 import itertools
 
 import torch.nn.functional as F
@@ -11,7 +12,7 @@ from torch import nn
 from networks import dist_gan, resnet
 from networks.layers import Conv3x3, GlobalPool, ResBlock, choice, image_shape
 
-PLAIN = {"conv": 1.0, "shortcut": 1.0, "bypass": 1.0, "pre": 1.0}        # Xavier everywhere
+PLAIN = {"conv": 1.0, "shortcut": 1.0, "bypass": 1.0, "pre": 1.0}  # Xavier everywhere
 
 
 def get_network(data_shape, n_classes, z_dim, width=None, classes=0, down="conv", fold=True):
@@ -30,35 +31,66 @@ def get_network(data_shape, n_classes, z_dim, width=None, classes=0, down="conv"
     large = (height, breadth) == (48, 48)
     width = width or (64 if large else 128)
     ups = [8 * width, 4 * width, 2 * width, width] if large else [2 * width] * 4
-    halving = [width * 2 ** i for i in range(4)] if large else [width, width]
+    halving = [width * 2**i for i in range(4)] if large else [width, width]
     same = [16 * width] if large else [width, width]
     start = ups[0], height // 8, breadth // 8
     flat = start[0] * start[1] * start[2]
 
-    gen = nn.Sequential(nn.Linear(z_dim, flat), dist_gan.Maps(*start), *(up(a, b, fold) for a, b in itertools.pairwise(ups)),
-                        nn.BatchNorm2d(ups[-1]), dist_gan.relu(), Conv3x3(ups[-1], channels), dist_gan.Sigmoid())
-    enc = nn.Sequential(Conv3x3(channels, ups[-1]), *(encode(a, b, fold) for a, b in itertools.pairwise(ups[::-1])),
-                        nn.BatchNorm2d(ups[0]), dist_gan.leaky(), nn.Flatten(), nn.Linear(flat, z_dim))
+    gen = nn.Sequential(
+        nn.Linear(z_dim, flat),
+        dist_gan.Maps(*start),
+        *(up(a, b, fold) for a, b in itertools.pairwise(ups)),
+        nn.BatchNorm2d(ups[-1]),
+        dist_gan.relu(),
+        Conv3x3(ups[-1], channels),
+        dist_gan.Sigmoid(),
+    )
+    enc = nn.Sequential(
+        Conv3x3(channels, ups[-1]),
+        *(encode(a, b, fold) for a, b in itertools.pairwise(ups[::-1])),
+        nn.BatchNorm2d(ups[0]),
+        dist_gan.leaky(),
+        nn.Flatten(),
+        nn.Linear(flat, z_dim),
+    )
     widths = [channels, *halving, *same]
-    blocks = [judge(a, b, i < len(halving), i == 0, down, fold) for i, (a, b) in enumerate(itertools.pairwise(widths))]
+    blocks = [
+        judge(a, b, i < len(halving), i == 0, down, fold)
+        for i, (a, b) in enumerate(itertools.pairwise(widths))
+    ]
     pixels = (height >> len(halving)) * (breadth >> len(halving))
     disc = dist_gan.Discriminator(
-        *blocks[:-1], nn.Sequential(blocks[-1], nn.ReLU()), nn.Sequential(GlobalPool("sum"), nn.Linear(widths[-1], 1), nn.Flatten(0)),
-        head=dist_gan.head(widths[-1] * pixels, classes))
+        *blocks[:-1],
+        nn.Sequential(blocks[-1], nn.ReLU()),
+        nn.Sequential(GlobalPool("sum"), nn.Linear(widths[-1], 1), nn.Flatten(0)),
+        head=dist_gan.head(widths[-1] * pixels, classes),
+    )
     return {"gen": dist_gan.xavier(gen), "enc": dist_gan.xavier(enc), "disc": dist_gan.xavier(disc)}
 
 
 def up(features, out, fold):
     """The generator's block, H -> 2 H: BN, ReLU, doubling, conv3, BN, ReLU, conv3; shortcut: doubling and 1x1 (they commute)."""
-    residual = nn.Sequential(nn.BatchNorm2d(features), dist_gan.relu(), Conv3x3(features, out, "up", fold=fold),
-                             nn.BatchNorm2d(out), dist_gan.relu(), Conv3x3(out, out))
+    residual = nn.Sequential(
+        nn.BatchNorm2d(features),
+        dist_gan.relu(),
+        Conv3x3(features, out, "up", fold=fold),
+        nn.BatchNorm2d(out),
+        dist_gan.relu(),
+        Conv3x3(out, out),
+    )
     return ResBlock(residual, nn.Sequential(nn.Conv2d(features, out, 1), nn.Upsample(scale_factor=2)))
 
 
 def encode(features, out, fold):
     """The encoder's block, H -> H / 2: BN, LeakyReLU, conv3, BN, LeakyReLU, conv3, average; shortcut: average and 1x1 (they commute)."""
-    residual = nn.Sequential(nn.BatchNorm2d(features), dist_gan.leaky(), Conv3x3(features, out),
-                             nn.BatchNorm2d(out), dist_gan.leaky(), Conv3x3(out, out, "down", fold=fold))
+    residual = nn.Sequential(
+        nn.BatchNorm2d(features),
+        dist_gan.leaky(),
+        Conv3x3(features, out),
+        nn.BatchNorm2d(out),
+        dist_gan.leaky(),
+        Conv3x3(out, out, "down", fold=fold),
+    )
     return ResBlock(residual, nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(features, out, 1)))
 
 
@@ -68,11 +100,22 @@ def judge(features, out, halves, first, down, fold):
     A 1x1 convolution of stride 2 reads every other pixel only, so the convolution before it computes those alone.
     """
     if down == "pool" or not halves:
-        return resnet.disc_block(features, out, 2 if halves else 1, lambda layer: layer, PLAIN, first, bypass="identity", fold=fold)
-    residual = nn.Sequential(*([] if first else [nn.ReLU()]), Conv3x3(features, out), dist_gan.relu(),
-                             nn.Conv2d(out, out, 3, stride=2, padding=1), nn.Conv2d(out, out, 1))
-    between = features if first else out                 # the first block halves before its 1x1 convolution, the others after
-    return ResBlock(residual, nn.Sequential(EveryOther(), nn.Conv2d(features, between, 1), nn.Conv2d(between, out, 1)))
+        return resnet.disc_block(
+            features, out, 2 if halves else 1, lambda layer: layer, PLAIN, first, bypass="identity", fold=fold
+        )
+    residual = nn.Sequential(
+        *([] if first else [nn.ReLU()]),
+        Conv3x3(features, out),
+        dist_gan.relu(),
+        nn.Conv2d(out, out, 3, stride=2, padding=1),
+        nn.Conv2d(out, out, 1),
+    )
+    between = (
+        features if first else out
+    )  # the first block halves before its 1x1 convolution, the others after
+    return ResBlock(
+        residual, nn.Sequential(EveryOther(), nn.Conv2d(features, between, 1), nn.Conv2d(between, out, 1))
+    )
 
 
 class EveryOther(nn.Module):
@@ -82,4 +125,4 @@ class EveryOther(nn.Module):
     """
 
     def forward(self, x):
-        return F.avg_pool2d(x, 1, 2)                     # a slice's gradient would be contiguous, and all before it
+        return F.avg_pool2d(x, 1, 2)  # a slice's gradient would be contiguous, and all before it

@@ -3,6 +3,7 @@
 Differs from the original: images lie in [-1, 1] at both ends, and the generator ends in 2 sigmoid(a) - 1. E is the one that the code
 mirrors from D; its CIFAR-10 and ImageNet runs take the DCGAN's.
 """
+
 import itertools
 
 from torch import nn
@@ -27,12 +28,27 @@ def get_network(data_shape, n_classes, z_dim, width=64, classes=0, spec_norm=Fal
     ups = [16 * width, 8 * width, 4 * width, 2 * width]
     sn = spectral if spec_norm else (lambda layer: layer)
 
-    gen = nn.Sequential(nn.Linear(z_dim, flat), dist_gan.relu(), dist_gan.Maps(*start),
-                        *(dist_gan.normed(nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), b, dist_gan.relu()) for a, b in itertools.pairwise(ups)),
-                        nn.Conv2d(ups[-1], channels, 3, padding=1), dist_gan.Sigmoid())
-    enc = nn.Sequential(nn.Conv2d(channels, ups[-1], 3, padding=1), dist_gan.relu(),
-                        *(dist_gan.normed(nn.Conv2d(a, b, 4, 2, 1, bias=False), b, dist_gan.leaky()) for a, b in itertools.pairwise(ups[::-1])),
-                        nn.Flatten(), nn.Linear(flat, z_dim))
+    gen = nn.Sequential(
+        nn.Linear(z_dim, flat),
+        dist_gan.relu(),
+        dist_gan.Maps(*start),
+        *(
+            dist_gan.normed(nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), b, dist_gan.relu())
+            for a, b in itertools.pairwise(ups)
+        ),
+        nn.Conv2d(ups[-1], channels, 3, padding=1),
+        dist_gan.Sigmoid(),
+    )
+    enc = nn.Sequential(
+        nn.Conv2d(channels, ups[-1], 3, padding=1),
+        dist_gan.relu(),
+        *(
+            dist_gan.normed(nn.Conv2d(a, b, 4, 2, 1, bias=False), b, dist_gan.leaky())
+            for a, b in itertools.pairwise(ups[::-1])
+        ),
+        nn.Flatten(),
+        nn.Linear(flat, z_dim),
+    )
 
     def stage(features, out, halves):
         layer = nn.Conv2d(features, out, 4, 2, 1) if halves else nn.Conv2d(features, out, 3, 1, 1)
@@ -42,6 +58,9 @@ def get_network(data_shape, n_classes, z_dim, width=64, classes=0, spec_norm=Fal
     stages = [stage(a, b, i % 2 == 1) for i, (a, b) in enumerate(itertools.pairwise(widths))]
     features = 8 * width * start[1] * start[2]
     head = dist_gan.head(features, classes)
-    disc = dist_gan.Discriminator(*stages, nn.Sequential(nn.Flatten(), sn(dist_gan.xavier(nn.Linear(features, 1))), nn.Flatten(0)),
-                                  head=head and sn(head))
+    disc = dist_gan.Discriminator(
+        *stages,
+        nn.Sequential(nn.Flatten(), sn(dist_gan.xavier(nn.Linear(features, 1))), nn.Flatten(0)),
+        head=head and sn(head),
+    )
     return {"gen": dist_gan.xavier(gen), "enc": dist_gan.xavier(enc), "disc": disc}

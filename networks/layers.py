@@ -1,4 +1,5 @@
 """Blocks that the networks share: staged discriminators, convolutions with resampling folded in, spectral normalisation."""
+
 import itertools
 
 import torch
@@ -26,10 +27,14 @@ class Staged(nn.Module):
     def forward(self, x, start=0, stop=None):
         for name, k in (("start", start), ("stop", stop)):
             if k is not None and not 0 <= k < self.layers:
-                raise ValueError(f"{name}={k}: this network offers the layers 0 to {self.layers - 1} (0 is its input)")
+                raise ValueError(
+                    f"{name}={k}: this network offers the layers 0 to {self.layers - 1} (0 is its input)"
+                )
         if stop is not None and stop < start:
             raise ValueError(f"stop={stop} comes before start={start}")
-        for stage in itertools.islice(self.stages, start, stop):       # indexing them costs more than a small layer's arithmetic
+        for stage in itertools.islice(
+            self.stages, start, stop
+        ):  # indexing them costs more than a small layer's arithmetic
             x = stage(x)
         return x
 
@@ -72,7 +77,7 @@ class ReferenceGenerator(Generator):
         self.register_buffer("reference", torch.randn(references, z_dim))
 
     def forward(self, z):
-        return super().forward(torch.cat([self.reference.to(z.dtype), z]))[len(self.reference):]
+        return super().forward(torch.cat([self.reference.to(z.dtype), z]))[len(self.reference) :]
 
     def prepare(self, noise):
         self.reference.copy_(noise(len(self.reference)))
@@ -111,6 +116,7 @@ def to_maps(h, channels, height, width):
 
 
 # Resampling folded into convolution
+
 
 class Conv3x3(nn.Conv2d):
     """3x3 convolution with padding 1; resample="down" averages 2x2 pixels after it, "up" doubles pixels before it.
@@ -156,11 +162,14 @@ def conv_up(x, weight, bias=None):
     windows; the sum may come last. The kernel is flipped, input channels first, as transposed convolutions have them; each of a window's four pixels
     brings a quarter of the bias.
     """
-    y = F.conv_transpose2d(x, weight.flip(2, 3).transpose(0, 1), None if bias is None else bias / 4, stride=2)     # [N, out, 2 H + 1, 2 W + 1]
+    y = F.conv_transpose2d(
+        x, weight.flip(2, 3).transpose(0, 1), None if bias is None else bias / 4, stride=2
+    )  # [N, out, 2 H + 1, 2 W + 1]
     return F.avg_pool2d(y, 2, stride=1, divisor_override=1)
 
 
 # Spectral normalisation
+
 
 class SpectralNorm(nn.Module):
     """W / sigma, sigma = u^T W v, with W as a matrix (out, rest) and u, v its first singular vectors by power iteration.
@@ -204,7 +213,7 @@ class SpectralNorm(nn.Module):
     def forward(self, weight):
         if not torch.is_autocast_enabled(weight.device.type):
             return self.current(weight)
-        with torch.autocast(weight.device.type, enabled=False):           # sigma to half precision would not be sigma
+        with torch.autocast(weight.device.type, enabled=False):  # sigma to half precision would not be sigma
             return self.current(weight)
 
     def current(self, weight):
@@ -222,7 +231,11 @@ class SpectralNorm(nn.Module):
         return self.shared if recorded else self.shared.detach()
 
     def __getstate__(self):
-        return {**self.__dict__, "shared": None, "shared_for": None}     # a copy shares no graph (and could not copy one)
+        return {
+            **self.__dict__,
+            "shared": None,
+            "shared_for": None,
+        }  # a copy shares no graph (and could not copy one)
 
 
 def spectral(layer):
@@ -233,13 +246,16 @@ def spectral(layer):
     """
     weight = getattr(layer, "weight", None)
     if weight is None or weight.ndim < 2 or getattr(layer, "transposed", False):
-        raise ValueError(f"spectral normalisation is for layers with a weight [out, ...], not {type(layer).__name__}")
+        raise ValueError(
+            f"spectral normalisation is for layers with a weight [out, ...], not {type(layer).__name__}"
+        )
     # unsafe: no check of shapes, whose call would be a power iteration more
     register_parametrization(layer, "weight", SpectralNorm(weight.detach()), unsafe=True)
     return layer
 
 
 # Normalisation by a reference batch, weight normalisation, and starting from data
+
 
 class VirtualBatchNorm(nn.Module):
     """gamma (x - mu) / sqrt(eps + var) + beta, with statistics of a reference batch and, by a share of 1 / (n + 1), of x itself.
@@ -254,13 +270,22 @@ class VirtualBatchNorm(nn.Module):
     def __init__(self, features, references, eps=1e-5):
         super().__init__()
         self.references, self.eps = references, eps
-        self.weight, self.bias = nn.Parameter(1 + 0.02 * torch.randn(features)), nn.Parameter(torch.zeros(features))
+        self.weight, self.bias = (
+            nn.Parameter(1 + 0.02 * torch.randn(features)),
+            nn.Parameter(torch.zeros(features)),
+        )
 
     def forward(self, x):
-        n, space, x = self.references, tuple(range(2, x.ndim)), x.to(self.weight.dtype)      # statistics in float32, as batch norm's
+        n, space, x = (
+            self.references,
+            tuple(range(2, x.ndim)),
+            x.to(self.weight.dtype),
+        )  # statistics in float32, as batch norm's
         reference, own = x.split([n, len(x) - n])
         var_r, mean_r = torch.var_mean(reference, (0, *space), correction=0, keepdim=True)
-        var_x, mean_x = torch.var_mean(own, space, correction=0, keepdim=True) if space else (torch.zeros_like(own), own)
+        var_x, mean_x = (
+            torch.var_mean(own, space, correction=0, keepdim=True) if space else (torch.zeros_like(own), own)
+        )
         w = 1 / (n + 1)
         mean = torch.lerp(mean_r.expand_as(mean_x), mean_x, w)
         var = w * var_x + (1 - w) * var_r + w * (1 - w) * (mean_x - mean_r).square()
@@ -294,8 +319,11 @@ class WeightNorm(nn.Module):
 
         Salimans and Kingma 2016, section 3: the bias must be 0 before.
         """
-        mean, deviation = y.transpose(0, 1).flatten(1).mean(1), y.transpose(0, 1).flatten(1).std(1, correction=0)
-        factor = torch.where(deviation > 1e-6, self.std / deviation, 1.0)            # a constant output tells no scale
+        mean, deviation = (
+            y.transpose(0, 1).flatten(1).mean(1),
+            y.transpose(0, 1).flatten(1).std(1, correction=0),
+        )
+        factor = torch.where(deviation > 1e-6, self.std / deviation, 1.0)  # a constant output tells no scale
         self.scale *= factor
         layer.bias.copy_(-mean * factor)
         shape = (-1, *[1] * (y.ndim - 2))
@@ -305,13 +333,19 @@ class WeightNorm(nn.Module):
 def weight_norm(layer, std=1.0, learn=True):
     """`layer` (convolution, transposed or not, or linear, with a bias) with a WeightNorm weight."""
     dim = 1 if getattr(layer, "transposed", False) else 0
-    register_parametrization(layer, "weight", WeightNorm(layer.weight.shape[dim], dim, std, learn), unsafe=True)
+    register_parametrization(
+        layer, "weight", WeightNorm(layer.weight.shape[dim], dim, std, learn), unsafe=True
+    )
     return layer
 
 
 def starts(layer):
     """The data-dependent start of a layer, (inputs, output) -> the output that goes on; None where it has none."""
-    norm = layer.parametrizations.weight[0] if hasattr(layer, "parametrizations") and "weight" in layer.parametrizations else None
+    norm = (
+        layer.parametrizations.weight[0]
+        if hasattr(layer, "parametrizations") and "weight" in layer.parametrizations
+        else None
+    )
     if isinstance(norm, WeightNorm) and norm.std is not None:
         return lambda inputs, output: norm.set_scale(layer, output)
     if hasattr(layer, "start_from"):
@@ -327,7 +361,10 @@ def data_dependent_start(net, x):
     hooks = {layer: start for layer in net.modules() if (start := starts(layer))}
     if not hooks:
         return
-    handles = [layer.register_forward_hook(lambda layer, inputs, output: hooks[layer](inputs, output)) for layer in hooks]
+    handles = [
+        layer.register_forward_hook(lambda layer, inputs, output: hooks[layer](inputs, output))
+        for layer in hooks
+    ]
     try:
         with torch.no_grad():
             net(x() if callable(x) else x)
@@ -358,6 +395,7 @@ class GaussianNoise(nn.Module):
 
 
 # Initialisation, and checks of options
+
 
 def glorot(layer, gain=1.0):
     """`layer` with weights U(-a, a), a = gain sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010); its bias is left.
@@ -407,5 +445,7 @@ def image_shape(data_shape, multiple):
     """(C, H, W) of `data_shape`; raises ValueError if H or W is not a positive multiple of `multiple`."""
     channels, height, width = data_shape
     if min(height, width) < multiple or height % multiple or width % multiple:
-        raise ValueError(f"images of {height}x{width} pixels: this network needs sides that are multiples of {multiple}")
+        raise ValueError(
+            f"images of {height}x{width} pixels: this network needs sides that are multiples of {multiple}"
+        )
     return channels, height, width

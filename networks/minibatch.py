@@ -2,6 +2,7 @@
 
 Salimans et al. 2016, "Improved techniques for training GANs" (arXiv 1606.03498), section 3.2, and its code openai/improved-gan.
 """
+
 import re
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 
-CHUNK = 2 ** 22                       # numbers held at a time beside inputs and outputs: 16 MB
+CHUNK = 2**22  # numbers held at a time beside inputs and outputs: 16 MB
 
 
 def similarity(m, groups=1):
@@ -33,7 +34,7 @@ class _Similarity(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
-        m, = ctx.saved_tensors
+        (m,) = ctx.saved_tensors
         return _SimilarityGrad.apply(m, grad, ctx.groups), None
 
 
@@ -44,8 +45,13 @@ class _SimilarityGrad(torch.autograd.Function):
     def forward(ctx, m, grad, groups):
         ctx.save_for_backward(m, grad)
         ctx.groups = groups
-        factor = m.shape[2] if m.is_cuda else 1          # there cdist's backward holds [b, n, n, C]
-        return torch.cat([_pull(*_kernel(part), -_both(g, m.shape[1])) for part, g in zip(_parts(m, m, factor), _parts(grad, m, factor))])
+        factor = m.shape[2] if m.is_cuda else 1  # there cdist's backward holds [b, n, n, C]
+        return torch.cat(
+            [
+                _pull(*_kernel(part), -_both(g, m.shape[1]))
+                for part, g in zip(_parts(m, m, factor), _parts(grad, m, factor))
+            ]
+        )
 
     @staticmethod
     @once_differentiable
@@ -96,13 +102,18 @@ def sizes(text):
 
 class Form(NamedTuple):
     """What the forms differ in; see MinibatchDiscrimination."""
+
     include_self: bool
     normalise: bool
     bias: bool
     joint: bool
 
 
-FORMS = {"paper": Form(True, False, False, False), "cifar": Form(False, True, True, False), "imagenet": Form(False, False, False, True)}
+FORMS = {
+    "paper": Form(True, False, False, False),
+    "cifar": Form(False, True, True, False),
+    "imagenet": Form(False, False, False, True),
+}
 
 
 class MinibatchDiscrimination(nn.Module):
@@ -119,6 +130,7 @@ class MinibatchDiscrimination(nn.Module):
     would flow; the initial T makes distances about 1 for features of variance 1.
     Differs from the code: means over a half are means (there: divided by n times the number of the half's pairs).
     """
+
     compares_examples = True
 
     def __init__(self, features, kernels=100, dims=5, form="paper", include_self=None):
@@ -152,13 +164,15 @@ class MinibatchDiscrimination(nn.Module):
         n = len(f)
         if self.joint and n % 2:
             raise ValueError(f"a joint batch of {n}: a real and a generated half of as many would do")
-        o = similarity(self.project(f), 2 if self.joint else 1)                   # [B, N, groups]
+        o = similarity(self.project(f), 2 if self.joint else 1)  # [B, N, groups]
         if self.joint:
-            own = torch.eye(2, dtype=f.dtype, device=f.device).repeat_interleave(n // 2, 0)       # [N, 2]: which half i is of
+            own = torch.eye(2, dtype=f.dtype, device=f.device).repeat_interleave(
+                n // 2, 0
+            )  # [N, 2]: which half i is of
             left_out = torch.zeros_like(own) if self.include_self else own
             o = (o - left_out) / (n // 2 - left_out).clamp(min=1)
         elif not self.include_self:
-            o = o - 1                                                             # c(x, x) = exp(0)
+            o = o - 1  # c(x, x) = exp(0)
         return o.permute(1, 2, 0).flatten(1)
 
     def forward(self, f):
@@ -173,8 +187,10 @@ class MinibatchDiscrimination(nn.Module):
         m = self.project(f)
         distance = torch.cdist(m, m, p=1)
         distance.diagonal(dim1=1, dim2=2).fill_(torch.inf)
-        unit = distance.amin(2).mean(1) / 2                                       # [B]
-        unit = torch.where((unit > 0) & unit.isfinite(), unit, torch.ones_like(unit))    # a batch of equal examples tells nothing
+        unit = distance.amin(2).mean(1) / 2  # [B]
+        unit = torch.where(
+            (unit > 0) & unit.isfinite(), unit, torch.ones_like(unit)
+        )  # a batch of equal examples tells nothing
         if self.form.normalise:
             self.log_scale -= unit.log()[:, None]
         else:

@@ -1,4 +1,5 @@
 """Fully connected pairs, for points x [N, 1, 1, d] and for images without regard to the neighbourhood of pixels."""
+
 import math
 
 import torch
@@ -33,17 +34,42 @@ class Fourier(nn.Module):
         return torch.cat([x, phase.sin(), phase.cos()], 1)
 
 
-PIECES = 5                                               # of maxout, as PacGAN has them
-ACTIVATIONS = {"relu": lambda slope: nn.ReLU(inplace=True), "lrelu": lambda slope: nn.LeakyReLU(slope, inplace=True), "tanh": lambda slope: nn.Tanh(),
-               "softplus": lambda slope: nn.Softplus(), "maxout": lambda slope: Maxout(PIECES)}
+PIECES = 5  # of maxout, as PacGAN has them
+ACTIVATIONS = {
+    "relu": lambda slope: nn.ReLU(inplace=True),
+    "lrelu": lambda slope: nn.LeakyReLU(slope, inplace=True),
+    "tanh": lambda slope: nn.Tanh(),
+    "softplus": lambda slope: nn.Softplus(),
+    "maxout": lambda slope: Maxout(PIECES),
+}
 OUTPUTS = {"tanh": nn.Tanh, "sigmoid": nn.Sigmoid, "linear": nn.Identity}
 # None: the framework's default, U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for weights and biases
-INITS = {None: lambda layer: layer, "glorot": lambda layer: zero_bias(glorot(layer)), "normal": normal,
-         "he": lambda layer: zero_bias(he(layer)), "orthogonal": lambda layer: zero_bias(orthogonal(layer))}
+INITS = {
+    None: lambda layer: layer,
+    "glorot": lambda layer: zero_bias(glorot(layer)),
+    "normal": normal,
+    "he": lambda layer: zero_bias(he(layer)),
+    "orthogonal": lambda layer: zero_bias(orthogonal(layer)),
+}
 
 
-def get_network(data_shape, z_dim, width=128, layers=3, gen_out="tanh", activation="lrelu", slope=0.2, init=None, gen_norm=False, spec_norm=False,
-                disc_width=None, disc_layers=None, disc_activation=None, fourier=0, fourier_scale=1.0):
+def get_network(
+    data_shape,
+    z_dim,
+    width=128,
+    layers=3,
+    gen_out="tanh",
+    activation="lrelu",
+    slope=0.2,
+    init=None,
+    gen_norm=False,
+    spec_norm=False,
+    disc_width=None,
+    disc_layers=None,
+    disc_activation=None,
+    fourier=0,
+    fourier_scale=1.0,
+):
     """Multilayer perceptrons: gen z [N, z_dim] -> x [N, C, H, W], disc x -> logits [N] in `layers` + 1 stages.
 
     width, layers: units and number of hidden layers; disc_width, disc_layers, disc_activation: the discriminator's, as the generator's where not given.
@@ -58,7 +84,10 @@ def get_network(data_shape, z_dim, width=128, layers=3, gen_out="tanh", activati
     init=normal disc_width=200 disc_layers=3 disc_activation=maxout.
     """
     disc_activation = disc_activation or activation
-    activate, activate_disc = choice("activation", activation, ACTIVATIONS), choice("disc_activation", disc_activation, ACTIVATIONS)
+    activate, activate_disc = (
+        choice("activation", activation, ACTIVATIONS),
+        choice("disc_activation", disc_activation, ACTIVATIONS),
+    )
     out = choice("gen_out", gen_out, OUTPUTS)
     initialise = choice("init", init, INITS)
     disc_width, disc_layers = disc_width or width, layers if disc_layers is None else disc_layers
@@ -82,7 +111,14 @@ def get_network(data_shape, z_dim, width=128, layers=3, gen_out="tanh", activati
     features = [nn.Flatten(), *([Fourier(size, fourier, fourier_scale)] if fourier else [])]
     stages = [stage(size + 2 * fourier if k == 0 else disc_width, disc_width) for k in range(disc_layers)]
     head = initialise(nn.Linear(disc_width, 1))
-    return {"gen": gen, "disc": Staged(nn.Sequential(*features, *stages[0]), *stages[1:], nn.Sequential(spectral(head) if spec_norm else head, nn.Flatten(0)))}
+    return {
+        "gen": gen,
+        "disc": Staged(
+            nn.Sequential(*features, *stages[0]),
+            *stages[1:],
+            nn.Sequential(spectral(head) if spec_norm else head, nn.Flatten(0)),
+        ),
+    }
 
 
 def zero_bias(layer):

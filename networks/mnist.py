@@ -4,6 +4,7 @@ GAN mixup's networks/mnist.py names them but imports modules that it lacks. Diff
 paper, not 0.2; every layer's output can be mixed, not the flattened maps only; the sigmoid lives in the loss; no bias
 where batch norm would subtract it.
 """
+
 from torch import nn
 
 from networks.layers import Generator, Staged, choice, image_shape, normal
@@ -29,15 +30,24 @@ def get_network(data_shape, n_classes, z_dim, width=64, dense_width=1024, norm="
         return nn.Sequential(normal(layer), norm_layer or nn.Identity(), nn.LeakyReLU(0.1, inplace=True))
 
     gen = Generator(
-        nn.Sequential(relu(nn.Linear(z_dim, dense_width, bias=False), nn.BatchNorm1d(dense_width)),
-                      relu(nn.Linear(dense_width, flat, bias=False), nn.BatchNorm1d(flat))),
+        nn.Sequential(
+            relu(nn.Linear(z_dim, dense_width, bias=False), nn.BatchNorm1d(dense_width)),
+            relu(nn.Linear(dense_width, flat, bias=False), nn.BatchNorm1d(flat)),
+        ),
         start,
-        nn.Sequential(relu(nn.ConvTranspose2d(2 * width, width, 4, 2, 1, bias=False), nn.BatchNorm2d(width)),
-                      normal(nn.ConvTranspose2d(width, channels, 4, 2, 1)), nn.Tanh()))
+        nn.Sequential(
+            relu(nn.ConvTranspose2d(2 * width, width, 4, 2, 1, bias=False), nn.BatchNorm2d(width)),
+            normal(nn.ConvTranspose2d(width, channels, 4, 2, 1)),
+            nn.Tanh(),
+        ),
+    )
     disc = Staged(
         leaky(nn.Conv2d(channels, width, 4, 2, 1)),
         leaky(nn.Conv2d(width, 2 * width, 4, 2, 1, bias=not norm), norm and nn.BatchNorm2d(2 * width)),
-        nn.Sequential(nn.Flatten(),
-                      leaky(nn.Linear(flat, dense_width, bias=not norm), norm and nn.BatchNorm1d(dense_width))),
-        nn.Sequential(normal(nn.Linear(dense_width, 1)), nn.Flatten(0)))
+        nn.Sequential(
+            nn.Flatten(),
+            leaky(nn.Linear(flat, dense_width, bias=not norm), norm and nn.BatchNorm1d(dense_width)),
+        ),
+        nn.Sequential(normal(nn.Linear(dense_width, 1)), nn.Flatten(0)),
+    )
     return {"gen": gen, "disc": disc}

@@ -3,6 +3,7 @@
 Options: those of resnet.get_network. Differs from the original: the sigmoid lives in the loss, D gives logits; every block's
 output can be mixed, not the first two only.
 """
+
 import functools
 
 from networks import resnet

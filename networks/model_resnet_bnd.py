@@ -4,6 +4,7 @@ Identity bypasses in stride-1 blocks. Real, fake and mixed batches are normalise
 logit depends on its batch. Options: those of resnet.get_network. Differs from the original: every block's output can be
 mixed, not the first two only.
 """
+
 import functools
 
 from networks import resnet

@@ -3,6 +3,7 @@
 Options: those of resnet.get_network. The original is model_resnet without a sigmoid; ours lives in the loss, so this file
 equals model_resnet.
 """
+
 import functools
 
 from networks import resnet

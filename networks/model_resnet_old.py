@@ -3,6 +3,7 @@
 Options: those of resnet.get_network. Differs from the original: the sigmoid lives in the loss; the hidden state is mixed
 example by example, where the original took its first rows for layers.
 """
+
 import functools
 
 from networks import resnet

@@ -3,6 +3,7 @@
 Options: those of resnet.get_network. Differs from the original: the sigmoid lives in the loss; one power iteration an
 update, in training mode only.
 """
+
 import functools
 
 from networks import resnet

@@ -3,6 +3,7 @@ mixup, networks/model_resnet_ppresnet.py). Pixels do pass a ReLU in that block's
 
 Options: those of resnet.get_network. Differs from the original: as model_resnet_preproc.
 """
+
 import functools
 
 from networks import resnet

@@ -4,6 +4,7 @@ networks/model_resnet_preproc.py).
 Options: those of resnet.get_network. Differs from the original: the sigmoid lives in the loss; mixing takes the whole batch,
 where the original mixed its first real and first fake example only (it indexed the tensor as a tuple of layers).
 """
+
 import functools
 
 from networks import resnet

@@ -4,6 +4,7 @@ Options: those of resnet.get_network. Differs from the original: the sigmoid liv
 blocks are normalised too, without which D is not 1-Lipschitz by construction (sn_bypass=False is the original); one power
 iteration an update, in training mode only.
 """
+
 import functools
 
 from networks import resnet

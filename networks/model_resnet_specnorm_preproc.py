@@ -3,6 +3,7 @@
 Options: those of resnet.get_network. Differs from the original: as model_resnet_preproc and model_resnet_specnorm; the
 preprocessing convolution is normalised too (sn_pre=False, sn_bypass=False is the original).
 """
+
 import functools
 
 from networks import resnet

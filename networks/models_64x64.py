@@ -3,6 +3,7 @@
 Differs from the original: the sigmoid lives in the loss; the number of layers follows from the size (the original's last
 layer of each network was commented out, so that it made 32x32 images); no bias where a norm would subtract it.
 """
+
 import itertools
 import math
 
@@ -21,25 +22,39 @@ def get_network(data_shape, n_classes, z_dim, width=64):
     """
     channels, height, breadth = image_shape(data_shape, 8)
     if breadth != height or height & (height - 1):
-        raise ValueError(f"images of {height}x{breadth} pixels: this network needs H = W = 8, 16, 32, 64, ...")
-    widths = [width * 2 ** i for i in range(int(math.log2(height // 4)))]        # from the image inwards
+        raise ValueError(
+            f"images of {height}x{breadth} pixels: this network needs H = W = 8, 16, 32, 64, ..."
+        )
+    widths = [width * 2**i for i in range(int(math.log2(height // 4)))]  # from the image inwards
 
     def up(wide, narrow):
         return nn.Sequential(_deconv(wide, narrow, bias=False), nn.BatchNorm2d(narrow), nn.ReLU(inplace=True))
 
     def down(narrow, wide):
         # one map a group is instance norm; nn.InstanceNorm2d itself leaves the channels-last layout
-        return nn.Sequential(nn.Conv2d(narrow, wide, 5, 2, 2, bias=False), nn.GroupNorm(wide, wide),
-                             nn.LeakyReLU(0.2, inplace=True))
+        return nn.Sequential(
+            nn.Conv2d(narrow, wide, 5, 2, 2, bias=False),
+            nn.GroupNorm(wide, wide),
+            nn.LeakyReLU(0.2, inplace=True),
+        )
 
     flat = widths[-1] * 4 * 4
     gen = Generator(
         nn.Sequential(nn.Linear(z_dim, flat, bias=False), nn.BatchNorm1d(flat), nn.ReLU(inplace=True)),
         (widths[-1], 4, 4),
-        nn.Sequential(*itertools.starmap(up, itertools.pairwise(widths[::-1])), _deconv(width, channels), nn.Tanh()))
-    disc = Staged(nn.Sequential(nn.Conv2d(channels, width, 5, 2, 2), nn.LeakyReLU(0.2, inplace=True),
-                                *itertools.starmap(down, itertools.pairwise(widths)),
-                                nn.Conv2d(widths[-1], 1, 4), nn.Flatten(0)))
+        nn.Sequential(
+            *itertools.starmap(up, itertools.pairwise(widths[::-1])), _deconv(width, channels), nn.Tanh()
+        ),
+    )
+    disc = Staged(
+        nn.Sequential(
+            nn.Conv2d(channels, width, 5, 2, 2),
+            nn.LeakyReLU(0.2, inplace=True),
+            *itertools.starmap(down, itertools.pairwise(widths)),
+            nn.Conv2d(widths[-1], 1, 4),
+            nn.Flatten(0),
+        )
+    )
     return {"gen": gen, "disc": disc}
 
 

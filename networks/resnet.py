@@ -3,24 +3,52 @@
 One architecture with options; the files model_resnet*.py and sngan.py name its published settings. The generator is that
 of Miyato et al. 2018, Table 4 (a), the discriminator that of Table 4 (b), 128 wide and with mean pooling by default.
 """
+
 import functools
 import itertools
 
 import torch
 from torch import nn
 
-from networks.layers import (Conv3x3, Generator, GlobalPool, ResBlock, Staged, choice, glorot, image_shape, spectral)
+from networks.layers import (
+    Conv3x3,
+    Generator,
+    GlobalPool,
+    ResBlock,
+    Staged,
+    choice,
+    glorot,
+    image_shape,
+    spectral,
+)
 
 # Glorot gains; None leaves the framework's default. "glorot" is what GAN mixup's code has, "sngan" what SN-GAN's has.
 INITS = {
-    "glorot": {"conv": 1.0, "shortcut": 2 ** 0.5, "bypass": None, "pre": None},
-    "sngan": {"conv": 2 ** 0.5, "shortcut": 1.0, "bypass": 1.0, "pre": 2 ** 0.5},
+    "glorot": {"conv": 1.0, "shortcut": 2**0.5, "bypass": None, "pre": None},
+    "sngan": {"conv": 2**0.5, "shortcut": 1.0, "bypass": 1.0, "pre": 2**0.5},
 }
 
 
-def get_network(data_shape, n_classes, z_dim, width=128, gen_width=None, spec_norm=False, sn_bypass=True, sn_pre=True,
-                bypass="conv", pre=None, pre_width=16, hidden=None, norm=None, pool="mean", head_bias=True,
-                gen_shortcut="nearest", init="glorot", fold=True):
+def get_network(
+    data_shape,
+    n_classes,
+    z_dim,
+    width=128,
+    gen_width=None,
+    spec_norm=False,
+    sn_bypass=True,
+    sn_pre=True,
+    bypass="conv",
+    pre=None,
+    pre_width=16,
+    hidden=None,
+    norm=None,
+    pool="mean",
+    head_bias=True,
+    gen_shortcut="nearest",
+    init="glorot",
+    fold=True,
+):
     """Generator and discriminator of the residual family: gen [N, z_dim] -> [N, C, H, W], disc [N, C, H, W] -> logits [N].
 
     data_shape: (C, H, W), H and W multiples of 8 (published for 32x32); n_classes is not used.
@@ -39,9 +67,25 @@ def get_network(data_shape, n_classes, z_dim, width=128, gen_width=None, spec_no
     """
     channels, height, breadth = image_shape(data_shape, 8)
     choice("init", init, INITS)
-    gen = generator(channels, (height // 8, breadth // 8), z_dim, gen_width or width, gen_shortcut, init, fold)
-    disc = discriminator(channels, width, spec_norm=spec_norm, sn_bypass=sn_bypass, sn_pre=sn_pre, bypass=bypass, pre=pre,
-                         pre_width=pre_width, hidden=hidden, norm=norm, pool=pool, head_bias=head_bias, init=init, fold=fold)
+    gen = generator(
+        channels, (height // 8, breadth // 8), z_dim, gen_width or width, gen_shortcut, init, fold
+    )
+    disc = discriminator(
+        channels,
+        width,
+        spec_norm=spec_norm,
+        sn_bypass=sn_bypass,
+        sn_pre=sn_pre,
+        bypass=bypass,
+        pre=pre,
+        pre_width=pre_width,
+        hidden=hidden,
+        norm=norm,
+        pool=pool,
+        head_bias=head_bias,
+        init=init,
+        fold=fold,
+    )
     return {"gen": gen, "disc": disc}
 
 
@@ -49,23 +93,46 @@ def generator(channels, start, z_dim, width, shortcut="nearest", init="glorot", 
     """Dense to `start` = (h, w), three doubling blocks, BN, ReLU, 3x3 convolution, tanh: 8 h x 8 w images."""
     choice("gen_shortcut", shortcut, ("nearest", "conv"))
     blocks = [up_block(width, shortcut, INITS[init], fold) for _ in range(3)]
-    maps = nn.Sequential(*blocks, nn.BatchNorm2d(width), nn.ReLU(inplace=True), glorot(Conv3x3(width, channels)), nn.Tanh())
-    return _biases(Generator(glorot(nn.Linear(z_dim, width * start[0] * start[1])), (width, *start), maps), init)
+    maps = nn.Sequential(
+        *blocks, nn.BatchNorm2d(width), nn.ReLU(inplace=True), glorot(Conv3x3(width, channels)), nn.Tanh()
+    )
+    return _biases(
+        Generator(glorot(nn.Linear(z_dim, width * start[0] * start[1])), (width, *start), maps), init
+    )
 
 
 def up_block(width, shortcut, gains, fold):
     """G's block [N, width, H, W] -> [N, width, 2 H, 2 W]: BN, ReLU, doubling, conv, BN, ReLU, conv, plus the shortcut."""
     residual = nn.Sequential(
-        nn.BatchNorm2d(width), nn.ReLU(inplace=True), glorot(Conv3x3(width, width, "up", fold=fold), gains["conv"]),
-        nn.BatchNorm2d(width), nn.ReLU(inplace=True), glorot(Conv3x3(width, width), gains["conv"]))
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+        glorot(Conv3x3(width, width, "up", fold=fold), gains["conv"]),
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+        glorot(Conv3x3(width, width), gains["conv"]),
+    )
     double = nn.Upsample(scale_factor=2)
-    if shortcut == "conv":                               # commutes with doubling: a quarter of the pixels
+    if shortcut == "conv":  # commutes with doubling: a quarter of the pixels
         double = nn.Sequential(glorot(nn.Conv2d(width, width, 1), gains["shortcut"]), double)
     return ResBlock(residual, double)
 
 
-def discriminator(channels, width, spec_norm=False, sn_bypass=True, sn_pre=True, bypass="conv", pre=None, pre_width=16,
-                  hidden=None, norm=None, pool="mean", head_bias=True, init="glorot", fold=True):
+def discriminator(
+    channels,
+    width,
+    spec_norm=False,
+    sn_bypass=True,
+    sn_pre=True,
+    bypass="conv",
+    pre=None,
+    pre_width=16,
+    hidden=None,
+    norm=None,
+    pool="mean",
+    head_bias=True,
+    init="glorot",
+    fold=True,
+):
     """A Staged module: [preprocessing,] two halving blocks, two blocks, ReLU, global pooling, dense; see get_network."""
     choice("bypass", bypass, ("conv", "identity"))
     choice("pre", pre, (None, "conv", "block"))
@@ -73,39 +140,59 @@ def discriminator(channels, width, spec_norm=False, sn_bypass=True, sn_pre=True,
     hidden = hidden or ("pre" if pre else "blocks")
     choice("hidden", hidden, ("blocks", "pre", "pooled") if pre else ("blocks", "pooled"))
     gains, sn = INITS[init], spectral if spec_norm else _identity
-    block = functools.partial(disc_block, sn=sn, gains=gains, bypass=bypass, sn_bypass=sn_bypass, norm=norm, fold=fold)
+    block = functools.partial(
+        disc_block, sn=sn, gains=gains, bypass=bypass, sn_bypass=sn_bypass, norm=norm, fold=fold
+    )
     parts, features = [], channels
     if pre == "conv":
-        parts, features = [(sn if sn_pre else _identity)(glorot(Conv3x3(channels, pre_width), gains["pre"]))], pre_width
+        parts, features = (
+            [(sn if sn_pre else _identity)(glorot(Conv3x3(channels, pre_width), gains["pre"]))],
+            pre_width,
+        )
     elif pre == "block":
         parts, features = [block(channels, pre_width, stride=1)], pre_width
-    parts += [block(features, width, stride=2, first=True), block(width, width, stride=2),
-              block(width, width, stride=1), block(width, width, stride=1),
-              nn.Sequential(nn.ReLU(), GlobalPool(pool)),
-              nn.Sequential(sn(glorot(nn.Linear(width, 1, bias=head_bias))), nn.Flatten(0))]
+    parts += [
+        block(features, width, stride=2, first=True),
+        block(width, width, stride=2),
+        block(width, width, stride=1),
+        block(width, width, stride=1),
+        nn.Sequential(nn.ReLU(), GlobalPool(pool)),
+        nn.Sequential(sn(glorot(nn.Linear(width, 1, bias=head_bias))), nn.Flatten(0)),
+    ]
     after = {"blocks": range(1, len(parts)), "pre": [1], "pooled": [len(parts) - 1]}[hidden]
-    stages = [parts[a] if b == a + 1 else nn.Sequential(*parts[a:b])
-              for a, b in itertools.pairwise([0, *after, len(parts)])]
+    stages = [
+        parts[a] if b == a + 1 else nn.Sequential(*parts[a:b])
+        for a, b in itertools.pairwise([0, *after, len(parts)])
+    ]
     return _biases(Staged(*stages), init)
 
 
-def disc_block(in_width, width, stride, sn, gains, first=False, bypass="conv", sn_bypass=True, norm=None, fold=True):
+def disc_block(
+    in_width, width, stride, sn, gains, first=False, bypass="conv", sn_bypass=True, norm=None, fold=True
+):
     """D's block [N, in_width, H, W] -> [N, width, H / stride, W / stride], stride 1 or 2: ReLU, conv, ReLU, conv, pool.
 
     `first` has no ReLU before its first convolution: raw pixels must not pass one. The 1x1 shortcut of a halving block
     pools first (the two commute, and a quarter of the pixels is left). Batch norm stands between convolution and
     pooling, and its statistics are those of the unpooled maps, so pooling is not folded there.
     """
+
     def conv(features, resample=None):
         layer = sn(glorot(Conv3x3(features, width, resample, fold=fold), gains["conv"]))
         return layer if norm is None else nn.Sequential(layer, nn.BatchNorm2d(width))
 
     down, folded = stride == 2, norm is None
-    residual = nn.Sequential(*([] if first else [nn.ReLU()]),        # not in place: the shortcut reads x as well
-                             conv(in_width), nn.ReLU(inplace=True), conv(width, "down" if down and folded else None),
-                             *([nn.AvgPool2d(2)] if down and not folded else []))
+    residual = nn.Sequential(
+        *([] if first else [nn.ReLU()]),  # not in place: the shortcut reads x as well
+        conv(in_width),
+        nn.ReLU(inplace=True),
+        conv(width, "down" if down and folded else None),
+        *([nn.AvgPool2d(2)] if down and not folded else []),
+    )
     if down:
-        shortcut = nn.Sequential(nn.AvgPool2d(2), sn(glorot(nn.Conv2d(in_width, width, 1), gains["shortcut"])))
+        shortcut = nn.Sequential(
+            nn.AvgPool2d(2), sn(glorot(nn.Conv2d(in_width, width, 1), gains["shortcut"]))
+        )
     elif bypass == "identity" and in_width == width:
         shortcut = nn.Identity()
     else:

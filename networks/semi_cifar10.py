@@ -2,13 +2,28 @@
 
 Differs from the code: a data-dependent start from one batch of unlabelled images (there: 500 labelled ones); |v| in weight norm without 1e-6.
 """
+
 from torch import nn
 
-from networks.layers import GaussianNoise, Generator, GlobalPool, Staged, ToUnit, at_least, choice, image_shape, normal, unscaled, weight_norm
+from networks.layers import (
+    GaussianNoise,
+    Generator,
+    GlobalPool,
+    Staged,
+    ToUnit,
+    at_least,
+    choice,
+    image_shape,
+    normal,
+    unscaled,
+    weight_norm,
+)
 from networks.minibatch import MinibatchDiscrimination, sizes
 
 
-def get_network(data_shape, n_classes, z_dim, width=96, gen_width=128, perturb="dropout", minibatch_disc=None):
+def get_network(
+    data_shape, n_classes, z_dim, width=96, gen_width=128, perturb="dropout", minibatch_disc=None
+):
     """Generator, and discriminator with K = n_classes logits [N, K]; weights N(0, 0.05^2), weight norm with data-dependent starts.
 
     gen: z -> (z + 1) / 2; dense to 4 gen_width maps of H/8 x W/8; 5x5 transposed convolutions of stride 2 to 2 gen_width, gen_width and C, the last
@@ -33,21 +48,57 @@ def get_network(data_shape, n_classes, z_dim, width=96, gen_width=128, perturb="
     def norm_relu(features):
         return unscaled(nn.BatchNorm2d(features, eps=1e-6)), nn.ReLU(inplace=True)
 
-    last = weight_norm(normal(nn.ConvTranspose2d(gen_width, channels, 5, 2, 2, output_padding=1), 0.05), std=0.1)
-    maps = nn.Sequential(*norm_relu(4 * gen_width), *up(4 * gen_width, 2 * gen_width), *up(2 * gen_width, gen_width), last, nn.Tanh())
+    last = weight_norm(
+        normal(nn.ConvTranspose2d(gen_width, channels, 5, 2, 2, output_padding=1), 0.05), std=0.1
+    )
+    maps = nn.Sequential(
+        *norm_relu(4 * gen_width),
+        *up(4 * gen_width, 2 * gen_width),
+        *up(2 * gen_width, gen_width),
+        last,
+        nn.Tanh(),
+    )
     for layer in maps:
         if isinstance(layer, nn.ConvTranspose2d) and layer is not last:
             normal(layer, 0.05)
-    gen = Generator(nn.Sequential(ToUnit(), normal(nn.Linear(z_dim, start[0] * start[1] * start[2], bias=False), 0.05)), start, maps)
+    gen = Generator(
+        nn.Sequential(ToUnit(), normal(nn.Linear(z_dim, start[0] * start[1] * start[2], bias=False), 0.05)),
+        start,
+        maps,
+    )
 
     def conv(inputs, outputs, size=3, stride=1, padding=1):
-        return [weight_norm(normal(nn.Conv2d(inputs, outputs, size, stride, padding), 0.05), learn=False), nn.LeakyReLU(0.2, inplace=True)]
+        return [
+            weight_norm(normal(nn.Conv2d(inputs, outputs, size, stride, padding), 0.05), learn=False),
+            nn.LeakyReLU(0.2, inplace=True),
+        ]
 
     twice = 2 * width
-    head = [MinibatchDiscrimination(twice, *sizes(minibatch_disc), "cifar")] if minibatch_disc is not None else []
+    head = (
+        [MinibatchDiscrimination(twice, *sizes(minibatch_disc), "cifar")]
+        if minibatch_disc is not None
+        else []
+    )
     disc = Staged(
-        nn.Sequential(nn.Dropout(0.2) if perturb == "dropout" else GaussianNoise(0.2), *conv(channels, width), *conv(width, width), *conv(width, width, stride=2)),
-        nn.Sequential(nn.Dropout(0.5), *conv(width, twice), *conv(twice, twice), *conv(twice, twice, stride=2)),
-        nn.Sequential(nn.Dropout(0.5), *conv(twice, twice, padding=0), *conv(twice, twice, 1, padding=0), *conv(twice, twice, 1, padding=0), GlobalPool()),
-        nn.Sequential(*head, weight_norm(normal(nn.Linear(head[0].out_features if head else twice, n_classes), 0.05), std=0.1)))
+        nn.Sequential(
+            nn.Dropout(0.2) if perturb == "dropout" else GaussianNoise(0.2),
+            *conv(channels, width),
+            *conv(width, width),
+            *conv(width, width, stride=2),
+        ),
+        nn.Sequential(
+            nn.Dropout(0.5), *conv(width, twice), *conv(twice, twice), *conv(twice, twice, stride=2)
+        ),
+        nn.Sequential(
+            nn.Dropout(0.5),
+            *conv(twice, twice, padding=0),
+            *conv(twice, twice, 1, padding=0),
+            *conv(twice, twice, 1, padding=0),
+            GlobalPool(),
+        ),
+        nn.Sequential(
+            *head,
+            weight_norm(normal(nn.Linear(head[0].out_features if head else twice, n_classes), 0.05), std=0.1),
+        ),
+    )
     return {"gen": gen, "disc": disc}

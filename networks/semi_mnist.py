@@ -3,12 +3,23 @@
 Differs from the code: images in [-1, 1] outside, which G's sigmoid is doubled to and D brings back to [0, 1] (so that its noise has the
 code's meaning); a data-dependent start from one batch of unlabelled images (there: 500).
 """
+
 import itertools
 
 import torch
 from torch import nn
 
-from networks.layers import GaussianNoise, Generator, Staged, ToUnit, at_least, glorot, normal, unscaled, weight_norm
+from networks.layers import (
+    GaussianNoise,
+    Generator,
+    Staged,
+    ToUnit,
+    at_least,
+    glorot,
+    normal,
+    unscaled,
+    weight_norm,
+)
 
 
 def get_network(data_shape, n_classes, z_dim, width=1000, noise=(0.3, 0.5)):
@@ -22,24 +33,43 @@ def get_network(data_shape, n_classes, z_dim, width=1000, noise=(0.3, 0.5)):
     if not n_classes:
         raise ValueError("data without labels: this network classifies; labelled images would do")
     at_least(4, width=width)
-    if not (isinstance(noise, (tuple, list)) and len(noise) == 2 and all(isinstance(std, (int, float)) and std >= 0 for std in noise)):
+    if not (
+        isinstance(noise, (tuple, list))
+        and len(noise) == 2
+        and all(isinstance(std, (int, float)) and std >= 0 for std in noise)
+    ):
         raise ValueError(f"noise={noise!r}: two standard deviations, such as (0.3,0.5), would do")
     pixels = data_shape[0] * data_shape[1] * data_shape[2]
 
     def softplus(inputs, units):
-        return nn.Sequential(glorot(nn.Linear(inputs, units, bias=False)), unscaled(nn.BatchNorm1d(units, eps=1e-6)), nn.Softplus())
+        return nn.Sequential(
+            glorot(nn.Linear(inputs, units, bias=False)),
+            unscaled(nn.BatchNorm1d(units, eps=1e-6)),
+            nn.Softplus(),
+        )
 
     def stage(inputs, units, std, *before):
-        return nn.Sequential(*before, GaussianNoise(std), weight_norm(normal(nn.Linear(inputs, units), 0.1), learn=False), nn.ReLU(inplace=True))
+        return nn.Sequential(
+            *before,
+            GaussianNoise(std),
+            weight_norm(normal(nn.Linear(inputs, units), 0.1), learn=False),
+            nn.ReLU(inplace=True),
+        )
 
     half = width // 2
     last = nn.Linear(half, pixels)
     nn.init.zeros_(glorot(last).bias)
-    gen = Generator(nn.Sequential(ToUnit(), softplus(z_dim, half), softplus(half, half), weight_norm(last, std=None)), data_shape, FromLogits())
+    gen = Generator(
+        nn.Sequential(ToUnit(), softplus(z_dim, half), softplus(half, half), weight_norm(last, std=None)),
+        data_shape,
+        FromLogits(),
+    )
     units = [width, width // 2, width // 4, width // 4, width // 4]
-    disc = Staged(stage(pixels, width, noise[0], nn.Flatten(), ToUnit()),
-                  *(stage(a, b, noise[1]) for a, b in itertools.pairwise(units)),
-                  nn.Sequential(GaussianNoise(noise[1]), weight_norm(normal(nn.Linear(units[-1], n_classes), 0.1))))
+    disc = Staged(
+        stage(pixels, width, noise[0], nn.Flatten(), ToUnit()),
+        *(stage(a, b, noise[1]) for a, b in itertools.pairwise(units)),
+        nn.Sequential(GaussianNoise(noise[1]), weight_norm(normal(nn.Linear(units[-1], n_classes), 0.1))),
+    )
     return {"gen": gen, "disc": disc}
 
 

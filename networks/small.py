@@ -1,4 +1,5 @@
 """A small convolutional pair for images of 8x8 to 32x32, 1 or 3 channels: quick to train on a CPU. No published network."""
+
 from torch import nn
 
 from networks.layers import Conv3x3, Generator, Staged, image_shape, spectral
@@ -25,11 +26,21 @@ def get_network(data_shape, n_classes, z_dim, width=64, spec_norm=True, slope=0.
         return nn.Sequential(sn(layer), nn.LeakyReLU(slope, inplace=True))
 
     # the biases before a batch norm are left out: its mean would subtract them
-    gen = Generator(nn.Linear(z_dim, flat), start, nn.Sequential(
-        norm_relu(width), Conv3x3(width, width // 2, "up", bias=False, fold=fold),
-        norm_relu(width // 2), Conv3x3(width // 2, channels, "up", fold=fold), nn.Tanh()))
-    disc = Staged(stage(nn.Conv2d(channels, width // 2, 4, 2, 1)),
-                  stage(nn.Conv2d(width // 2, width, 4, 2, 1)),
-                  nn.Sequential(nn.Flatten(), stage(nn.Linear(flat, 2 * width))),
-                  nn.Sequential(sn(nn.Linear(2 * width, 1)), nn.Flatten(0)))
+    gen = Generator(
+        nn.Linear(z_dim, flat),
+        start,
+        nn.Sequential(
+            norm_relu(width),
+            Conv3x3(width, width // 2, "up", bias=False, fold=fold),
+            norm_relu(width // 2),
+            Conv3x3(width // 2, channels, "up", fold=fold),
+            nn.Tanh(),
+        ),
+    )
+    disc = Staged(
+        stage(nn.Conv2d(channels, width // 2, 4, 2, 1)),
+        stage(nn.Conv2d(width // 2, width, 4, 2, 1)),
+        nn.Sequential(nn.Flatten(), stage(nn.Linear(flat, 2 * width))),
+        nn.Sequential(sn(nn.Linear(2 * width, 1)), nn.Flatten(0)),
+    )
     return {"gen": gen, "disc": disc}

@@ -4,9 +4,19 @@ G 256 wide with 1x1 shortcuts, D 128 wide with identity shortcuts in stride-1 bl
 of every layer of D, Glorot initialisation with gain sqrt 2 (3x3 in blocks) and 1 (all else), biases 0, no bias in the last
 layer. Options: those of resnet.get_network. Differs from the released code: unconditional, one power iteration an update.
 """
+
 import functools
 
 from networks import resnet
 
-get_network = functools.partial(resnet.get_network, width=128, gen_width=256, spec_norm=True, bypass="identity", pool="sum",
-                                head_bias=False, gen_shortcut="conv", init="sngan")
+get_network = functools.partial(
+    resnet.get_network,
+    width=128,
+    gen_width=256,
+    spec_norm=True,
+    bypass="identity",
+    pool="sum",
+    head_bias=False,
+    gen_shortcut="conv",
+    init="sngan",
+)

@@ -2,6 +2,7 @@
 
 Differs from the original: images lie in [-1, 1] at both ends, and the generator ends in 2 sigmoid(a) - 1.
 """
+
 from torch import nn
 
 from networks import dist_gan
@@ -25,16 +26,38 @@ def get_network(data_shape, n_classes, z_dim, width=8, k=4, classes=0):
     w = width // k
 
     def up(wide, narrow, *crop):
-        return nn.Sequential(dist_gan.deconv5(wide, narrow, bias=False), *crop, nn.BatchNorm2d(narrow), dist_gan.relu())
+        return nn.Sequential(
+            dist_gan.deconv5(wide, narrow, bias=False), *crop, nn.BatchNorm2d(narrow), dist_gan.relu()
+        )
 
     def down(narrow, wide, activation):
         return nn.Sequential(dist_gan.conv5(narrow, wide), activation())
 
-    gen = nn.Sequential(dist_gan.normed(nn.Linear(z_dim, 8 * width * 16, bias=False), 8 * width * 16, dist_gan.relu()), dist_gan.Maps(8 * width, 4, 4),
-                        up(8 * width, 4 * width, dist_gan.Crop(7, 7)), up(4 * width, 2 * width), up(2 * width, width),
-                        nn.Conv2d(width, channels, 5, padding=2), dist_gan.Sigmoid())
-    enc = nn.Sequential(*(down(a, b, dist_gan.relu) for a, b in ((channels, width), (width, 2 * width), (2 * width, 4 * width), (4 * width, 8 * width))),
-                        nn.Flatten(), nn.Linear(8 * width * 4, z_dim))
-    disc = dist_gan.Discriminator(*(down(a, b, dist_gan.leaky) for a, b in ((channels, w), (w, 2 * w), (2 * w, 4 * w))),
-                                  nn.Sequential(nn.Flatten(), nn.Linear(64 * w, 1), nn.Flatten(0)), head=dist_gan.head(64 * w, classes))
+    gen = nn.Sequential(
+        dist_gan.normed(nn.Linear(z_dim, 8 * width * 16, bias=False), 8 * width * 16, dist_gan.relu()),
+        dist_gan.Maps(8 * width, 4, 4),
+        up(8 * width, 4 * width, dist_gan.Crop(7, 7)),
+        up(4 * width, 2 * width),
+        up(2 * width, width),
+        nn.Conv2d(width, channels, 5, padding=2),
+        dist_gan.Sigmoid(),
+    )
+    enc = nn.Sequential(
+        *(
+            down(a, b, dist_gan.relu)
+            for a, b in (
+                (channels, width),
+                (width, 2 * width),
+                (2 * width, 4 * width),
+                (4 * width, 8 * width),
+            )
+        ),
+        nn.Flatten(),
+        nn.Linear(8 * width * 4, z_dim),
+    )
+    disc = dist_gan.Discriminator(
+        *(down(a, b, dist_gan.leaky) for a, b in ((channels, w), (w, 2 * w), (2 * w, 4 * w))),
+        nn.Sequential(nn.Flatten(), nn.Linear(64 * w, 1), nn.Flatten(0)),
+        head=dist_gan.head(64 * w, classes),
+    )
     return {"gen": dist_gan.xavier(gen), "enc": dist_gan.xavier(enc), "disc": dist_gan.xavier(disc)}

@@ -3,6 +3,7 @@
 Gulrajani et al. 2017, appendix C and its code (igul222/improved_wgan_training); Berkeley CS294-158, homework on GANs. No critic has batch norm:
 the penalty is on each example's own gradient.
 """
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -28,41 +29,76 @@ def get_network(data_shape, n_classes, z_dim, variant="homework", width=128, poo
     channels, height, breadth = image_shape(data_shape, 8)
     pool, start = pool or choice("variant", variant, POOL), (height // 8, breadth // 8)
     if variant == "paper":
-        return {"gen": resnet.generator(channels, start, z_dim, width, "conv", "sngan", fold),
-                "disc": resnet.discriminator(channels, width, bypass="identity", pool=pool, init="sngan", fold=fold)}
+        return {
+            "gen": resnet.generator(channels, start, z_dim, width, "conv", "sngan", fold),
+            "disc": resnet.discriminator(
+                channels, width, bypass="identity", pool=pool, init="sngan", fold=fold
+            ),
+        }
     end = [GlobalPool(pool), nn.Sequential(nn.Linear(width, 1), nn.Flatten(0))]
     if variant == "seed":
-        disc = Staged(nn.Sequential(Conv3x3(channels, width), nn.ReLU(inplace=True)), *(down_block(width, width, first=nn.Identity(), fold=fold) for _ in range(3)), *end)
+        disc = Staged(
+            nn.Sequential(Conv3x3(channels, width), nn.ReLU(inplace=True)),
+            *(down_block(width, width, first=nn.Identity(), fold=fold) for _ in range(3)),
+            *end,
+        )
     else:
-        disc = Staged(down_block(channels, width, fold=fold), down_block(width, width, fold=fold), plain_block(width), plain_block(width),
-                      nn.Sequential(nn.ReLU(), end[0]), end[1])
+        disc = Staged(
+            down_block(channels, width, fold=fold),
+            down_block(width, width, fold=fold),
+            plain_block(width),
+            plain_block(width),
+            nn.Sequential(nn.ReLU(), end[0]),
+            end[1],
+        )
     return {"gen": generator(channels, start, z_dim, width, fold), "disc": disc}
 
 
 def generator(channels, start, z_dim, width, fold):
     """Dense to 2 width maps of `start` = (h, w), three up-blocks, BN, ReLU, 3x3 convolution, tanh: 8 h x 8 w images."""
     blocks = [up_block(features, width, fold) for features in (2 * width, width, width)]
-    return Generator(nn.Linear(z_dim, 2 * width * start[0] * start[1]), (2 * width, *start),
-                     nn.Sequential(*blocks, nn.BatchNorm2d(width), nn.ReLU(inplace=True), Conv3x3(width, channels), nn.Tanh()))
+    return Generator(
+        nn.Linear(z_dim, 2 * width * start[0] * start[1]),
+        (2 * width, *start),
+        nn.Sequential(
+            *blocks, nn.BatchNorm2d(width), nn.ReLU(inplace=True), Conv3x3(width, channels), nn.Tanh()
+        ),
+    )
 
 
 def up_block(inputs, width, fold=True):
     """[N, inputs, H, W] -> [N, width, 2 H, 2 W]: BN, ReLU, conv, BN, ReLU, UpsampleConv, plus the raw input through a 1x1 UpsampleConv."""
-    residual = nn.Sequential(nn.BatchNorm2d(inputs), nn.ReLU(inplace=True), Conv3x3(inputs, width, bias=False),       # no bias before BN
-                             nn.BatchNorm2d(width), nn.ReLU(inplace=True), UpsampleConv(width, width, 3, fold))
+    residual = nn.Sequential(
+        nn.BatchNorm2d(inputs),
+        nn.ReLU(inplace=True),
+        Conv3x3(inputs, width, bias=False),  # no bias before BN
+        nn.BatchNorm2d(width),
+        nn.ReLU(inplace=True),
+        UpsampleConv(width, width, 3, fold),
+    )
     return ResBlock(residual, UpsampleConv(inputs, width, 1, fold))
 
 
 def down_block(inputs, width, first=None, fold=True):
     """[N, inputs, H, W] -> [N, width, H / 2, W / 2]: `first` (a ReLU), conv, ReLU, DownsampleConv, plus the raw input through a 1x1 DownsampleConv."""
     # not in place: the shortcut reads x as well
-    return ResBlock(nn.Sequential(first or nn.ReLU(), Conv3x3(inputs, width), nn.ReLU(inplace=True), DownsampleConv(width, width, 3, fold)),
-                    DownsampleConv(inputs, width, 1, fold))
+    return ResBlock(
+        nn.Sequential(
+            first or nn.ReLU(),
+            Conv3x3(inputs, width),
+            nn.ReLU(inplace=True),
+            DownsampleConv(width, width, 3, fold),
+        ),
+        DownsampleConv(inputs, width, 1, fold),
+    )
 
 
 def plain_block(width):
     """[N, width, H, W] -> the same shape: ReLU, conv, ReLU, conv, plus the input."""
-    return ResBlock(nn.Sequential(nn.ReLU(), Conv3x3(width, width), nn.ReLU(inplace=True), Conv3x3(width, width)), nn.Identity())
+    return ResBlock(
+        nn.Sequential(nn.ReLU(), Conv3x3(width, width), nn.ReLU(inplace=True), Conv3x3(width, width)),
+        nn.Identity(),
+    )
 
 
 class UpsampleConv(nn.Conv2d):

@@ -1,4 +1,5 @@
 """An iterator file of made images, for tests: get_iterators(batch_size, seed, n=..., size=..., channels=..., attributes=...)."""
+
 import torch
 
 from iterators.common import DataIterator
@@ -6,7 +7,18 @@ from iterators.semi import FewLabels
 from iterators.unpaired import Unpaired
 
 
-def get_iterators(batch_size, seed=0, n=40, size=32, channels=3, channels_b=None, attributes=0, labels_per_class=None, unit=False, **ignored):
+def get_iterators(
+    batch_size,
+    seed=0,
+    n=40,
+    size=32,
+    channels=3,
+    channels_b=None,
+    attributes=0,
+    labels_per_class=None,
+    unit=False,
+    **ignored,
+):
     """Random uint8 images [n, channels, size, size] with labels 0 .. 9; the same for every seed. channels_b: a second domain, of as many channels and 5 images
     more, unpaired. labels_per_class: labelled and unlabelled streams. unit: as numbers in [0, 1]."""
     draw = torch.Generator().manual_seed(0)
@@ -15,7 +27,16 @@ def get_iterators(batch_size, seed=0, n=40, size=32, channels=3, channels_b=None
     if attributes:
         arrays["attributes"] = torch.randint(0, 2, (n, attributes), generator=draw)
     if channels_b is not None:
-        b = {"x": torch.randint(0, 256, (n + 5, channels_b, size, size), generator=draw, dtype=torch.uint8), "y": torch.arange(n + 5) % 10}
-        return {split: Unpaired(arrays, b, min(batch_size, n), seed, shuffle=split == "train", n_classes=10) for split in ("train", "test")}
+        b = {
+            "x": torch.randint(0, 256, (n + 5, channels_b, size, size), generator=draw, dtype=torch.uint8),
+            "y": torch.arange(n + 5) % 10,
+        }
+        return {
+            split: Unpaired(arrays, b, min(batch_size, n), seed, shuffle=split == "train", n_classes=10)
+            for split in ("train", "test")
+        }
     train = DataIterator(arrays, min(batch_size, n), seed)
-    return {"train": train if labels_per_class is None else FewLabels(train, labels_per_class), "test": DataIterator(arrays, min(batch_size, n), shuffle=False)}
+    return {
+        "train": train if labels_per_class is None else FewLabels(train, labels_per_class),
+        "test": DataIterator(arrays, min(batch_size, n), shuffle=False),
+    }

@@ -1,4 +1,5 @@
 """An iterator file of made images in three splits with labels and attributes, for tests of autoencoders."""
+
 import torch
 
 from iterators import common

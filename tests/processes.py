@@ -1,4 +1,5 @@
 """The gradients of updates in two processes (gloo) against those of one."""
+
 import torch
 import torch.multiprocessing as mp
 
@@ -19,6 +20,7 @@ def gradients_agree(gradients, folder, **tolerance):
 
 def _process(rank, world, folder, gradients):
     import torch.distributed as dist
+
     torch.set_num_threads(1)
     if world > 1:
         dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world)
@@ -27,7 +29,9 @@ def _process(rank, world, folder, gradients):
     def watch(t, case):
         t.begin(0)
         for name in t.optims:
-            t.optims[name].apply = lambda grads, bad, name=name: seen.update({f"{case}/{name}/{i}": g.clone() for i, g in enumerate(grads)})
+            t.optims[name].apply = lambda grads, bad, name=name: seen.update(
+                {f"{case}/{name}/{i}": g.clone() for i, g in enumerate(grads)}
+            )
         return t
 
     gradients(lambda n: slice(rank * n // world, (rank + 1) * n // world), watch)

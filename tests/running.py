@@ -1,4 +1,5 @@
 """Helpers of tests that run the launcher: in this process, or as a user does."""
+
 import os
 import subprocess
 import sys
@@ -9,8 +10,20 @@ import task_launcher
 from engine import checkpoint
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SMALL = ["--network=networks/small.py", "--network_args", "width=8", "--iterator=tests/made.py", "--iterator_args", "size=8", "channels=1",
-         "--batch_size=8", "--z_dim=5", "--cpu", "--log_every=2", "--samples=4"]
+SMALL = [
+    "--network=networks/small.py",
+    "--network_args",
+    "width=8",
+    "--iterator=tests/made.py",
+    "--iterator_args",
+    "size=8",
+    "channels=1",
+    "--batch_size=8",
+    "--z_dim=5",
+    "--cpu",
+    "--log_every=2",
+    "--samples=4",
+]
 
 
 def train(save_path, *words):
@@ -25,8 +38,14 @@ def train(save_path, *words):
 
 def launch(*words, cwd=ROOT, env=None, launcher=(sys.executable,), timeout=240):
     """Runs the launcher as a command of its own; returns the CompletedProcess."""
-    return subprocess.run([*launcher, os.path.join(ROOT, "task_launcher.py"), *map(str, words)], cwd=cwd, env=os.environ | (env or {}),
-                          capture_output=True, text=True, timeout=timeout)
+    return subprocess.run(
+        [*launcher, os.path.join(ROOT, "task_launcher.py"), *map(str, words)],
+        cwd=cwd,
+        env=os.environ | (env or {}),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
 
 
 def mode(save_path, *words):

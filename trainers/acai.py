@@ -15,6 +15,7 @@ As Beckham et al. 2019 compare with it, --acai=amr (the default), D a probabilit
 The label 2 min(alpha, 1 - alpha) lies in [0, 1], as a probability must; the paper's alpha in [0, 1/2] is min(alpha, 1 - alpha).
 Differs from AMR's code: --recon_loss is used (there: always l1).
 """
+
 import torch
 
 from engine.errors import UserError
@@ -28,9 +29,24 @@ def add_flags(group):
     """Declares the flags of this trainer."""
     autoencoder.add_flags(group)
     autoencoder.add_adversarial_flags(group)
-    group.add_argument("--acai", choices=("amr", "paper"), default="amr", help="as in AMR's code, or as in the ACAI paper (default amr)")
-    group.add_argument("--gamma", type=number(float, 0, 1), default=0.2, help="paper: share of x in the critic's regulariser (default 0.2; Berthelot et al. 2018)")
-    group.add_argument("--advweight", type=weight, default=0.5, help="paper: weight of the critic's judgement, its lambda (default 0.5; Berthelot et al. 2018)")
+    group.add_argument(
+        "--acai",
+        choices=("amr", "paper"),
+        default="amr",
+        help="as in AMR's code, or as in the ACAI paper (default amr)",
+    )
+    group.add_argument(
+        "--gamma",
+        type=number(float, 0, 1),
+        default=0.2,
+        help="paper: share of x in the critic's regulariser (default 0.2; Berthelot et al. 2018)",
+    )
+    group.add_argument(
+        "--advweight",
+        type=weight,
+        default=0.5,
+        help="paper: weight of the critic's judgement, its lambda (default 0.5; Berthelot et al. 2018)",
+    )
 
 
 def get_trainer(nets, args):
@@ -40,6 +56,7 @@ def get_trainer(nets, args):
 
 class ACAI(autoencoder.Autoencoder):
     """Adversarially constrained autoencoder interpolation (Berthelot et al. 2018)."""
+
     roles = ("enc", "dec", "disc")
 
     def __init__(self, nets, args):
@@ -47,11 +64,17 @@ class ACAI(autoencoder.Autoencoder):
         if self.paper:
             self.defaults = {"recon_loss": "l2", "update_g_every": 1, "gan_loss": "mse"}
             if args.gan_loss == "bce":
-                raise UserError("--gan_loss=bce: the paper's critic has no probability; --gan_loss=mse, or --acai=amr, would do")
+                raise UserError(
+                    "--gan_loss=bce: the paper's critic has no probability; --gan_loss=mse, or --acai=amr, would do"
+                )
             if args.disable_g_recon:
-                raise UserError("--disable_g_recon: with --acai=paper, --gamma=1 leaves reconstructions out of the critic's regulariser")
+                raise UserError(
+                    "--disable_g_recon: with --acai=paper, --gamma=1 leaves reconstructions out of the critic's regulariser"
+                )
         if args.mixer != "mixup":
-            raise UserError(f"--mixer={args.mixer}: ACAI's label is one weight an example; --mixer=mixup would do")
+            raise UserError(
+                f"--mixer={args.mixer}: ACAI's label is one weight an example; --mixer=mixup would do"
+            )
         super().__init__(nets, args)
         self.loss = reconstruction.LABELLED[args.gan_loss]
         self.optimise("disc", self.disc, weight_decay=args.weight_decay)
@@ -64,7 +87,11 @@ class ACAI(autoencoder.Autoencoder):
             recon = self.dec(h) if due or not self.args.disable_g_recon else None
             h_mix, label = self.mix(h)
             mixed = self.dec(h_mix)
-        log = self.update("ae", self.recon_terms(x, recon, h, batch) | self.ae_terms(h_mix, mixed)) if due else {}
+        log = (
+            self.update("ae", self.recon_terms(x, recon, h, batch) | self.ae_terms(h_mix, mixed))
+            if due
+            else {}
+        )
         log |= self.update("disc", self.d_terms(x, recon, mixed, label))
         return log | self.probe_step(h, batch)
 
@@ -91,7 +118,12 @@ class ACAI(autoencoder.Autoencoder):
             return {"mix": (self.disc(mixed.detach()) - label).square(), "recon": self.disc(blend).square()}
         shown = [x, mixed.detach(), *([] if self.args.disable_g_recon else [recon.detach()])]
         targets = [0.0, label, 0.0]
-        return {name: self.loss(judged, target) for name, judged, target in zip(("real", "mix", "recon"), self.together(self.disc, self.disc, *shown), targets)}
+        return {
+            name: self.loss(judged, target)
+            for name, judged, target in zip(
+                ("real", "mix", "recon"), self.together(self.disc, self.disc, *shown), targets
+            )
+        }
 
     def mixes(self, x):
         """Images decoded from mixes of two codes, as training makes them."""

@@ -10,6 +10,7 @@
 As in distgan_toy1d of tntrung/gan. Differs from it: rgan rewards a high D(x_r), as its paper does (there E and G lower it, which
 --official_sign brings back); Adam in all three (vaegan there: RMSProp, gradients clipped to 1); logarithms without a floor of 1e-5.
 """
+
 import torch
 
 from engine.errors import UserError
@@ -25,10 +26,26 @@ LOG = OBJECTIVES["jsgan"]
 def add_flags(group):
     """Declares the flags of this trainer; defaults are those of the original demonstration."""
     group.add_argument("--model", choices=MODELS, default="rgan", help="which of the three (default rgan)")
-    group.add_argument("--lambda_1", type=weight, default=1e-2, help="rgan: weight of the reconstruction (default 0.01)")
-    group.add_argument("--lambda_2", type=weight, default=1e-2, help="rgan, mdgan: weight of the judgement of reconstructions (default 0.01)")
-    group.add_argument("--recon_g", type=weight, default=1e-6, help="vaegan: weight of the reconstruction in G's loss (default 1e-6)")
-    group.add_argument("--official_sign", action="store_true", help="rgan: + lambda_2 D(x_r) in place of - lambda_2 log D(x_r), as the original has it")
+    group.add_argument(
+        "--lambda_1", type=weight, default=1e-2, help="rgan: weight of the reconstruction (default 0.01)"
+    )
+    group.add_argument(
+        "--lambda_2",
+        type=weight,
+        default=1e-2,
+        help="rgan, mdgan: weight of the judgement of reconstructions (default 0.01)",
+    )
+    group.add_argument(
+        "--recon_g",
+        type=weight,
+        default=1e-6,
+        help="vaegan: weight of the reconstruction in G's loss (default 1e-6)",
+    )
+    group.add_argument(
+        "--official_sign",
+        action="store_true",
+        help="rgan: + lambda_2 D(x_r) in place of - lambda_2 log D(x_r), as the original has it",
+    )
 
 
 def get_trainer(nets, args):
@@ -45,8 +62,9 @@ def square(x, x_r):
 
 class RGAN(Trainer):
     """GAN whose generator also reconstructs, and is rewarded for reconstructions that pass for real (Che et al. 2017)."""
+
     roles = ("gen", "enc", "disc")
-    code = 1                                             # numbers that the encoder gives for each of z
+    code = 1  # numbers that the encoder gives for each of z
 
     def __init__(self, nets, args):
         super().__init__(nets, args)
@@ -54,7 +72,9 @@ class RGAN(Trainer):
         self.goes_with(args.model != "vaegan", "--model=rgan or mdgan", "lambda_2")
         self.goes_with(args.model == "vaegan", "--model=vaegan", "recon_g")
         if args.model == "vaegan" and args.z_dist != "normal":
-            self.warnings.append(f"--z_dist={args.z_dist}: vaegan's codes are drawn to N(0, I), which samples should come from; normal would do")
+            self.warnings.append(
+                f"--z_dist={args.z_dist}: vaegan's codes are drawn to N(0, I), which samples should come from; normal would do"
+            )
         self.average("gen", args.ema)
         for role in self.roles:
             self.optimise(role, *self.learnt(role))
@@ -72,7 +92,9 @@ class RGAN(Trainer):
         """One step of the algorithm above. Returns the logged terms."""
         a, b, c = parts(batch["x"], 3)
         log = self.update("disc", self.d_terms(a))
-        log |= self.update("gen", {"adv": LOG.g(self.disc(self.gen(self.noise(len(b)))))} | self.recon_terms(b))
+        log |= self.update(
+            "gen", {"adv": LOG.g(self.disc(self.gen(self.noise(len(b)))))} | self.recon_terms(b)
+        )
         return log | self.update("enc", self.recon_terms(c))
 
     def d_terms(self, x):
@@ -99,6 +121,7 @@ class RGAN(Trainer):
 
 class MDGAN(RGAN):
     """Reconstructions learn the data's manifold against one discriminator, samples follow reconstructions against another (Che et al. 2017)."""
+
     roles = ("gen", "enc", "disc", "disc_recon")
 
     def learnt(self, role):
@@ -110,9 +133,14 @@ class MDGAN(RGAN):
         a, b = parts(batch["x"], 2)
         with torch.no_grad():
             x_r = self.gen(self.enc(a))
-        log = self.update("disc_recon", {"real": LOG.d_real(self.disc_recon(a)), "recon": LOG.d_fake(self.disc_recon(x_r))})
+        log = self.update(
+            "disc_recon", {"real": LOG.d_real(self.disc_recon(a)), "recon": LOG.d_fake(self.disc_recon(x_r))}
+        )
         x_r = self.gen(self.enc(a))
-        log |= self.update("enc", {"recon": square(a, x_r), "judged": -self.args.lambda_2 * torch.sigmoid(self.disc_recon(x_r))})
+        log |= self.update(
+            "enc",
+            {"recon": square(a, x_r), "judged": -self.args.lambda_2 * torch.sigmoid(self.disc_recon(x_r))},
+        )
         with torch.no_grad():
             x_r, x_f = self.gen(self.enc(b)), self.gen(self.noise(len(b)))
         log |= self.update("disc", {"recon": LOG.d_real(self.disc(x_r)), "fake": LOG.d_fake(self.disc(x_f))})
@@ -121,6 +149,7 @@ class MDGAN(RGAN):
 
 class VAEGAN(RGAN):
     """A variational autoencoder whose decoder is a GAN's generator (Larsen et al. 2016). enc gives means, then log variances, [N, 2 z_dim]."""
+
     code = 2
 
     def train_step(self, batch, step):
@@ -128,13 +157,29 @@ class VAEGAN(RGAN):
         x = batch["x"]
         mean, log_var = self.enc(x).chunk(2, 1)
         code = mean + (log_var / 2).exp() * torch.randn_like(mean)
-        log = self.update("enc", {"recon": square(x, self.gen(code)) / 2, "kl": kl_standard_normal(mean, log_var)})
+        log = self.update(
+            "enc", {"recon": square(x, self.gen(code)) / 2, "kl": kl_standard_normal(mean, log_var)}
+        )
         code = code.detach()
         x_r, x_f = self.gen(code), self.gen(self.noise(len(x)))
-        log |= self.update("gen", {"fake": LOG.g(self.disc(x_f)), "judged": LOG.g(self.disc(x_r)), "recon": self.args.recon_g / 2 * square(x, x_r)})
+        log |= self.update(
+            "gen",
+            {
+                "fake": LOG.g(self.disc(x_f)),
+                "judged": LOG.g(self.disc(x_r)),
+                "recon": self.args.recon_g / 2 * square(x, x_r),
+            },
+        )
         with torch.no_grad():
             x_r, x_f = self.gen(code), self.gen(self.noise(len(x)))
-        return log | self.update("disc", {"real": LOG.d_real(self.disc(x)), "recon": LOG.d_fake(self.disc(x_r)), "fake": LOG.d_fake(self.disc(x_f))})
+        return log | self.update(
+            "disc",
+            {
+                "real": LOG.d_real(self.disc(x)),
+                "recon": LOG.d_fake(self.disc(x_r)),
+                "fake": LOG.d_fake(self.disc(x_f)),
+            },
+        )
 
 
 MODELS = {"rgan": RGAN, "mdgan": MDGAN, "vaegan": VAEGAN}

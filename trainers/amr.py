@@ -12,6 +12,7 @@ Beckham et al. 2019 (arXiv 1903.02709). l is a loss of D's probability against a
 Differs from the paper's code: consistency is a distance of codes (there: the image's loss R, which has no meaning for codes
 if it is a cross-entropy); k examples are mixed as written above (there: k > 2 with fm lost all but one's channels).
 """
+
 import torch
 
 from engine.errors import UserError
@@ -20,7 +21,7 @@ from losses import reconstruction
 from losses.mixing import MIXERS, mix, partners
 from trainers import autoencoder
 
-MODELS = {"swapgan": 2, "threegan": 3, "kgan": None}     # the original's names, and their k
+MODELS = {"swapgan": 2, "threegan": 3, "kgan": None}  # the original's names, and their k
 ELSEWHERE = {"acaif3": "acai", "acaif": "acai", "vae": "beta_vae", "swapgan_sup": "class_mixing"}
 
 
@@ -28,6 +29,7 @@ def model(text):
     """A type for --model: a name of MODELS."""
     if text in ELSEWHERE:
         import argparse
+
         raise argparse.ArgumentTypeError(f"given {text!r}; --trainer=trainers/{ELSEWHERE[text]}.py would do")
     if text not in MODELS:
         raise ValueError
@@ -38,9 +40,18 @@ def add_flags(group):
     """Declares the flags of this trainer."""
     autoencoder.add_flags(group)
     autoencoder.add_adversarial_flags(group)
-    group.add_argument("--model", type=model, default="kgan", help="the original's name for k: swapgan (2), threegan (3), kgan (as --k says) (default kgan)")
-    group.add_argument("--k", type=number(int, 2), default=None, help="how many examples a mix is of (default 2)")
-    group.add_argument("--disable_mix", action="store_true", help="no mixes: an adversary on reconstructions alone")
+    group.add_argument(
+        "--model",
+        type=model,
+        default="kgan",
+        help="the original's name for k: swapgan (2), threegan (3), kgan (as --k says) (default kgan)",
+    )
+    group.add_argument(
+        "--k", type=number(int, 2), default=None, help="how many examples a mix is of (default 2)"
+    )
+    group.add_argument(
+        "--disable_mix", action="store_true", help="no mixes: an adversary on reconstructions alone"
+    )
 
 
 def get_trainer(nets, args):
@@ -50,13 +61,16 @@ def get_trainer(nets, args):
 
 class AdversarialMixup(autoencoder.Autoencoder):
     """Autoencoder whose decoded mixes of k codes must look real (Beckham et al. 2019)."""
+
     roles = ("enc", "dec", "disc")
 
     def __init__(self, nets, args):
         self.k = args.k = order(args)
         super().__init__(nets, args)
         if args.disable_mix and args.disable_g_recon:
-            raise UserError("--disable_mix, --disable_g_recon: together they leave D nothing to judge; --trainer=trainers/autoencoder.py would do")
+            raise UserError(
+                "--disable_mix, --disable_g_recon: together they leave D nothing to judge; --trainer=trainers/autoencoder.py would do"
+            )
         self.on_mix, self.on_recon = not args.disable_mix, not args.disable_g_recon
         self.loss = reconstruction.LABELLED[args.gan_loss]
         self.optimise("disc", self.disc, weight_decay=args.weight_decay)
@@ -64,12 +78,16 @@ class AdversarialMixup(autoencoder.Autoencoder):
     def train_step(self, batch, step):
         """One step of the algorithm above. Returns the logged terms."""
         x, due = batch["x"], self.due(step)
-        with torch.set_grad_enabled(due):                # no graph where the autoencoder is not updated
+        with torch.set_grad_enabled(due):  # no graph where the autoencoder is not updated
             h = self.enc(x)
             recon = self.dec(h) if due or self.on_recon else None
             h_mix = self.mix(h) if self.on_mix else None
             mixed = self.dec(h_mix) if self.on_mix else None
-        log = self.update("ae", self.recon_terms(x, recon, h, batch) | self.ae_terms(recon, h_mix, mixed)) if due else {}
+        log = (
+            self.update("ae", self.recon_terms(x, recon, h, batch) | self.ae_terms(recon, h_mix, mixed))
+            if due
+            else {}
+        )
         log |= self.update("disc", self.d_terms(x, recon, mixed))
         return log | self.probe_step(h, batch)
 
@@ -88,8 +106,15 @@ class AdversarialMixup(autoencoder.Autoencoder):
 
     def d_terms(self, x, recon, mixed):
         """The terms of D's loss, each [N]; recon and mixed are taken as constants."""
-        shown = {"real": x} | ({"recon": recon.detach()} if self.on_recon else {}) | ({"mix": mixed.detach()} if self.on_mix else {})
-        return {name: self.loss(judged, 1.0 if name == "real" else 0.0) for name, judged in self.judged(shown).items()}
+        shown = (
+            {"real": x}
+            | ({"recon": recon.detach()} if self.on_recon else {})
+            | ({"mix": mixed.detach()} if self.on_mix else {})
+        )
+        return {
+            name: self.loss(judged, 1.0 if name == "real" else 0.0)
+            for name, judged in self.judged(shown).items()
+        }
 
     def judged(self, shown):
         """{name: D(x)} of {name: x}."""

@@ -6,6 +6,7 @@
 Beckham et al. 2019, "On Adversarial Mixup Resynthesis" (arXiv 1903.02709), and its code. This is not that code's "baseline", which
 has an adversary on reconstructions: trainers/amr.py --disable_mix. The other autoencoders are amr, acai, beta_vae and class_mixing.
 """
+
 import math
 
 import torch
@@ -25,26 +26,78 @@ SPARE = ("disc", "probe", "class_mixer")
 
 def add_flags(group):
     """Declares the flags of all autoencoders; defaults are those of Beckham et al. 2019's code unless said otherwise."""
-    group.add_argument("--lamb", type=weight, default=1.0, help="weight of the reconstruction (default 1; the experiments use 2 to 50)")
-    group.add_argument("--recon_loss", choices=RECONSTRUCTION, default=None, help="distance of a reconstruction: mean |.| (l1), mean square (l2), binary cross-entropy "
-                       "of a decoder with a tanh, averaged (bce) or summed (bce_sum) over pixels (default l1; l2 with --acai=paper)")
-    group.add_argument("--weight_decay", type=weight, default=0.0, help="L2 penalty inside Adam, on every network's parameters, norms and biases included (default 0; the experiments use 1e-5)")
-    group.add_argument("--update_g_every", type=positive, default=None, help="one step of the autoencoder in so many of the discriminator and the probe "
-                       "(default 5 with an adversary; 1 without, and with --acai=paper)")
-    group.add_argument("--mixer", choices=MIXERS, default="mixup", help="how codes are mixed, in training and by the interp modes: by one weight an example (mixup) or "
-                       "a channel (mixup2); whole channels from one example each, Bernoulli(1/2) (fm) or Bernoulli(p), p one a batch (fm2) (default mixup)")
-    group.add_argument("--cls_probe", choices=("auto", "linear", "none"), default="auto", help="a linear classifier of the code, trained beside (default auto: where the data has labels)")
-    group.add_argument("--cls_probe_weight", type=weight, default=1.0, help="weight of the probe's loss (default 1)")
-    group.add_argument("--cls_probe_weight_decay", type=weight, default=0.0, help="the probe's own weight decay (default 0: that of --weight_decay)")
+    group.add_argument(
+        "--lamb",
+        type=weight,
+        default=1.0,
+        help="weight of the reconstruction (default 1; the experiments use 2 to 50)",
+    )
+    group.add_argument(
+        "--recon_loss",
+        choices=RECONSTRUCTION,
+        default=None,
+        help="distance of a reconstruction: mean |.| (l1), mean square (l2), binary cross-entropy "
+        "of a decoder with a tanh, averaged (bce) or summed (bce_sum) over pixels (default l1; l2 with --acai=paper)",
+    )
+    group.add_argument(
+        "--weight_decay",
+        type=weight,
+        default=0.0,
+        help="L2 penalty inside Adam, on every network's parameters, norms and biases included (default 0; the experiments use 1e-5)",
+    )
+    group.add_argument(
+        "--update_g_every",
+        type=positive,
+        default=None,
+        help="one step of the autoencoder in so many of the discriminator and the probe "
+        "(default 5 with an adversary; 1 without, and with --acai=paper)",
+    )
+    group.add_argument(
+        "--mixer",
+        choices=MIXERS,
+        default="mixup",
+        help="how codes are mixed, in training and by the interp modes: by one weight an example (mixup) or "
+        "a channel (mixup2); whole channels from one example each, Bernoulli(1/2) (fm) or Bernoulli(p), p one a batch (fm2) (default mixup)",
+    )
+    group.add_argument(
+        "--cls_probe",
+        choices=("auto", "linear", "none"),
+        default="auto",
+        help="a linear classifier of the code, trained beside (default auto: where the data has labels)",
+    )
+    group.add_argument(
+        "--cls_probe_weight", type=weight, default=1.0, help="weight of the probe's loss (default 1)"
+    )
+    group.add_argument(
+        "--cls_probe_weight_decay",
+        type=weight,
+        default=0.0,
+        help="the probe's own weight decay (default 0: that of --weight_decay)",
+    )
     group.add_argument("--bpc", action="store_true", help="the encoder learns from the probe's loss too")
-    group.add_argument("--probe_every", type=positive, default=1, help="epochs between measurements of the probe's accuracy (default 1)")
+    group.add_argument(
+        "--probe_every",
+        type=positive,
+        default=1,
+        help="epochs between measurements of the probe's accuracy (default 1)",
+    )
     codes.add_mode_flags(group)
 
 
 def add_adversarial_flags(group):
     """Declares the flags of autoencoders that have a discriminator."""
-    group.add_argument("--gan_loss", choices=LABELLED, default=None, help="loss of D's probability against its label: bce, or mse (default bce; mse of the score with --acai=paper)")
-    group.add_argument("--beta", type=weight, default=1.0, help="weight of mean |enc(x_mix) - h_mix|, the consistency of mixes in code space (default 1; the experiments use 0)")
+    group.add_argument(
+        "--gan_loss",
+        choices=LABELLED,
+        default=None,
+        help="loss of D's probability against its label: bce, or mse (default bce; mse of the score with --acai=paper)",
+    )
+    group.add_argument(
+        "--beta",
+        type=weight,
+        default=1.0,
+        help="weight of mean |enc(x_mix) - h_mix|, the consistency of mixes in code space (default 1; the experiments use 0)",
+    )
     group.add_argument("--disable_g_recon", action="store_true", help="reconstructions are not shown to D")
 
 
@@ -58,28 +111,39 @@ class Autoencoder(codes.Coder):
 
     defaults: what stands for flags that were not given. learnt: the roles that "ae" updates.
     """
+
     roles = ("enc", "dec")
     optional_roles = ("probe",)
     learnt = ("enc", "dec")
     defaults = {"recon_loss": "l1", "update_g_every": 5, "gan_loss": "bce"}
 
     def __init__(self, nets, args):
-        for name, value in self.defaults.items():        # flags.json keeps what was meant
+        for name, value in self.defaults.items():  # flags.json keeps what was meant
             if getattr(args, name, 0) is None:
                 setattr(args, name, value)
-        nets = {role: net for role, net in nets.items() if role in self.roles + self.optional_roles or role not in SPARE}
+        nets = {
+            role: net
+            for role, net in nets.items()
+            if role in self.roles + self.optional_roles or role not in SPARE
+        }
         if args.cls_probe == "linear" and "probe" not in nets:
-            raise UserError(f"--cls_probe=linear: {args.network} gives no probe for this data (has it labels?); --cls_probe=none would do")
+            raise UserError(
+                f"--cls_probe=linear: {args.network} gives no probe for this data (has it labels?); --cls_probe=none would do"
+            )
         if args.cls_probe == "none":
             nets.pop("probe", None)
         if args.bpc and "probe" not in nets:
-            raise UserError("--bpc: there is no probe whose loss the encoder could learn from; data with labels would do")
+            raise UserError(
+                "--bpc: there is no probe whose loss the encoder could learn from; data with labels would do"
+            )
         super().__init__(nets, args)
         if args.recon_loss in NEEDS_RANGE and not has_range(self.dec):
-            raise UserError(f"--recon_loss={args.recon_loss}: the decoder of {args.network} may leave [-1, 1]; --network_args output=tanh, or --recon_loss=l1, would do")
+            raise UserError(
+                f"--recon_loss={args.recon_loss}: the decoder of {args.network} may leave [-1, 1]; --network_args output=tanh, or --recon_loss=l1, would do"
+            )
         self.distance = RECONSTRUCTION[args.recon_loss]
         self.probed = "probe" in nets
-        self.held_out = None                             # a batch to draw pictures of; no state, the data gives it
+        self.held_out = None  # a batch to draw pictures of; no state, the data gives it
         for role in ("enc", "dec"):
             self.average(role, args.ema)
         self.optimise("ae", *(getattr(self, role) for role in self.learnt), weight_decay=args.weight_decay)
@@ -105,7 +169,9 @@ class Autoencoder(codes.Coder):
 
     def probe_loss(self, h, batch):
         """The probe's weighted cross-entropy, [N]."""
-        return self.args.cls_probe_weight * F.cross_entropy(self.probe(h.flatten(1)), batch["y"], reduction="none")
+        return self.args.cls_probe_weight * F.cross_entropy(
+            self.probe(h.flatten(1)), batch["y"], reduction="none"
+        )
 
     # --- for the loop and the modes
 
@@ -119,7 +185,9 @@ class Autoencoder(codes.Coder):
 
     def sample(self, n):
         """Raises UserError: an autoencoder has no distribution of codes to draw from."""
-        raise UserError("--mode=sample: this autoencoder has no prior over codes; --mode=interp_valid, or trainers/beta_vae.py, would do")
+        raise UserError(
+            "--mode=sample: this autoencoder has no prior over codes; --mode=interp_valid, or trainers/beta_vae.py, would do"
+        )
 
     def sample_fns(self, data, split="test"):
         """{"mix", "recon"}: functions of n that give n mixes, or reconstructions, of random images of a split; for --mode=evaluate."""
@@ -127,29 +195,45 @@ class Autoencoder(codes.Coder):
 
         def some(n):
             return images[torch.randint(len(images), (n,), device=images.device)]
+
         return {"mix": lambda n: self.mixes(some(n)), "recon": lambda n: self.decode(self.encode(some(n)))}
 
     def mixes(self, x):
         """Images [N, C, H, W] decoded from mixes of the codes of x by --mixer, as training makes them."""
         h = self.encode(x)
-        return self.decode(mix((h, h[torch.randperm(len(h), device=h.device)]), MIXERS[self.args.mixer](len(h), h.shape[1], device=h.device)))
+        return self.decode(
+            mix(
+                (h, h[torch.randperm(len(h), device=h.device)]),
+                MIXERS[self.args.mixer](len(h), h.shape[1], device=h.device),
+            )
+        )
 
     def pictures(self, batch):
         """{"train", "valid"}: five rows, x, its reconstruction, a partner, its reconstruction, the mix of both in equal shares."""
         batches = {"train": batch["x"]} | ({"valid": self.held_out["x"]} if self.held_out is not None else {})
-        return {name: self.rows(x[:math.isqrt(self.args.samples - 1) + 1]) for name, x in batches.items()}
+        return {name: self.rows(x[: math.isqrt(self.args.samples - 1) + 1]) for name, x in batches.items()}
 
     def rows(self, x):
         """[5, n, C, H, W]."""
         h, other = self.encode(x), x.roll(1, 0)
-        return torch.stack([x, self.decode(h), other, self.decode(h.roll(1, 0)), self.decode(self.interpolate(h, h.roll(1, 0), 0.5))])
+        return torch.stack(
+            [
+                x,
+                self.decode(h),
+                other,
+                self.decode(h.roll(1, 0)),
+                self.decode(self.interpolate(h, h.roll(1, 0), 0.5)),
+            ]
+        )
 
     def measures(self, data):
         """Each --probe_every epochs: accuracies of the probe on valid and test, and the distance of reconstructions on valid."""
         if "valid" in data:
             self.held_out = next(iter(data["valid"]))
         every = self.args.steps_per_epoch * self.args.probe_every
-        return [(every, lambda step: self.held_out_means({s: data[s] for s in ("valid", "test") if s in data}))]
+        return [
+            (every, lambda step: self.held_out_means({s: data[s] for s in ("valid", "test") if s in data}))
+        ]
 
     def held_out_means(self, splits):
         """{"probe/<split>_acc", "ae/<split>_recon"} over whole splits and all processes."""
@@ -159,8 +243,14 @@ class Autoencoder(codes.Coder):
                 sums = torch.zeros(3, dtype=torch.float64, device=self.bad_steps.device)
                 for batch in batches:
                     h = self.code(self.enc(batch["x"]))
-                    right = (self.probe(h.flatten(1)).argmax(1) == batch["y"]).sum() if self.probed else h.new_zeros(())
-                    distance = self.distance(self.dec(h), batch["x"]).sum() if split == "valid" else h.new_zeros(())
+                    right = (
+                        (self.probe(h.flatten(1)).argmax(1) == batch["y"]).sum()
+                        if self.probed
+                        else h.new_zeros(())
+                    )
+                    distance = (
+                        self.distance(self.dec(h), batch["x"]).sum() if split == "valid" else h.new_zeros(())
+                    )
                     sums += torch.stack([right.double(), distance.double(), sums.new_tensor(len(h))])
                 right, distance, n = distributed.sum_over([sums])[0].tolist()
                 values |= {f"probe/{split}_acc": right / n} if self.probed else {}
@@ -170,6 +260,7 @@ class Autoencoder(codes.Coder):
 
 class PlainAutoencoder(Autoencoder):
     """lamb R(dec(enc(x)), x), and nothing else."""
+
     defaults = Autoencoder.defaults | {"update_g_every": 1}
 
     def train_step(self, batch, step):

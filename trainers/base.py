@@ -1,4 +1,5 @@
 """What all algorithms share: roles, optimisers, the one place where gradients are applied, averages, capture and restore."""
+
 import contextlib
 import copy
 import functools
@@ -17,6 +18,7 @@ class Trainer(nn.Module):
 
     roles: the networks it needs; optional_roles: those it uses when given; per_process: buffers that differ between processes.
     """
+
     roles = ()
     optional_roles = ()
     per_process = ()
@@ -27,22 +29,35 @@ class Trainer(nn.Module):
         missing = [r for r in self.roles if r not in nets]
         extra = [r for r in nets if r not in self.roles + self.optional_roles]
         if missing or extra:
-            raise UserError(f"--network: {args.network} gives {', '.join(nets)}; {type(self).__name__} needs {', '.join(self.roles)}"
-                            + (f" (and may use {', '.join(self.optional_roles)})" if self.optional_roles else ""))
+            raise UserError(
+                f"--network: {args.network} gives {', '.join(nets)}; {type(self).__name__} needs {', '.join(self.roles)}"
+                + (f" (and may use {', '.join(self.optional_roles)})" if self.optional_roles else "")
+            )
         for role, net in nets.items():
             self.add_module(role, net)
         self.args = args
-        self.optims, self.owned, self.averaged, self.caching, self.comparing, self.pairs = {}, {}, {}, {}, {}, {}
-        self.stepped = set()                             # optimisers that have been, in this step
-        self.share = 1.0                                 # of this process in the batch, times the number of processes
-        self.warnings, self.remarks = [], []             # said once when the run starts
-        self.register_buffer("bad_steps", torch.zeros(2, dtype=torch.int64))             # in a row, in all
-        self.twice_differentiated = ()                   # roles whose losses need second derivatives, which --compile cannot give
+        self.optims, self.owned, self.averaged, self.caching, self.comparing, self.pairs = (
+            {},
+            {},
+            {},
+            {},
+            {},
+            {},
+        )
+        self.stepped = set()  # optimisers that have been, in this step
+        self.share = 1.0  # of this process in the batch, times the number of processes
+        self.warnings, self.remarks = [], []  # said once when the run starts
+        self.register_buffer("bad_steps", torch.zeros(2, dtype=torch.int64))  # in a row, in all
+        self.twice_differentiated = ()  # roles whose losses need second derivatives, which --compile cannot give
         if args.amp != "off":
             for net in nets.values():
-                net.register_forward_hook(lambda module, inputs, output: output.float() if torch.is_tensor(output) else output)
+                net.register_forward_hook(
+                    lambda module, inputs, output: output.float() if torch.is_tensor(output) else output
+                )
         if args.amp == "fp16":
-            self.register_buffer("loss_scale", torch.tensor([2.0 ** 16, 0.0]))           # and good updates since it last moved
+            self.register_buffer(
+                "loss_scale", torch.tensor([2.0**16, 0.0])
+            )  # and good updates since it last moved
 
     # --- for algorithms
 
@@ -75,7 +90,11 @@ class Trainer(nn.Module):
         """z [n, z_dim] from --z_dist, N(0, I) or U(-1, 1)."""
         shape = n, self.args.z_dim
         device = self.bad_steps.device
-        return torch.randn(shape, device=device) if self.args.z_dist == "normal" else torch.empty(shape, device=device).uniform_(-1, 1)
+        return (
+            torch.randn(shape, device=device)
+            if self.args.z_dist == "normal"
+            else torch.empty(shape, device=device).uniform_(-1, 1)
+        )
 
     def together(self, net, function, *batches):
         """[function(x) for x in batches], where function applies `net` to [n, ...]: by one call on all of them, for a call has costs of its own, unless `net` compares examples.
@@ -103,11 +122,14 @@ class Trainer(nn.Module):
         means = {term: value.mean() for term, value in terms.items()}
         loss = functools.reduce(operator.add, means.values())
         grads = self.gradients(loss, params)
-        *grads, loss = distributed.average([*grads, loss.detach()], self.share)           # one flat all-reduce
+        *grads, loss = distributed.average([*grads, loss.detach()], self.share)  # one flat all-reduce
         # the fused kernels walk memory: a gradient laid out otherwise than its parameter would be misread
-        grads = [grad if grad.stride() == p.stride() else torch.empty_like(p).copy_(grad) for p, grad in zip(params, grads)]
+        grads = [
+            grad if grad.stride() == p.stride() else torch.empty_like(p).copy_(grad)
+            for p, grad in zip(params, grads)
+        ]
         bad = not_finite([*grads, loss])
-        self.optims[name].apply(grads, bad)                                               # skips on the device: no one waits
+        self.optims[name].apply(grads, bad)  # skips on the device: no one waits
         self.count(bad)
         for module in self.owned[name]:
             self.renew(module)
@@ -117,7 +139,7 @@ class Trainer(nn.Module):
     def gradients(self, loss, params):
         """d loss / d params; with --amp=fp16 by way of a scaled loss, so that small gradients are not lost in float16."""
         if self.args.amp != "fp16":
-            return torch.autograd.grad(loss, params, materialize_grads=True)             # unused: zero, not None
+            return torch.autograd.grad(loss, params, materialize_grads=True)  # unused: zero, not None
         scaled = torch.autograd.grad(loss * self.loss_scale[0], params, materialize_grads=True)
         return torch._foreach_div(scaled, self.loss_scale[0])
 
@@ -129,7 +151,9 @@ class Trainer(nn.Module):
         if amp == "off":
             log = self.train_step(batch, step)
         else:
-            with torch.autocast(self.bad_steps.device.type, torch.bfloat16 if amp == "bf16" else torch.float16):
+            with torch.autocast(
+                self.bad_steps.device.type, torch.bfloat16 if amp == "bf16" else torch.float16
+            ):
                 log = self.train_step(batch, step)
         self.move_averages()
         return log
@@ -144,7 +168,10 @@ class Trainer(nn.Module):
 
     def start_from_data(self, x):
         """What gen and disc start from noise and real images x [N, C, H, W], in layers that have such a start: a reference batch, weight norm, minibatch discrimination."""
-        for net, given in ((self.gen, self.noise), (self.disc, x[:len(x) // 2 * 2])):    # a joint batch has two halves
+        for net, given in (
+            (self.gen, self.noise),
+            (self.disc, x[: len(x) // 2 * 2]),
+        ):  # a joint batch has two halves
             if hasattr(net, "prepare"):
                 net.prepare(given)
 
@@ -166,7 +193,7 @@ class Trainer(nn.Module):
 
     def renew(self, module):
         """Calls refresh() of every part of `module` that has it: such parts cache something derived from their parameters."""
-        if module not in self.caching:                   # walking the modules costs as much as a small network's layer
+        if module not in self.caching:  # walking the modules costs as much as a small network's layer
             self.caching[module] = [part for part in module.modules() if hasattr(part, "refresh")]
         for part in self.caching[module]:
             part.refresh()
@@ -192,7 +219,14 @@ class Trainer(nn.Module):
             # half after an overflow, double after 2,000 updates without one: Micikevicius et al. 2018, section 3.2
             bad, (scale, good) = bad.bool(), self.loss_scale
             grown = good >= 1999
-            self.loss_scale.copy_(torch.stack([torch.where(bad, scale / 2, torch.where(grown, scale * 2, scale)), torch.where(bad | grown, 0.0, good + 1)]))
+            self.loss_scale.copy_(
+                torch.stack(
+                    [
+                        torch.where(bad, scale / 2, torch.where(grown, scale * 2, scale)),
+                        torch.where(bad | grown, 0.0, good + 1),
+                    ]
+                )
+            )
 
     def move_averages(self):
         """ema <- decay ema + (1 - decay) parameters, for the averaged networks that this step has updated."""
@@ -202,8 +236,16 @@ class Trainer(nn.Module):
             net = getattr(self, role)
             if any(net is module for module in updated):
                 ema = self.best(role)
-                if role not in self.pairs:               # walking the modules costs as much as a small network's layer
-                    self.pairs[role] = [list(each) for each in (ema.parameters(), (p.detach() for p in net.parameters()), ema.buffers(), net.buffers())]
+                if role not in self.pairs:  # walking the modules costs as much as a small network's layer
+                    self.pairs[role] = [
+                        list(each)
+                        for each in (
+                            ema.parameters(),
+                            (p.detach() for p in net.parameters()),
+                            ema.buffers(),
+                            net.buffers(),
+                        )
+                    ]
                 averages, values, copies, buffers = self.pairs[role]
                 torch._foreach_lerp_(averages, values, 1 - decay)
                 if copies:
@@ -236,7 +278,10 @@ class Trainer(nn.Module):
         modules = dict(self.state_dict())
         for name in self.per_process:
             modules[name] = distributed.gather(modules[name].cpu())
-        return {"modules": modules, "optims": {name: optim.state_dict() for name, optim in self.optims.items()}}
+        return {
+            "modules": modules,
+            "optims": {name: optim.state_dict() for name, optim in self.optims.items()},
+        }
 
     def restore(self, state):
         """Takes over a captured state. Raises UserError when it is that of other networks."""
@@ -248,10 +293,14 @@ class Trainer(nn.Module):
             self.load_state_dict(modules)
             for name, optim in self.optims.items():
                 # moments from the checkpoint, hyperparameters from the flags
-                optim.load_state_dict(state["optims"][name] | {"param_groups": optim.state_dict()["param_groups"]})
+                optim.load_state_dict(
+                    state["optims"][name] | {"param_groups": optim.state_dict()["param_groups"]}
+                )
         except (RuntimeError, KeyError, ValueError) as error:
-            raise UserError(f"--resume: the checkpoint is of other networks ({str(error).splitlines()[-1].strip()}); "
-                            "the flags it was made with would do") from error
+            raise UserError(
+                f"--resume: the checkpoint is of other networks ({str(error).splitlines()[-1].strip()}); "
+                "the flags it was made with would do"
+            ) from error
         self.renew(self)
 
 
@@ -267,7 +316,9 @@ def compares_examples(net):
 
 def batch_norms(*nets):
     """The batch norms inside networks."""
-    return [part for net in nets for part in net.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+    return [
+        part for net in nets for part in net.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)
+    ]
 
 
 @contextlib.contextmanager
@@ -300,7 +351,7 @@ def by_batch(*nets):
 def not_finite(tensors):
     """1.0 if some number in the tensors (of one device) is infinite or not a number, else 0.0: a scalar on their device, by one kernel."""
     found, scale = torch.zeros((), device=tensors[0].device), torch.ones((), device=tensors[0].device)
-    torch._amp_foreach_non_finite_check_and_unscale_(tensors, found, scale)              # a gradient scaler's check
+    torch._amp_foreach_non_finite_check_and_unscale_(tensors, found, scale)  # a gradient scaler's check
     return found
 
 

@@ -7,6 +7,7 @@ Kingma and Welling 2014; Higgins et al. 2017, eq. 4; Burgess et al. 2018 (arXiv 
 Differs from the AMR code's comparison: KL is summed over dimensions (there: averaged, so its beta of 100 at 10 dimensions is 10
 here), and the encoder gives log variances (there: deviations that could be negative).
 """
+
 import torch
 
 from engine.errors import UserError
@@ -18,7 +19,12 @@ from trainers import autoencoder
 def add_flags(group):
     """Declares the flags of this trainer."""
     autoencoder.add_flags(group)
-    group.add_argument("--beta", type=weight, default=1.0, help="weight of the KL divergence, summed over dimensions (default 1: a VAE; the experiments use 10 and 11)")
+    group.add_argument(
+        "--beta",
+        type=weight,
+        default=1.0,
+        help="weight of the KL divergence, summed over dimensions (default 1: a VAE; the experiments use 10 and 11)",
+    )
 
 
 def get_trainer(nets, args):
@@ -28,12 +34,15 @@ def get_trainer(nets, args):
 
 class BetaVAE(autoencoder.Autoencoder):
     """Autoencoder with a Gaussian code near N(0, I) (Higgins et al. 2017). The encoder's output holds means, then log variances."""
+
     defaults = {"recon_loss": "bce_sum", "update_g_every": 1}
 
     def __init__(self, nets, args):
         super().__init__(nets, args)
         if not getattr(self.enc, "variational", False):
-            raise UserError(f"--network: the encoder of {args.network} gives no log variances; --network_args vae=True would do, if it has it")
+            raise UserError(
+                f"--network: the encoder of {args.network} gives no log variances; --network_args vae=True would do, if it has it"
+            )
         self.code_shape = tuple(self.enc.code_shape)
 
     def train_step(self, batch, step):

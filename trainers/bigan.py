@@ -10,6 +10,7 @@ of its own for batch norm, as there.
 
 Differs from the authors' code: losses are sums of both terms (there: means of both), which matters for weight decay alone: theirs counts twice.
 """
+
 import torch
 
 from engine import distributed
@@ -17,7 +18,7 @@ from engine.flags import positive, weight
 from losses.adversarial import OBJECTIVES
 from trainers import codes
 
-D = OBJECTIVES["jsgan"]                                  # D's losses, and G's -log D
+D = OBJECTIVES["jsgan"]  # D's losses, and G's -log D
 # (l_E, l_G): what E minimises on real pairs, and G on generated ones
 ADVERSARIES = {
     # labels exchanged: -log(1 - D(x, E(x))) and -log D(G(z), z); section 3.4
@@ -29,9 +30,24 @@ ADVERSARIES = {
 
 def add_flags(group):
     """Declares the flags of this trainer."""
-    group.add_argument("--loss", choices=ADVERSARIES, default="jsgan", help="what G and E minimise: jsgan, D's loss with labels exchanged; minimax, minus D's loss (default jsgan)")
-    group.add_argument("--weight_decay", type=weight, default=2.5e-5, help="L2 penalty inside Adam, on all parameters of all networks (default 2.5e-5; Donahue et al. 2017's code)")
-    group.add_argument("--recon_every", type=positive, default=1, help="epochs between measurements of the reconstruction's error (default 1)")
+    group.add_argument(
+        "--loss",
+        choices=ADVERSARIES,
+        default="jsgan",
+        help="what G and E minimise: jsgan, D's loss with labels exchanged; minimax, minus D's loss (default jsgan)",
+    )
+    group.add_argument(
+        "--weight_decay",
+        type=weight,
+        default=2.5e-5,
+        help="L2 penalty inside Adam, on all parameters of all networks (default 2.5e-5; Donahue et al. 2017's code)",
+    )
+    group.add_argument(
+        "--recon_every",
+        type=positive,
+        default=1,
+        help="epochs between measurements of the reconstruction's error (default 1)",
+    )
     codes.add_mode_flags(group)
 
 
@@ -42,12 +58,13 @@ def get_trainer(nets, args):
 
 class BiGAN(codes.Coder):
     """G and E against a D of pairs, disc(x, z) -> logits [N]."""
+
     roles = ("gen", "enc", "disc")
 
     def __init__(self, nets, args):
         super().__init__(nets, args)
         self.enc_loss, self.gen_loss = ADVERSARIES[args.loss]
-        self.shown = None                                # images to draw reconstructions of; no state, the data gives them
+        self.shown = None  # images to draw reconstructions of; no state, the data gives them
         self.average("gen", args.ema)
         self.average("enc", args.ema)
         self.optimise("ge", self.gen, self.enc, weight_decay=args.weight_decay)
@@ -76,13 +93,13 @@ class BiGAN(codes.Coder):
         """G(z), by the averaged generator with --ema: z [n, z_dim] -> [n, C, H, W] in [-1, 1]."""
         return self.best("gen")(z)
 
-    decode = generate                                    # codes are latents
+    decode = generate  # codes are latents
 
     def pictures(self, batch):
         """{"samples": drawn ones; "recon": pairs of rows, images that were held out (else of the batch) and G(E(x)) below them}."""
         x = batch["x"] if self.shown is None else self.shown
         columns = min(10, len(x))
-        x = x[:min(20, len(x)) // columns * columns]
+        x = x[: min(20, len(x)) // columns * columns]
         rows = [images.unflatten(0, (-1, columns)) for images in (x, self.decode(self.encode(x)))]
         return {"samples": self.sample(self.args.samples), "recon": torch.stack(rows, 1).flatten(0, 1)}
 
@@ -91,7 +108,12 @@ class BiGAN(codes.Coder):
         held_out = [split for split in ("valid", "test") if split in data]
         if held_out:
             self.shown = next(iter(data[held_out[0]]))["x"]
-        return [(self.args.steps_per_epoch * self.args.recon_every, lambda step: {f"recon/{split}": self.recon_error(data[split]) for split in held_out})]
+        return [
+            (
+                self.args.steps_per_epoch * self.args.recon_every,
+                lambda step: {f"recon/{split}": self.recon_error(data[split]) for split in held_out},
+            )
+        ]
 
     def recon_error(self, batches):
         """The mean over all batches, and processes, of |x - G(E(x))|_2 with pixels in [0, 1]."""

@@ -11,6 +11,7 @@ Beckham et al. 2019, section on supervised mixing, after the commit of the relea
 
 Differs from the code: the mask's network has no ReLU before its sigmoid (there: no mask is below 1/2).
 """
+
 import torch
 
 from engine.errors import UserError
@@ -23,9 +24,24 @@ from trainers import amr
 def add_flags(group):
     """Declares the flags of this trainer."""
     amr.add_flags(group)
-    group.add_argument("--cls", type=weight, default=1.0, help="weight of the attributes' loss on class mixes (default 1; the original's flag has 0)")
-    group.add_argument("--cls_loss", choices=reconstruction.LABELLED, default="bce", help="loss of D's attribute probabilities (default bce)")
-    group.add_argument("--eps", type=weight, default=1e-8, help="weight of (sum m - F/2)^2, which keeps masks near one half (default 1e-8)")
+    group.add_argument(
+        "--cls",
+        type=weight,
+        default=1.0,
+        help="weight of the attributes' loss on class mixes (default 1; the original's flag has 0)",
+    )
+    group.add_argument(
+        "--cls_loss",
+        choices=reconstruction.LABELLED,
+        default="bce",
+        help="loss of D's attribute probabilities (default bce)",
+    )
+    group.add_argument(
+        "--eps",
+        type=weight,
+        default=1e-8,
+        help="weight of (sum m - F/2)^2, which keeps masks near one half (default 1e-8)",
+    )
 
 
 def get_trainer(nets, args):
@@ -35,13 +51,16 @@ def get_trainer(nets, args):
 
 class ClassMixing(amr.AdversarialMixup):
     """Adversarial mixup resynthesis with a mask made from attributes (Beckham et al. 2019). The batch has attributes [N, A] in {0, 1}."""
+
     roles = ("enc", "dec", "disc", "class_mixer")
     learnt = ("enc", "dec", "class_mixer")
 
     def __init__(self, nets, args):
         super().__init__(nets, args)
         if not hasattr(self.disc, "attributes"):
-            raise UserError(f"--network: the discriminator of {args.network} has no attributes(x); --network_args attributes=<their number> would do")
+            raise UserError(
+                f"--network: the discriminator of {args.network} has no attributes(x); --network_args attributes=<their number> would do"
+            )
         self.cls_loss = reconstruction.LABELLED[args.cls_loss]
 
     def train_step(self, batch, step):
@@ -55,7 +74,11 @@ class ClassMixing(amr.AdversarialMixup):
             h_sup, a_sup, mask = self.mix_by_attributes(h, a)
             sup = self.dec(h_sup)
         if due:
-            terms = self.recon_terms(x, recon, h, batch) | self.ae_terms(recon, h_mix, mixed) | self.sup_terms(sup, h_sup, a_sup, mask)
+            terms = (
+                self.recon_terms(x, recon, h, batch)
+                | self.ae_terms(recon, h_mix, mixed)
+                | self.sup_terms(sup, h_sup, a_sup, mask)
+            )
         log = self.update("ae", terms) if due else {}
         log |= self.update("disc", self.d_terms(x, recon, mixed) | self.d_sup_terms(x, a, sup))
         return log | self.probe_step(h, batch)
@@ -63,16 +86,20 @@ class ClassMixing(amr.AdversarialMixup):
     def attributes_of(self, batch):
         """float [N, A]. Raises UserError where the data has none, or not as many as the networks."""
         if "attributes" not in batch:
-            raise UserError(f"--iterator={self.args.iterator}: its batches have no attributes; iterators/attributes.py or iterators/celeba.py would do")
+            raise UserError(
+                f"--iterator={self.args.iterator}: its batches have no attributes; iterators/attributes.py or iterators/celeba.py would do"
+            )
         given, wanted = batch["attributes"].shape[1], self.class_mixer[0].in_features
         if given != wanted:
-            raise UserError(f"--network_args attributes={wanted}: the data has {given}; attributes={given} would do")
+            raise UserError(
+                f"--network_args attributes={wanted}: the data has {given}; attributes={given} would do"
+            )
         return batch["attributes"].float()
 
     def mix_by_attributes(self, h, a):
         """(h_sup [N, ...], a_sup [N, A], the mask [N, F])."""
         partner = torch.randperm(len(h), device=h.device)
-        first = (torch.rand_like(a) < torch.rand_like(a)).float()        # Bernoulli(p), p ~ U(0, 1)
+        first = (torch.rand_like(a) < torch.rand_like(a)).float()  # Bernoulli(p), p ~ U(0, 1)
         a_sup = torch.lerp(a[partner], a, first)
         mask = self.class_mixer(a_sup)
         return mix((h, h[partner]), torch.stack([mask, 1 - mask])), a_sup, mask
@@ -80,17 +107,24 @@ class ClassMixing(amr.AdversarialMixup):
     def sup_terms(self, sup, h_sup, a_sup, mask):
         """The class mixes' terms of the autoencoder's loss, each [N]."""
         args, hidden = self.args, self.disc(sup, stop=self.disc.layers - 1)
-        terms = {"adv_sup": self.loss(self.disc(hidden, start=self.disc.layers - 1), 1.0),
-                 "even": args.eps * (mask.sum(1) - mask.shape[1] / 2).square()}
+        terms = {
+            "adv_sup": self.loss(self.disc(hidden, start=self.disc.layers - 1), 1.0),
+            "even": args.eps * (mask.sum(1) - mask.shape[1] / 2).square(),
+        }
         if args.cls > 0:
-            terms["cls"] = args.cls * self.cls_loss(self.disc.attributes(hidden, start=self.disc.layers - 1), a_sup).mean(1)
+            terms["cls"] = args.cls * self.cls_loss(
+                self.disc.attributes(hidden, start=self.disc.layers - 1), a_sup
+            ).mean(1)
         if args.beta > 0:
             terms["consistency_sup"] = args.beta * reconstruction.l1(self.enc(sup), h_sup)
         return terms
 
     def d_sup_terms(self, x, a, sup):
         """The class mixes' terms of D's loss, each [N]; sup is taken as a constant."""
-        return {"sup": self.loss(self.disc(sup.detach()), 0.0), "cls": self.cls_loss(self.disc.attributes(x), a).mean(1)}
+        return {
+            "sup": self.loss(self.disc(sup.detach()), 0.0),
+            "cls": self.cls_loss(self.disc.attributes(x), a).mean(1),
+        }
 
     def blend(self, h, other, attributes):
         """Mixes of codes h and other [N, ...] by the mask for attributes float [N, A]: for the modes interp_sup."""

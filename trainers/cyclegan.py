@@ -11,6 +11,7 @@ F = gen_ab: A -> B, G = gen_ba: B -> A, |.| the mean absolute difference. One st
 
 A discriminator may give a map of logits, one a patch: l is taken of each patch, and the patches' mean is the example's.
 """
+
 import itertools
 
 import torch
@@ -24,21 +25,54 @@ from losses.reconstruction import l1
 from trainers.base import Trainer
 from trainers.gan import Weights
 
-COLUMNS = 20                          # of the pictures
+COLUMNS = 20  # of the pictures
 
 
 def add_flags(group):
     """Declares the flags of this trainer; defaults are those of Zhu et al. 2017 unless said otherwise."""
-    group.add_argument("--loss", choices=OBJECTIVES, default="lsgan", help="objective of the discriminators and, adversarially, the translators (default lsgan)")
-    group.add_argument("--lambda_a", type=weight, default=10.0, help="weight of A's cycle, |G(F(a)) - a| (default 10)")
-    group.add_argument("--lambda_b", type=weight, default=10.0, help="weight of B's cycle, |F(G(b)) - b| (default 10)")
-    group.add_argument("--identity", type=weight, default=0.0, help="weight of the identity terms |F(b) - b| and |G(a) - a| as a part of lambda_b and lambda_a; needs "
-                       "domains of as many channels (default 0, as in most of the paper; its code has 0.5)")
-    group.add_argument("--d_weight", type=weight, default=0.5, help="factor of the discriminators' objective (default 0.5)")
-    group.add_argument("--pool_size", type=count, default=50, help="older translations that a process keeps of each domain to show the discriminators; 0: none (default 50)")
-    group.add_argument("--penalty", nargs="*", action=Weights, default={}, metavar="NAME=WEIGHT", help=f"penalties on the discriminators' mean logits: {', '.join(PENALTIES)}, as in "
-                       "--penalty gp=10 (default none)")
-    group.add_argument("--noise_std", type=weight, default=0.02, help="--mode=translate: deviation of the noise, in images in [-1, 1], before the way back (default 0.02)")
+    group.add_argument(
+        "--loss",
+        choices=OBJECTIVES,
+        default="lsgan",
+        help="objective of the discriminators and, adversarially, the translators (default lsgan)",
+    )
+    group.add_argument(
+        "--lambda_a", type=weight, default=10.0, help="weight of A's cycle, |G(F(a)) - a| (default 10)"
+    )
+    group.add_argument(
+        "--lambda_b", type=weight, default=10.0, help="weight of B's cycle, |F(G(b)) - b| (default 10)"
+    )
+    group.add_argument(
+        "--identity",
+        type=weight,
+        default=0.0,
+        help="weight of the identity terms |F(b) - b| and |G(a) - a| as a part of lambda_b and lambda_a; needs "
+        "domains of as many channels (default 0, as in most of the paper; its code has 0.5)",
+    )
+    group.add_argument(
+        "--d_weight", type=weight, default=0.5, help="factor of the discriminators' objective (default 0.5)"
+    )
+    group.add_argument(
+        "--pool_size",
+        type=count,
+        default=50,
+        help="older translations that a process keeps of each domain to show the discriminators; 0: none (default 50)",
+    )
+    group.add_argument(
+        "--penalty",
+        nargs="*",
+        action=Weights,
+        default={},
+        metavar="NAME=WEIGHT",
+        help=f"penalties on the discriminators' mean logits: {', '.join(PENALTIES)}, as in "
+        "--penalty gp=10 (default none)",
+    )
+    group.add_argument(
+        "--noise_std",
+        type=weight,
+        default=0.02,
+        help="--mode=translate: deviation of the noise, in images in [-1, 1], before the way back (default 0.02)",
+    )
 
 
 def get_trainer(nets, args):
@@ -48,25 +82,33 @@ def get_trainer(nets, args):
 
 class CycleGAN(Trainer):
     """Two translators and two discriminators (Zhu et al. 2017)."""
+
     roles = ("gen_ab", "gen_ba", "disc_a", "disc_b")
     per_process = ("pool_a.images", "pool_a.filled", "pool_b.images", "pool_b.filled")
 
     def __init__(self, nets, args):
         super().__init__(nets, args)
         if not hasattr(args, "data_shape_b"):
-            raise UserError(f"--iterator: {args.iterator} has one domain; one with batches of x and x_b, as iterators/unpaired_images.py, would do")
+            raise UserError(
+                f"--iterator: {args.iterator} has one domain; one with batches of x and x_b, as iterators/unpaired_images.py, would do"
+            )
         if args.identity > 0 and args.data_shape != args.data_shape_b:
-            raise UserError(f"--identity={args.identity:g}: given for domains of {args.data_shape[0]} and {args.data_shape_b[0]} channels, where no image of one is "
-                            "one of the other; --identity=0 would do")
+            raise UserError(
+                f"--identity={args.identity:g}: given for domains of {args.data_shape[0]} and {args.data_shape_b[0]} channels, where no image of one is "
+                "one of the other; --identity=0 would do"
+            )
         if args.loss == "wgan" and not args.penalty.get("gp"):
             self.warnings.append("--loss=wgan: nothing keeps the critics Lipschitz; --penalty gp=10 would do")
-        self.shown = None                                # images to draw pictures of; no state, the data give them
+        self.shown = None  # images to draw pictures of; no state, the data give them
         self.objective = OBJECTIVES[args.loss]
         # lambda is meant for (D - 1)^2: the table's least squares have a factor 1/2 besides
         self.unit = 2.0 if args.loss == "lsgan" else 1.0
         self.penalties = {name: w for name, w in args.penalty.items() if w > 0}
         self.twice_differentiated = ("disc_a", "disc_b") if self.penalties else ()
-        self.pool_a, self.pool_b = Pool(args.pool_size, args.data_shape), Pool(args.pool_size, args.data_shape_b)
+        self.pool_a, self.pool_b = (
+            Pool(args.pool_size, args.data_shape),
+            Pool(args.pool_size, args.data_shape_b),
+        )
         self.average("gen_ab", args.ema)
         self.average("gen_ba", args.ema)
         self.optimise("gens", self.gen_ab, self.gen_ba)
@@ -83,10 +125,12 @@ class CycleGAN(Trainer):
     def g_terms(self, a, b, fake_a, fake_b):
         """The terms of the translators' loss, each [N]; a, b: real images; fake_a = G(b), fake_b = F(a)."""
         args = self.args
-        terms = {"adv_ab": self.unit * per_example(self.objective.g(self.disc_b(fake_b))),
-                 "adv_ba": self.unit * per_example(self.objective.g(self.disc_a(fake_a))),
-                 "cycle_a": args.lambda_a * l1(self.gen_ba(fake_b), a),
-                 "cycle_b": args.lambda_b * l1(self.gen_ab(fake_a), b)}
+        terms = {
+            "adv_ab": self.unit * per_example(self.objective.g(self.disc_b(fake_b))),
+            "adv_ba": self.unit * per_example(self.objective.g(self.disc_a(fake_a))),
+            "cycle_a": args.lambda_a * l1(self.gen_ba(fake_b), a),
+            "cycle_b": args.lambda_b * l1(self.gen_ab(fake_a), b),
+        }
         if args.identity > 0:
             terms["identity_ab"] = args.identity * args.lambda_b * l1(self.gen_ab(b), b)
             terms["identity_ba"] = args.identity * args.lambda_a * l1(self.gen_ba(a), a)
@@ -113,7 +157,12 @@ class CycleGAN(Trainer):
     def measures(self, data):
         """Measures nothing, but keeps the first 20 images of each domain of test (else train) to draw pictures of: a batch may hold fewer."""
         part = data["test" if "test" in data else "train"]
-        self.shown = [part.still(torch.cat([batch["x"] for batch in itertools.islice(part.domains[name], COLUMNS)])[:COLUMNS]) for name in "ab"]
+        self.shown = [
+            part.still(
+                torch.cat([batch["x"] for batch in itertools.islice(part.domains[name], COLUMNS)])[:COLUMNS]
+            )
+            for name in "ab"
+        ]
         return []
 
     def pictures(self, batch):
@@ -124,7 +173,9 @@ class CycleGAN(Trainer):
 
     def sample(self, n):
         """Raises UserError: there is no noise to draw images from."""
-        raise UserError("--mode=sample: a CycleGAN translates, it has nothing to draw samples from; --mode=translate would do")
+        raise UserError(
+            "--mode=sample: a CycleGAN translates, it has nothing to draw samples from; --mode=translate would do"
+        )
 
     def sample_fns(self, data, split="test"):
         """{"translations to A"}: a function of n that gives G(b) for n random b of a split, to be measured against real images x of A."""
@@ -147,7 +198,7 @@ class Pool(nn.Module):
         self.size = size
         self.register_buffer("images", torch.zeros(size, *shape))
         self.register_buffer("filled", torch.zeros((), dtype=torch.int64))
-        self.full = size == 0                            # known here once it is so: a device is asked only until then
+        self.full = size == 0  # known here once it is so: a device is asked only until then
         self.register_load_state_dict_post_hook(lambda pool, keys: setattr(pool, "full", pool.size == 0))
 
     def forward(self, images):
@@ -156,7 +207,10 @@ class Pool(nn.Module):
         held = self.size if self.full else int(self.filled)
         # where each place of the pool, and each returned image, comes from: 0 .. size-1 the old pool, then the incoming ones
         place, returned = list(range(self.size)), []
-        swap, slot = (torch.rand(len(images)) < 0.5).tolist(), torch.randint(self.size, (len(images),)).tolist()
+        swap, slot = (
+            (torch.rand(len(images)) < 0.5).tolist(),
+            torch.randint(self.size, (len(images),)).tolist(),
+        )
         for i in range(len(images)):
             incoming = self.size + i
             if held < self.size:
@@ -170,8 +224,12 @@ class Pool(nn.Module):
         if not self.full:
             self.filled.fill_(held)
             self.full = held == self.size
-        both = torch.cat([self.images, images]).permute(0, 2, 3, 1)      # see iterators/common.py: channels-last rows are picked faster so
-        pick = lambda rows: both.index_select(0, torch.tensor(rows).to(both.device, non_blocking=True)).permute(0, 3, 1, 2)
+        both = torch.cat([self.images, images]).permute(
+            0, 2, 3, 1
+        )  # see iterators/common.py: channels-last rows are picked faster so
+        pick = lambda rows: both.index_select(
+            0, torch.tensor(rows).to(both.device, non_blocking=True)
+        ).permute(0, 3, 1, 2)
         self.images.copy_(pick(place))
         return pick(returned)
 

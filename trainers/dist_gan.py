@@ -13,6 +13,7 @@ done --d_steps times. The images are slices of the batch: --batch_size is 2 + d_
 Differs from the original: hinge of logits, and a penalty with the right sign, where its code has neither (--official_quirks brings them back);
 softmax cross-entropy and exact rotations; batch norm's running statistics, for samples, are those of G(z) alone.
 """
+
 import math
 
 import torch
@@ -27,35 +28,111 @@ from trainers import codes, self_supervised
 from trainers.base import batch_norms, by_batch, compares_examples, keeping_statistics, parts
 
 LOSSES = {"log": OBJECTIVES["jsgan"], "hinge": OBJECTIVES["hinge"]}
-QUIRKS = {"sigmoid_hinge": "the hinge of sigmoid(D), never clipped", "negative_penalty": "the penalty subtracted",
-          "recon_fake": "reconstructions labelled generated, as in its 2-D toy", "batch_statistics": "samples by the statistics of their batch of 64",
-          "one_hot_bce": "binary cross-entropies of one-hot classes, the port's"}
+QUIRKS = {
+    "sigmoid_hinge": "the hinge of sigmoid(D), never clipped",
+    "negative_penalty": "the penalty subtracted",
+    "recon_fake": "reconstructions labelled generated, as in its 2-D toy",
+    "batch_statistics": "samples by the statistics of their batch of 64",
+    "one_hot_bce": "binary cross-entropies of one-hot classes, the port's",
+}
 
 
 def add_flags(group):
     """Declares the flags of this trainer; defaults are those of the original's residual networks on CIFAR-10 (tntrung/msgan)."""
-    group.add_argument("--loss", choices=LOSSES, default="hinge", help="D's objective: of probabilities, or hinge (default hinge)")
-    group.add_argument("--lambda_r", type=weight, default=1.0, help="weight of the latent-data distance (default 1; Stacked MNIST 0.01, toys 0.1)")
-    group.add_argument("--lambda_p", type=weight, default=0.5, help="weight of the gradient penalty (default 0.5; tntrung/gan 1, toys 0.1)")
-    group.add_argument("--penalty_norm", choices=("rms", "l2"), default="rms", help="slope of D: |gradient| / sqrt(dimensions) (rms; the original's), "
-                       "or |gradient| (l2; the port's and the 1-D toy's) (default rms)")
-    group.add_argument("--scale", choices=("auto", "unit", "given"), default="auto", help="distances and slopes in data moved from [-1, 1] to [0, 1] (unit; the original's "
-                       "images), or as it is given (default auto: unit for images, given for points)")
-    group.add_argument("--ae_updates", choices=("enc", "enc+gen"), default="enc", help="networks that the autoencoder's step updates (default enc; "
-                       "MNIST, Stacked MNIST and toys enc+gen)")
-    group.add_argument("--ae_optimisers", choices=("one", "two"), default="one", help="reconstruction and latent-data distance: their sum by one optimiser, "
-                       "or one after the other, afresh, by two (default one; two: the port's change)")
-    group.add_argument("--reg_features", choices=("recon", "real"), default="recon", help="the latent-data distance's first argument: Phi(x_r), or Phi(x) "
-                       "(default recon; real: the port, and the 1-D toy)")
-    group.add_argument("--phi", choices=("features", "data"), default="features", help="Phi: D's last hidden state, or the data itself, as in the toys (default features)")
-    group.add_argument("--recon_loss", choices=("l2", "bce"), default="l2", help="distance of Phi(x) and Phi(x_r): mean square, or, with --phi=data in [0, 1], "
-                       "cross-entropy (default l2; 2-D toy bce)")
-    group.add_argument("--weights", choices=distances.WEIGHTS, default="moving", help="of real and reconstructed images in D's loss: .95 + mu, .05 - mu (moving); "
-                       ".95, .05 (fixed); .5, .5 (half; 1-D toy) (default moving)")
-    group.add_argument("--mu_steps", type=count, default=0, help="N, the steps that the moving weights stretch over (default 0: schedule_steps)")
-    group.add_argument("--d_steps", type=positive, default=1, help="steps of D in each step (default 1; 1-D toy 3, 2-D toy 5)")
-    group.add_argument("--official_quirks", nargs="*", choices=QUIRKS, default=[], help="oddities of the published code, to measure what they do: "
-                       + "; ".join(f"{name}: {what}" for name, what in QUIRKS.items()) + " (default none)")
+    group.add_argument(
+        "--loss",
+        choices=LOSSES,
+        default="hinge",
+        help="D's objective: of probabilities, or hinge (default hinge)",
+    )
+    group.add_argument(
+        "--lambda_r",
+        type=weight,
+        default=1.0,
+        help="weight of the latent-data distance (default 1; Stacked MNIST 0.01, toys 0.1)",
+    )
+    group.add_argument(
+        "--lambda_p",
+        type=weight,
+        default=0.5,
+        help="weight of the gradient penalty (default 0.5; tntrung/gan 1, toys 0.1)",
+    )
+    group.add_argument(
+        "--penalty_norm",
+        choices=("rms", "l2"),
+        default="rms",
+        help="slope of D: |gradient| / sqrt(dimensions) (rms; the original's), "
+        "or |gradient| (l2; the port's and the 1-D toy's) (default rms)",
+    )
+    group.add_argument(
+        "--scale",
+        choices=("auto", "unit", "given"),
+        default="auto",
+        help="distances and slopes in data moved from [-1, 1] to [0, 1] (unit; the original's "
+        "images), or as it is given (default auto: unit for images, given for points)",
+    )
+    group.add_argument(
+        "--ae_updates",
+        choices=("enc", "enc+gen"),
+        default="enc",
+        help="networks that the autoencoder's step updates (default enc; "
+        "MNIST, Stacked MNIST and toys enc+gen)",
+    )
+    group.add_argument(
+        "--ae_optimisers",
+        choices=("one", "two"),
+        default="one",
+        help="reconstruction and latent-data distance: their sum by one optimiser, "
+        "or one after the other, afresh, by two (default one; two: the port's change)",
+    )
+    group.add_argument(
+        "--reg_features",
+        choices=("recon", "real"),
+        default="recon",
+        help="the latent-data distance's first argument: Phi(x_r), or Phi(x) "
+        "(default recon; real: the port, and the 1-D toy)",
+    )
+    group.add_argument(
+        "--phi",
+        choices=("features", "data"),
+        default="features",
+        help="Phi: D's last hidden state, or the data itself, as in the toys (default features)",
+    )
+    group.add_argument(
+        "--recon_loss",
+        choices=("l2", "bce"),
+        default="l2",
+        help="distance of Phi(x) and Phi(x_r): mean square, or, with --phi=data in [0, 1], "
+        "cross-entropy (default l2; 2-D toy bce)",
+    )
+    group.add_argument(
+        "--weights",
+        choices=distances.WEIGHTS,
+        default="moving",
+        help="of real and reconstructed images in D's loss: .95 + mu, .05 - mu (moving); "
+        ".95, .05 (fixed); .5, .5 (half; 1-D toy) (default moving)",
+    )
+    group.add_argument(
+        "--mu_steps",
+        type=count,
+        default=0,
+        help="N, the steps that the moving weights stretch over (default 0: schedule_steps)",
+    )
+    group.add_argument(
+        "--d_steps",
+        type=positive,
+        default=1,
+        help="steps of D in each step (default 1; 1-D toy 3, 2-D toy 5)",
+    )
+    group.add_argument(
+        "--official_quirks",
+        nargs="*",
+        choices=QUIRKS,
+        default=[],
+        help="oddities of the published code, to measure what they do: "
+        + "; ".join(f"{name}: {what}" for name, what in QUIRKS.items())
+        + " (default none)",
+    )
     self_supervised.add_flags(group, "none", 0.5, 0.0, "match")
     codes.add_mode_flags(group)
 
@@ -67,11 +144,12 @@ def get_trainer(nets, args):
 
 class DistGAN(self_supervised.SelfSupervised, codes.Coder):
     """GAN restrained by an autoencoder (Tran et al. 2018), with a rotation task (Tran et al. 2019)."""
+
     roles = ("gen", "enc", "disc")
 
     def __init__(self, nets, args):
         super().__init__(nets, args)
-        args.official_quirks = sorted(set(args.official_quirks))                         # whose order is no other run
+        args.official_quirks = sorted(set(args.official_quirks))  # whose order is no other run
         self.quirks = frozenset(args.official_quirks)
         self.norms = batch_norms(self.gen)
         self.refuse_what_cannot_be()
@@ -79,8 +157,12 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
         self.classify = rotation.one_hot_bce if "one_hot_bce" in self.quirks else rotation.cross_entropy
         points = tuple(args.data_shape[:2]) == (1, 1)
         self.unit = args.scale == "unit" or (args.scale == "auto" and not points)
-        self.steepness = (0.5 if self.unit else 1.0) * (math.sqrt(math.prod(args.data_shape)) if args.penalty_norm == "rms" else 1.0)
-        if args.weights == "moving":                     # kept in flags.json: a longer run would have other weights from its first step on
+        self.steepness = (0.5 if self.unit else 1.0) * (
+            math.sqrt(math.prod(args.data_shape)) if args.penalty_norm == "rms" else 1.0
+        )
+        if (
+            args.weights == "moving"
+        ):  # kept in flags.json: a longer run would have other weights from its first step on
             args.mu_steps = args.mu_steps or args.schedule_steps
         if args.lambda_p > 0:
             self.twice_differentiated = ("disc",)
@@ -101,8 +183,10 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
             if self.args.recon_loss == "bce":
                 ends = self.phi(torch.cat([x, self.gen(self.noise(len(x)) * 1e4)]))
                 if not 0 <= ends.min() <= ends.max() <= 1:
-                    raise UserError("--recon_loss=bce: is of data in [0, 1], and of a generator that cannot leave it; --scale=unit with --network_args gen_out=tanh, or "
-                                    "--scale=given with gen_out=sigmoid and data in [0, 1], would do")
+                    raise UserError(
+                        "--recon_loss=bce: is of data in [0, 1], and of a generator that cannot leave it; --scale=unit with --network_args gen_out=tanh, or "
+                        "--scale=given with gen_out=sigmoid and data in [0, 1], would do"
+                    )
 
     def begin(self, step, share=1.0):
         """Sets the weights of the step too."""
@@ -138,8 +222,10 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
 
     def recon_term(self, phi, phi_r):
         """{"recon": [n]}, the distance of Phi(x) and Phi(x_r), a mean over features."""
-        distance = nn.functional.binary_cross_entropy if self.args.recon_loss == "bce" else nn.functional.mse_loss
-        with torch.autocast(phi.device.type, enabled=False):                             # no cross-entropy of probabilities in float16
+        distance = (
+            nn.functional.binary_cross_entropy if self.args.recon_loss == "bce" else nn.functional.mse_loss
+        )
+        with torch.autocast(phi.device.type, enabled=False):  # no cross-entropy of probabilities in float16
             return {"recon": distance(phi_r, phi, reduction="none").mean(1)}
 
     def reg_term(self, phi, phi_r, z_e, z):
@@ -150,7 +236,10 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
             phi_f = self.phi(self.gen(z))
         first = phi_r if self.args.reg_features == "recon" else phi
         weight = math.sqrt(z.shape[1] / phi.shape[1])
-        return {"reg": self.args.lambda_r * distances.latent_data_distance(first - phi_f, z_e - z, weight, self.mean)}
+        return {
+            "reg": self.args.lambda_r
+            * distances.latent_data_distance(first - phi_f, z_e - z, weight, self.mean)
+        }
 
     def phi(self, x):
         """Phi, [n, m], of images or points."""
@@ -173,7 +262,11 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
         h_real, h_recon, h_fake, *h_task = self.trunk(x, x_r, x_f, *(images for images, _ in task))
         real, recon, fake = map(self.judged, (h_real, h_recon, h_fake))
         as_recon = self.objective.d_fake if "recon_fake" in self.quirks else self.objective.d_real
-        terms = {"real": self.w_real * self.objective.d_real(real), "recon": self.w_recon * as_recon(recon), "fake": self.objective.d_fake(fake)}
+        terms = {
+            "real": self.w_real * self.objective.d_real(real),
+            "recon": self.w_recon * as_recon(recon),
+            "fake": self.objective.d_fake(fake),
+        }
         if self.args.lambda_p > 0:
             sign = -1 if "negative_penalty" in self.quirks else 1
             terms["gp"] = sign * self.args.lambda_p * self.penalty(x, x_f)
@@ -216,21 +309,24 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
         if "batch_statistics" not in self.quirks:
             return self.best("gen")(z)
         batches = [*z.split(64)]
-        if len(batches[-1]) == 1:                        # an image alone has no statistics: it joins the batch before, or itself
+        if len(batches[-1]) == 1:  # an image alone has no statistics: it joins the batch before, or itself
             batches[-2:] = [torch.cat(batches[-2:])] if len(batches) > 1 else [z.repeat(2, 1)]
-        return torch.cat([self.decode(batch) for batch in batches])[:len(z)]
+        return torch.cat([self.decode(batch) for batch in batches])[: len(z)]
 
     def decode(self, h):
         """Images [N, C, H, W] of codes [N, z_dim], normalised by the statistics of their batch as in training: running ones are those of G(z), and codes
         are spread otherwise than z."""
         gen = self.best("gen")
         with by_batch(gen):
-            return gen(h if len(h) > 1 else h.repeat(2, 1))[:len(h)]                      # one code alone has no statistics
+            return gen(h if len(h) > 1 else h.repeat(2, 1))[: len(h)]  # one code alone has no statistics
 
     def pictures(self, batch):
         """Samples, and pairs of rows: images, their reconstructions."""
         side, x = math.isqrt(self.args.samples - 1) + 1, batch["x"]
-        return {"": self.sample(self.args.samples), "recon": torch.stack([x[:side], self.decode(self.encode(x))[:side]])}
+        return {
+            "": self.sample(self.args.samples),
+            "recon": torch.stack([x[:side], self.decode(self.encode(x))[:side]]),
+        }
 
     @torch.no_grad()
     def diagnose(self, batch):
@@ -244,9 +340,14 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
         z, z_e = self.noise(len(x)), self.enc(x)
         x_f, x_r = self.gen(z), self.gen(z_e)
         values = {f"enc/{name}": value for name, value in moments(z_e).items()}
-        values |= {f"enc/prior_{name}": x.new_tensor(value) for name, value in PRIORS[self.args.z_dist].items()}
+        values |= {
+            f"enc/prior_{name}": x.new_tensor(value) for name, value in PRIORS[self.args.z_dist].items()
+        }
         values |= {"weights/real": x.new_tensor(self.w_real), "weights/recon": x.new_tensor(self.w_recon)}
-        values |= {f"score/{name}": self.probability(images).mean() for name, images in (("real", x), ("recon", x_r), ("fake", x_f))}
+        values |= {
+            f"score/{name}": self.probability(images).mean()
+            for name, images in (("real", x), ("recon", x_r), ("fake", x_f))
+        }
         return values | self.task_accuracies(x, x_f)
 
     def refuse_what_cannot_be(self):
@@ -257,32 +358,53 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
         self.goes_with(args.lambda_p > 0, "--lambda_p", "penalty_norm")
         self.goes_with(args.lambda_p > 0 or args.phi == "data", "--lambda_p or --phi=data", "scale")
         if "batch_statistics" in self.quirks and not self.norms:
-            self.warnings.append("--official_quirks batch_statistics: does nothing without batch norm in the generator")
+            self.warnings.append(
+                "--official_quirks batch_statistics: does nothing without batch norm in the generator"
+            )
         if args.phi == "features" and not self.last:
-            raise UserError(f"--phi=features: the discriminator of {args.network} has no hidden states to compare; --phi=data would do")
+            raise UserError(
+                f"--phi=features: the discriminator of {args.network} has no hidden states to compare; --phi=data would do"
+            )
         if args.recon_loss == "bce" and args.phi != "data":
-            raise UserError("--recon_loss=bce: is of data in [0, 1]; --phi=data, or --recon_loss=l2, would do")
+            raise UserError(
+                "--recon_loss=bce: is of data in [0, 1]; --phi=data, or --recon_loss=l2, would do"
+            )
         if "sigmoid_hinge" in self.quirks and args.loss != "hinge":
-            raise UserError(f"--official_quirks sigmoid_hinge: given with --loss={args.loss}; --loss=hinge would do")
+            raise UserError(
+                f"--official_quirks sigmoid_hinge: given with --loss={args.loss}; --loss=hinge would do"
+            )
         if "one_hot_bce" in self.quirks and args.self_supervised == "none":
-            raise UserError("--official_quirks one_hot_bce: there are no classes; --self_supervised=ss or ms would do")
+            raise UserError(
+                "--official_quirks one_hot_bce: there are no classes; --self_supervised=ss or ms would do"
+            )
         if "negative_penalty" in self.quirks and args.lambda_p == 0:
-            raise UserError("--official_quirks negative_penalty: given with --lambda_p=0, so there is no penalty; a weight above 0 would do")
+            raise UserError(
+                "--official_quirks negative_penalty: given with --lambda_p=0, so there is no penalty; a weight above 0 would do"
+            )
         if args.ae_optimisers == "two" and args.lambda_r == 0:
-            raise UserError("--ae_optimisers=two: given with --lambda_r=0, so there is no second loss; --ae_optimisers=one would do")
+            raise UserError(
+                "--ae_optimisers=two: given with --lambda_r=0, so there is no second loss; --ae_optimisers=one would do"
+            )
         if compares_examples(self.disc) and args.lambda_p > 0:
-            self.warnings.append("--lambda_p: the discriminator has batch norm, so its gradients mix examples; --network_args norm=None, if it has it, would do")
+            self.warnings.append(
+                "--lambda_p: the discriminator has batch norm, so its gradients mix examples; --network_args norm=None, if it has it, would do"
+            )
 
 
 def check_codes(codes, wanted, args):
     """Raises UserError where an encoder's codes are not [n, wanted]."""
     if codes.ndim != 2 or codes.shape[1] != wanted:
-        raise UserError(f"--network: the encoder of {args.network} gives {list(codes.shape)} for {len(codes)} images; [{len(codes)}, {wanted}] would do for --z_dim={args.z_dim}; "
-                        "variational=True, where it is an option, doubles a code")
+        raise UserError(
+            f"--network: the encoder of {args.network} gives {list(codes.shape)} for {len(codes)} images; [{len(codes)}, {wanted}] would do for --z_dim={args.z_dim}; "
+            "variational=True, where it is an option, doubles a code"
+        )
 
 
 # mean, variance and kurtosis E (z - mean)^4 / variance^2 of --z_dist
-PRIORS = {"uniform": {"mean": 0.0, "variance": 1 / 3, "kurtosis": 1.8}, "normal": {"mean": 0.0, "variance": 1.0, "kurtosis": 3.0}}
+PRIORS = {
+    "uniform": {"mean": 0.0, "variance": 1 / 3, "kurtosis": 1.8},
+    "normal": {"mean": 0.0, "variance": 1.0, "kurtosis": 3.0},
+}
 
 
 def moments(values):

@@ -1,4 +1,5 @@
 """What Dist-GAN, SSGAN and MS-GAN share: one pass of D for several heads, the rotation task, and means over all processes."""
+
 import torch
 
 from engine import distributed
@@ -7,19 +8,46 @@ from engine.flags import weight
 from losses import distances, rotation
 from trainers.base import Trainer, by_batch, compares_halves
 
-CLASSES = {"none": 0, "ss": 4, "ms": 5}                  # of D's second head
+CLASSES = {"none": 0, "ss": 4, "ms": 5}  # of D's second head
 
 
 def add_flags(group, task, d_weight, g_weight, g_task):
     """Declares the flags of the rotation task; the arguments are their defaults."""
-    group.add_argument("--self_supervised", choices=CLASSES, default=task, help="D's second head tells apart: nothing (none), four rotations (ss; Chen et al. 2019), "
-                       f"or four rotations and generated images (ms; Tran et al. 2019) (default {task})")
-    group.add_argument("--lambda_d", "--beta", type=weight, default=d_weight, help=f"weight of the task in D's loss, SSGAN's beta (default {d_weight})")
-    group.add_argument("--lambda_g", "--alpha", type=weight, default=g_weight, help=f"weight of the task in G's loss, SSGAN's alpha (default {g_weight})")
-    group.add_argument("--g_task", choices=("help", "match"), default=g_task, help="G's part in the task: its rotated images are told apart (help; SSGAN), or as well as "
-                       f"real ones, |CE fake - CE real| (match; Tran et al. 2019) (default {g_task})")
-    group.add_argument("--rotations", choices=rotation.POOLS, default="random", help="which of the pool of all rotated (and generated) images: as many as the "
-                       "batch has at random, or each class alike (stratified), or all of them (full) (default random)")
+    group.add_argument(
+        "--self_supervised",
+        choices=CLASSES,
+        default=task,
+        help="D's second head tells apart: nothing (none), four rotations (ss; Chen et al. 2019), "
+        f"or four rotations and generated images (ms; Tran et al. 2019) (default {task})",
+    )
+    group.add_argument(
+        "--lambda_d",
+        "--beta",
+        type=weight,
+        default=d_weight,
+        help=f"weight of the task in D's loss, SSGAN's beta (default {d_weight})",
+    )
+    group.add_argument(
+        "--lambda_g",
+        "--alpha",
+        type=weight,
+        default=g_weight,
+        help=f"weight of the task in G's loss, SSGAN's alpha (default {g_weight})",
+    )
+    group.add_argument(
+        "--g_task",
+        choices=("help", "match"),
+        default=g_task,
+        help="G's part in the task: its rotated images are told apart (help; SSGAN), or as well as "
+        f"real ones, |CE fake - CE real| (match; Tran et al. 2019) (default {g_task})",
+    )
+    group.add_argument(
+        "--rotations",
+        choices=rotation.POOLS,
+        default="random",
+        help="which of the pool of all rotated (and generated) images: as many as the "
+        "batch has at random, or each class alike (stratified), or all of them (full) (default random)",
+    )
 
 
 class SelfSupervised(Trainer):
@@ -28,20 +56,28 @@ class SelfSupervised(Trainer):
     def __init__(self, nets, args):
         super().__init__(nets, args)
         if compares_halves(self.disc):
-            raise UserError(f"--network: the discriminator of {args.network} compares the real with the generated half of a batch, which {type(self).__name__} does not make; "
-                            "--network_args minibatch_form=paper would do")
+            raise UserError(
+                f"--network: the discriminator of {args.network} compares the real with the generated half of a batch, which {type(self).__name__} does not make; "
+                "--network_args minibatch_form=paper would do"
+            )
         self.last = getattr(self.disc, "layers", 1) - 1  # Phi is h_last; h_0 is the image
         self.classify = rotation.cross_entropy
         wanted, offered = CLASSES[args.self_supervised], getattr(self.disc, "classes", 0)
         if wanted:
             if offered != wanted:
-                raise UserError(f"--self_supervised={args.self_supervised}: needs a head of {wanted} classes, the discriminator of {args.network} offers {offered}; "
-                                f"--network_args classes={wanted} would do, if it has it")
+                raise UserError(
+                    f"--self_supervised={args.self_supervised}: needs a head of {wanted} classes, the discriminator of {args.network} offers {offered}; "
+                    f"--network_args classes={wanted} would do, if it has it"
+                )
             height, breadth = args.data_shape[1:]
             if height != breadth:
-                raise UserError(f"--self_supervised={args.self_supervised}: images of {height}x{breadth} pixels cannot be turned; square ones would do")
+                raise UserError(
+                    f"--self_supervised={args.self_supervised}: images of {height}x{breadth} pixels cannot be turned; square ones would do"
+                )
         elif offered:
-            self.warnings.append(f"--self_supervised=none: nothing trains the discriminator's head of {offered} classes; --network_args classes=0 would do")
+            self.warnings.append(
+                f"--self_supervised=none: nothing trains the discriminator's head of {offered} classes; --network_args classes=0 would do"
+            )
         self.d_task = wanted if args.lambda_d > 0 else 0
         self.g_task = wanted if args.lambda_g > 0 else 0
         if not wanted:
@@ -50,7 +86,9 @@ class SelfSupervised(Trainer):
             self.goes_with(self.g_task, "--lambda_g", "g_task")
             self.goes_with(self.d_task or self.g_task, "--lambda_d or --lambda_g", "rotations")
             if not self.d_task:
-                self.warnings.append(f"--lambda_d: given 0, so nothing trains the discriminator's head of {wanted} classes")
+                self.warnings.append(
+                    f"--lambda_d: given 0, so nothing trains the discriminator's head of {wanted} classes"
+                )
 
     def prepare(self, batch):
         """What networks start from data or noise: a reference batch, weight norm, minibatch discrimination."""
@@ -60,7 +98,11 @@ class SelfSupervised(Trainer):
 
     def trunk(self, *batches):
         """h_last of each of the batches [n, C, H, W]."""
-        return self.together(self.disc, lambda x: self.disc(x, stop=self.last), *batches) if self.last else batches
+        return (
+            self.together(self.disc, lambda x: self.disc(x, stop=self.last), *batches)
+            if self.last
+            else batches
+        )
 
     def logits(self, h):
         """D's logits [n] of h_last."""
@@ -73,7 +115,7 @@ class SelfSupervised(Trainer):
     def mean(self, values):
         """The mean over the batch of all processes, whose gradient is this process's part of it; update's average over processes completes it."""
         mean = values.mean()
-        whole, = distributed.average([mean.detach()], self.share)
+        (whole,) = distributed.average([mean.detach()], self.share)
         return mean + (whole - mean.detach())
 
     # --- the rotation task
@@ -115,7 +157,7 @@ class SelfSupervised(Trainer):
             return {}
         classes = CLASSES[self.args.self_supervised]
         source, turn = rotation.full_pool(len(real), classes, real.device)
-        with by_batch(self.disc):                        # as D trains
-            h, = self.trunk(rotation.turned(real, source, turn, fake if classes == 5 else None))
+        with by_batch(self.disc):  # as D trains
+            (h,) = self.trunk(rotation.turned(real, source, turn, fake if classes == 5 else None))
         shares = rotation.accuracies(self.disc.rotation(h, start=self.last), turn)
         return {f"disc/acc_{name}": share for name, share in zip(("0", "90", "180", "270", "fake"), shares)}

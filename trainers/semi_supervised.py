@@ -12,6 +12,7 @@ All of trainers/gan.py applies to the second term of line 2: objectives, mixup i
 
 Differs from the paper's code: Adam's epsilon is outside the root (there: inside); averages start from the initial weights (there: from 0); G's step comes before D's, not after it.
 """
+
 import torch
 import torch.nn.functional as F
 
@@ -20,22 +21,69 @@ from engine.errors import UserError
 from engine.flags import number, positive, weight
 from trainers import gan
 
-UNSUPERVISED = ("real", "fake", "mix", "mix_ff")         # D's terms that unsup_weight / 2 multiplies
-GAN_FLAGS = ("mixup", "mixup_ff", "alpha", "mixup_label", "mixup_fold", "loss", "penalty", "dnorm", "dnorm_step", "g_loss", "fm_form", "fm_layer", "fm_weight", "adv_weight",
-             "g_steps", "update_g_every", "real_label", "fake_label", "g_label", "ema", "unsup_weight")
+UNSUPERVISED = ("real", "fake", "mix", "mix_ff")  # D's terms that unsup_weight / 2 multiplies
+GAN_FLAGS = (
+    "mixup",
+    "mixup_ff",
+    "alpha",
+    "mixup_label",
+    "mixup_fold",
+    "loss",
+    "penalty",
+    "dnorm",
+    "dnorm_step",
+    "g_loss",
+    "fm_form",
+    "fm_layer",
+    "fm_weight",
+    "adv_weight",
+    "g_steps",
+    "update_g_every",
+    "real_label",
+    "fake_label",
+    "g_label",
+    "ema",
+    "unsup_weight",
+)
 
 
 def add_flags(group):
     """Declares the flags of this trainer; those of trainers/gan.py with G's loss of the paper."""
     gan.add_flags(group)
     group.set_defaults(g_loss="feature_matching", fm_form="mean_squared")
-    group.add_argument("--unsup_weight", type=weight, default=1.0, help="weight of the unsupervised term (default 1)")
-    group.add_argument("--disc_ema", type=number(float, 0, 1), default=0.9999, help="decay, a step, of the averaged discriminator that test errors are measured with too; 0: none (default 0.9999)")
-    group.add_argument("--adam_eps", type=weight, default=1e-4, help="epsilon of Adam, m / (sqrt(v) + eps) (default 1e-4, the floor of the code's m / sqrt(v + 1e-8))")
-    group.add_argument("--lr_hold", type=number(float, 0, 1), default=0.0, help="with --lr_schedule=linear: the part of the run before the learning rate starts to fall to 0 (default 0; 2/3 in the "
-                       "CIFAR-10 code)")
-    group.add_argument("--supervised", action="store_true", help="train on the labelled images alone, without a generator: the yardstick")
-    group.add_argument("--test_every", type=positive, default=1, help="epochs between measurements of the errors on valid and test (default 1)")
+    group.add_argument(
+        "--unsup_weight", type=weight, default=1.0, help="weight of the unsupervised term (default 1)"
+    )
+    group.add_argument(
+        "--disc_ema",
+        type=number(float, 0, 1),
+        default=0.9999,
+        help="decay, a step, of the averaged discriminator that test errors are measured with too; 0: none (default 0.9999)",
+    )
+    group.add_argument(
+        "--adam_eps",
+        type=weight,
+        default=1e-4,
+        help="epsilon of Adam, m / (sqrt(v) + eps) (default 1e-4, the floor of the code's m / sqrt(v + 1e-8))",
+    )
+    group.add_argument(
+        "--lr_hold",
+        type=number(float, 0, 1),
+        default=0.0,
+        help="with --lr_schedule=linear: the part of the run before the learning rate starts to fall to 0 (default 0; 2/3 in the "
+        "CIFAR-10 code)",
+    )
+    group.add_argument(
+        "--supervised",
+        action="store_true",
+        help="train on the labelled images alone, without a generator: the yardstick",
+    )
+    group.add_argument(
+        "--test_every",
+        type=positive,
+        default=1,
+        help="epochs between measurements of the errors on valid and test (default 1)",
+    )
 
 
 def get_trainer(nets, args):
@@ -52,7 +100,7 @@ class SemiSupervised(gan.MixupGAN):
         super().__init__(nets, args)
         self.gan_weight = args.unsup_weight / 2
         if args.supervised:
-            self.warnings.clear()                        # what goes with what does not matter where none of it is used
+            self.warnings.clear()  # what goes with what does not matter where none of it is used
         self.goes_with(not args.supervised, "unlabelled images, which --supervised leaves out", *GAN_FLAGS)
         self.average("disc", args.disc_ema)
 
@@ -68,8 +116,10 @@ class SemiSupervised(gan.MixupGAN):
         """Raises UserError unless the discriminator gives a logit for each class."""
         found = self.shape_of_logits(x)
         if found != (2, self.args.n_classes):
-            raise UserError(f"--network: the discriminator of {self.args.network} gives {list(found)} for two images; logits of {self.args.n_classes} classes, [2, {self.args.n_classes}], "
-                            "would do, as networks/semi_mnist.py and semi_cifar10.py give them")
+            raise UserError(
+                f"--network: the discriminator of {self.args.network} gives {list(found)} for two images; logits of {self.args.n_classes} classes, [2, {self.args.n_classes}], "
+                "would do, as networks/semi_mnist.py and semi_cifar10.py give them"
+            )
 
     def train_step(self, batch, step):
         """One step of the algorithm above. Returns the logged terms."""
@@ -89,7 +139,10 @@ class SemiSupervised(gan.MixupGAN):
 
     def d_terms(self, real, fake):
         """The unsupervised terms of D's loss, each [N]: those of a GAN's D, L_unsup = 1/2 (real + fake + ...), and penalties."""
-        return {name: value * self.gan_weight if name in UNSUPERVISED else value for name, value in super().d_terms(real, fake).items()}
+        return {
+            name: value * self.gan_weight if name in UNSUPERVISED else value
+            for name, value in super().d_terms(real, fake).items()
+        }
 
     def above(self, h, k):
         """lse of the K logits of d_k(h): the logit of "not generated", [N]."""
@@ -97,7 +150,11 @@ class SemiSupervised(gan.MixupGAN):
 
     def lr_factor(self, step):
         """--lr_schedule, held at 1 for the first --lr_hold of schedule_steps: min(1, (1 - step/schedule_steps) / (1 - lr_hold))."""
-        return min(1.0, super().lr_factor(step) / (1 - self.args.lr_hold)) if self.args.lr_hold else super().lr_factor(step)
+        return (
+            min(1.0, super().lr_factor(step) / (1 - self.args.lr_hold))
+            if self.args.lr_hold
+            else super().lr_factor(step)
+        )
 
     def measures(self, data):
         """Each --test_every epochs: errors on valid and test, of D and of its average."""
@@ -122,5 +179,7 @@ class SemiSupervised(gan.MixupGAN):
 def unlabelled(batch, args):
     """The batch's unlabelled images. Raises UserError where it has none."""
     if "x_unlabelled" not in batch:
-        raise UserError(f"--iterator: {args.iterator} gives no x_unlabelled; --iterator=iterators/semi.py --iterator_args base={args.iterator} would do")
+        raise UserError(
+            f"--iterator: {args.iterator} gives no x_unlabelled; --iterator=iterators/semi.py --iterator_args base={args.iterator} would do"
+        )
     return batch["x_unlabelled"]

@@ -9,6 +9,7 @@ beta 1; as in compare_gan and mimicry. --self_supervised=ms --g_task=match: Tran
 --self_supervised=none is the GAN alone. Differs from SSGAN: images are kept of a shuffled pool of all rotations (compare_gan: all four of
 some images, that is --rotations=full of a part; mimicry: each quarter of the batch has one rotation, that is --rotations=stratified).
 """
+
 import torch
 
 from engine.flags import positive
@@ -19,7 +20,12 @@ from trainers import self_supervised
 def add_flags(group):
     """Declares the flags of this trainer; defaults are those of Chen et al. 2019 and of mimicry."""
     group.add_argument("--loss", choices=OBJECTIVES, default="hinge", help="objective (default hinge)")
-    group.add_argument("--update_g_every", type=positive, default=5, help="one step of G in so many steps of D (default 5; mimicry)")
+    group.add_argument(
+        "--update_g_every",
+        type=positive,
+        default=5,
+        help="one step of G in so many steps of D (default 5; mimicry)",
+    )
     self_supervised.add_flags(group, "ss", 1.0, 0.2, "help")
 
 
@@ -30,10 +36,13 @@ def get_trainer(nets, args):
 
 class SSGAN(self_supervised.SelfSupervised):
     """A GAN with a rotation head (Chen et al. 2019; Tran et al. 2019)."""
+
     roles = ("gen", "disc")
 
     def __init__(self, nets, args):
-        super().__init__({role: net for role, net in nets.items() if role != "enc"}, args)      # files of Dist-GAN's networks have one to spare
+        super().__init__(
+            {role: net for role, net in nets.items() if role != "enc"}, args
+        )  # files of Dist-GAN's networks have one to spare
         self.objective = OBJECTIVES[args.loss]
         self.average("gen", args.ema)
         self.optimise("gen", self.gen)
@@ -63,7 +72,10 @@ class SSGAN(self_supervised.SelfSupervised):
         """The terms of D's loss, each [n]; real, fake: [N, C, H, W], held constant."""
         task = self.d_images(real, fake)
         h_real, h_fake, *h_task = self.trunk(real, fake, *(images for images, _ in task))
-        terms = {"real": self.objective.d_real(self.logits(h_real)), "fake": self.objective.d_fake(self.logits(h_fake))}
+        terms = {
+            "real": self.objective.d_real(self.logits(h_real)),
+            "fake": self.objective.d_fake(self.logits(h_fake)),
+        }
         for (_, turn), h in zip(task, h_task):
             terms["rotation"] = self.args.lambda_d * self.task_loss(h, turn)
         return terms

@@ -1,4 +1,5 @@
 """The optimiser against torch's own."""
+
 import copy
 
 import pytest
@@ -13,7 +14,10 @@ def test_steps_are_those_of_torch_bit_for_bit(options):
     torch.manual_seed(0)
     layer = torch.nn.Conv2d(3, 8, 3).to(memory_format=torch.channels_last)
     twin = copy.deepcopy(layer)
-    ours, theirs = (kind(net.parameters(), 0.01, (0.5, 0.9), fused=True, **options) for kind, net in ((Adam, layer), (torch.optim.Adam, twin)))
+    ours, theirs = (
+        kind(net.parameters(), 0.01, (0.5, 0.9), fused=True, **options)
+        for kind, net in ((Adam, layer), (torch.optim.Adam, twin))
+    )
     for step in range(8):
         gradients = [torch.randn_like(p) for p in layer.parameters()]
         bad = torch.tensor(float(step in (0, 3)))
@@ -30,4 +34,6 @@ def test_steps_are_those_of_torch_bit_for_bit(options):
             states = copy.deepcopy(ours.state_dict()), copy.deepcopy(theirs.state_dict())
             ours.load_state_dict(states[1])
             theirs.load_state_dict(states[0])
-    assert {int(s["step"]) for s in ours.state.values()} == {6} and not any(p.grad is not None for p in layer.parameters())
+    assert {int(s["step"]) for s in ours.state.values()} == {6} and not any(
+        p.grad is not None for p in layer.parameters()
+    )

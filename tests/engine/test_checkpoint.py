@@ -8,7 +8,14 @@ from engine import checkpoint
 
 
 def state(step=3):
-    return {"step": step, "modules": {"w": torch.randn(5, 4), "c": torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last)}, "flags": {"lr": 0.1, "x": [1, None, "s"]}}
+    return {
+        "step": step,
+        "modules": {
+            "w": torch.randn(5, 4),
+            "c": torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last),
+        },
+        "flags": {"lr": 0.1, "x": [1, None, "s"]},
+    }
 
 
 def test_round_trip_is_exact_and_torch_reads_it(tmp_path):
@@ -16,7 +23,10 @@ def test_round_trip_is_exact_and_torch_reads_it(tmp_path):
     checkpoint.save(path, saved)
     for loaded in (checkpoint.load(path), torch.load(path, weights_only=True)):
         assert loaded["step"] == 3 and loaded["flags"] == saved["flags"]
-        assert all(torch.equal(loaded["modules"][n], t) and loaded["modules"][n].stride() == t.stride() for n, t in saved["modules"].items())
+        assert all(
+            torch.equal(loaded["modules"][n], t) and loaded["modules"][n].stride() == t.stride()
+            for n, t in saved["modules"].items()
+        )
     assert os.listdir(tmp_path) == ["a.pt"]
 
 
@@ -27,7 +37,7 @@ class Evil:
 
 DAMAGES = {
     "empty": lambda data: b"",
-    "cut": lambda data: data[:len(data) // 2],
+    "cut": lambda data: data[: len(data) // 2],
     "cut by one byte": lambda data: data[:-1],
     "flipped bit": lambda data: data[:400] + bytes([data[400] ^ 1]) + data[401:],
     "flipped last bit of the body": lambda data: data[:-80] + bytes([data[-80] ^ 1]) + data[-79:],
@@ -73,6 +83,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_rubbish(tmp_path, monkeypatch
 
     def full(descriptor):
         raise OSError(28, "No space left on device")
+
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError):
         checkpoint.save(path, state(2))

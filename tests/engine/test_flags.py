@@ -12,37 +12,69 @@ def parse(*words, modes=("train", "sample")):
 
 
 def test_the_originals_command_parses_with_its_meanings():
-    args = parse(*"--name=baseline_specnorm --batch_size=64 --epochs=500 --z_dim=62 --beta1=0.0 --iterator=iterators/cifar10.py "
-                 "--network=networks/model_resnet_specnorm.py --save_every=20 --dnorm=0.0 --update_g_every=5 --resume=auto".split())
-    assert (args.name, args.batch_size, args.epochs, args.z_dim, args.beta1, args.save_every, args.dnorm, args.update_g_every,
-            args.resume) == ("baseline_specnorm", 64, 500, 62, 0.0, 20, 0.0, 5, "auto")
-    assert (args.lr, args.beta2, args.alpha, args.loss, args.mixup, args.mixup_ff) == (2e-4, 0.999, 0.2, "jsgan", "none", False)
+    args = parse(
+        *"--name=baseline_specnorm --batch_size=64 --epochs=500 --z_dim=62 --beta1=0.0 --iterator=iterators/cifar10.py "
+        "--network=networks/model_resnet_specnorm.py --save_every=20 --dnorm=0.0 --update_g_every=5 --resume=auto".split()
+    )
+    assert (
+        args.name,
+        args.batch_size,
+        args.epochs,
+        args.z_dim,
+        args.beta1,
+        args.save_every,
+        args.dnorm,
+        args.update_g_every,
+        args.resume,
+    ) == ("baseline_specnorm", 64, 500, 62, 0.0, 20, 0.0, 5, "auto")
+    assert (args.lr, args.beta2, args.alpha, args.loss, args.mixup, args.mixup_ff) == (
+        2e-4,
+        0.999,
+        0.2,
+        "jsgan",
+        "none",
+        False,
+    )
 
 
 def test_pairs_add_up_and_later_ones_win():
-    args = parse("--penalty", "gp=10", "r1=0.1", "--network_args", "width=64", "--penalty", "gp=5", "--network_args", "depth=2", "width=8")
+    args = parse(
+        "--penalty",
+        "gp=10",
+        "r1=0.1",
+        "--network_args",
+        "width=64",
+        "--penalty",
+        "gp=5",
+        "--network_args",
+        "depth=2",
+        "width=8",
+    )
     assert args.penalty == {"gp": 5, "r1": 0.1} and args.network_args == {"width": 8, "depth": 2}
-    assert parse().penalty == {}                       # nothing leaked into the default
+    assert parse().penalty == {}  # nothing leaked into the default
 
 
-@pytest.mark.parametrize("words, said", [
-    (["--los=hinge"], "--los: unknown flag; --loss or"),
-    (["--loss=hing"], "--loss: invalid choice: 'hing'"),
-    (["--mixup=visible"], "--mixup: invalid mixup"),
-    (["--penalty", "gpp=1"], "--penalty: given gpp=1; one of gp"),
-    (["--penalty", "gp=-1"], "--penalty: given gp=-1; a weight of at least 0"),
-    (["--penalty", "gp=nan"], "--penalty: given gp=nan; a weight"),
-    (["--penalty", "gp"], "--penalty: given 'gp'; key=value would do"),
-    (["--alpha=0"], "--alpha: given '0'; a number above 0"),
-    (["--alpha=nan"], "--alpha: given 'nan'"),
-    (["--batch_size=1.5"], "--batch_size: given '1.5'; a whole number at least 1"),
-    (["--beta1=2"], "--beta1: given '2'; a number at least 0, at most 1"),
-    (["--lr=fast"], "--lr: given 'fast'"),
-    (["--mode=fly"], "--mode: invalid choice: 'fly'"),
-    (["--name=../up"], "--name: given '../up'"),
-    (["--last_epoch=3"], "--last_epoch: goes with --resume=PATH"),
-    (["--trainer=trainers/none.py"], "--trainer: no file trainers/none.py"),
-])
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--los=hinge"], "--los: unknown flag; --loss or"),
+        (["--loss=hing"], "--loss: invalid choice: 'hing'"),
+        (["--mixup=visible"], "--mixup: invalid mixup"),
+        (["--penalty", "gpp=1"], "--penalty: given gpp=1; one of gp"),
+        (["--penalty", "gp=-1"], "--penalty: given gp=-1; a weight of at least 0"),
+        (["--penalty", "gp=nan"], "--penalty: given gp=nan; a weight"),
+        (["--penalty", "gp"], "--penalty: given 'gp'; key=value would do"),
+        (["--alpha=0"], "--alpha: given '0'; a number above 0"),
+        (["--alpha=nan"], "--alpha: given 'nan'"),
+        (["--batch_size=1.5"], "--batch_size: given '1.5'; a whole number at least 1"),
+        (["--beta1=2"], "--beta1: given '2'; a number at least 0, at most 1"),
+        (["--lr=fast"], "--lr: given 'fast'"),
+        (["--mode=fly"], "--mode: invalid choice: 'fly'"),
+        (["--name=../up"], "--name: given '../up'"),
+        (["--last_epoch=3"], "--last_epoch: goes with --resume=PATH"),
+        (["--trainer=trainers/none.py"], "--trainer: no file trainers/none.py"),
+    ],
+)
 def test_bad_words(words, said):
     with pytest.raises(UserError) as caught:
         parse(*words)
@@ -51,7 +83,9 @@ def test_bad_words(words, said):
 
 def test_a_trainer_files_flags_are_its_own(tmp_path):
     path = tmp_path / "mine.py"
-    path.write_text("def add_flags(group): group.add_argument('--gamma', type=float, default=3.0)\ndef get_trainer(nets, args): pass")
+    path.write_text(
+        "def add_flags(group): group.add_argument('--gamma', type=float, default=3.0)\ndef get_trainer(nets, args): pass"
+    )
     args = parse(f"--trainer={path}", "--gamma=2")
     assert args.gamma == 2 and not hasattr(args, "mixup")
     with pytest.raises(UserError, match="--mixup: unknown flag"):
@@ -63,9 +97,11 @@ def test_help_names_every_flag_with_its_default(capsys):
         parse("--help")
     assert caught.value.code == 0
     text = capsys.readouterr().out
-    for flag in ("name batch_size epochs loss z_dim lr beta1 beta2 mixup mixup_ff alpha dnorm update_g_every iterator resume network save_path "
-                 "save_images_every save_every last_epoch cpu seed max_steps save_every_steps device num_workers network_args iterator_args "
-                 "penalty lr_schedule ema log_every deterministic threads mode trainer").split():
+    for flag in (
+        "name batch_size epochs loss z_dim lr beta1 beta2 mixup mixup_ff alpha dnorm update_g_every iterator resume network save_path "
+        "save_images_every save_every last_epoch cpu seed max_steps save_every_steps device num_workers network_args iterator_args "
+        "penalty lr_schedule ema log_every deterministic threads mode trainer"
+    ).split():
         assert f"--{flag} " in text, flag
     assert "exit codes" in text
 
@@ -87,12 +123,17 @@ def test_differences(tmp_path):
     then = now | {"epochs": 3, "device": "cuda", "log_every": 1, "num_workers": 9}
     assert flags.differences(then, now, tmp_path) == []
     then = now | {"lr": 0.5, "penalty": {"gp": 1}}
-    assert flags.differences(then, now, tmp_path) == ["--lr: 0.5 then, 0.0002 now", "--penalty: {'gp': 1} then, {} now"]
+    assert flags.differences(then, now, tmp_path) == [
+        "--lr: 0.5 then, 0.0002 now",
+        "--penalty: {'gp': 1} then, {} now",
+    ]
     then = now | {"iterator_args": {"root": "elsewhere", "size": 8}}
     assert flags.differences(then, now | {"iterator_args": {"root": "here", "size": 8}}, tmp_path) == []
     assert flags.differences(then, now | {"iterator_args": {"root": "here", "size": 9}}, tmp_path) != []
     assert flags.differences(now | {"schedule_steps": 5}, now | {"schedule_steps": 9}, tmp_path) == []
-    found, = flags.differences(now | {"schedule_steps": 5}, now | {"schedule_steps": 9, "lr_schedule": "linear"} , tmp_path)[1:]
+    (found,) = flags.differences(
+        now | {"schedule_steps": 5}, now | {"schedule_steps": 9, "lr_schedule": "linear"}, tmp_path
+    )[1:]
     assert "--schedule_steps=5" in found
 
 

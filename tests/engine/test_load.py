@@ -17,12 +17,21 @@ def test_loads_by_path_with_siblings(tmp_path):
 
 def test_missing_file_names_the_nearest(tmp_path):
     write(tmp_path / "model_resnet.py", "")
-    with pytest.raises(MissingError, match=r"--network: no file .*model_resent\.py; there is .*model_resnet\.py"):
+    with pytest.raises(
+        MissingError, match=r"--network: no file .*model_resent\.py; there is .*model_resnet\.py"
+    ):
         load_file(str(tmp_path / "model_resent.py"), "--network", "get_network")
 
 
-@pytest.mark.parametrize("text, said", [("x = 1", "has no function get_network"), ("import nothing_of_that_name", "does not import: ModuleNotFoundError"),
-                                        ("def get_network(:", "does not import: SyntaxError"), ("get_network = 3", "has no function")])
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("x = 1", "has no function get_network"),
+        ("import nothing_of_that_name", "does not import: ModuleNotFoundError"),
+        ("def get_network(:", "does not import: SyntaxError"),
+        ("get_network = 3", "has no function"),
+    ],
+)
 def test_files_that_cannot_serve(tmp_path, text, said):
     with pytest.raises(UserError, match=said):
         load_file(write(tmp_path / "bad.py", text), "--network", "get_network")
@@ -31,7 +40,9 @@ def test_files_that_cannot_serve(tmp_path, text, said):
 def test_call_passes_what_is_named():
     offered = {"data_shape": (1, 2, 2), "n_classes": 3, "z_dim": 4}
     assert call(lambda z_dim: z_dim, offered, {}, "--f") == 4
-    assert call(lambda data_shape, z_dim, width=1: (data_shape, z_dim, width), offered, {"width": 8}, "--f") == ((1, 2, 2), 4, 8)
+    assert call(
+        lambda data_shape, z_dim, width=1: (data_shape, z_dim, width), offered, {"width": 8}, "--f"
+    ) == ((1, 2, 2), 4, 8)
     assert call(lambda z_dim=1, **rest: (z_dim, rest), offered, {"other": 2}, "--f") == (4, {"other": 2})
     assert call(lambda z_dim: z_dim, offered, {"z_dim": 9}, "--f") == 9
     with pytest.raises(UserError, match=r"--f: given widht=\.\.\.; width, depth would do"):
@@ -42,19 +53,40 @@ def test_call_passes_what_is_named():
 
 def test_literals_are_read_and_never_run():
     assert pairs(["a=1", "b=1e-3", "c=True", "d=none", "e=(1, 2)", "f=vbn", "g=a=b", "h=100x5"]) == {
-        "a": 1, "b": 1e-3, "c": True, "d": None, "e": (1, 2), "f": "vbn", "g": "a=b", "h": "100x5"}
+        "a": 1,
+        "b": 1e-3,
+        "c": True,
+        "d": None,
+        "e": (1, 2),
+        "f": "vbn",
+        "g": "a=b",
+        "h": "100x5",
+    }
     assert literal("__import__('os').system('false')") == "__import__('os').system('false')"
     for word in ("width", "=3", "a b=1"):
         with pytest.raises(ValueError, match="key=value would do"):
             pairs([word])
 
 
-@pytest.mark.parametrize("word, value, said", (("width", "abc", "a whole number"), ("width", 1.5, "a whole number"), ("width", True, "a whole number"), ("std", "x", "a number"),
-                                               ("fold", 1, "True or False")))
+@pytest.mark.parametrize(
+    "word, value, said",
+    (
+        ("width", "abc", "a whole number"),
+        ("width", 1.5, "a whole number"),
+        ("width", True, "a whole number"),
+        ("std", "x", "a number"),
+        ("fold", 1, "True or False"),
+    ),
+)
 def test_a_word_of_another_type_than_its_default_is_refused(word, value, said):
     def function(width=8, std=1.0, fold=True, size=None, form="paper", **more):
         return width, std, fold, size, form
 
     with pytest.raises(UserError, match=f"--network_args: given {word}={value}; {said} would do"):
         call(function, {}, {word: value}, "--network_args")
-    assert call(function, {}, {"width": 4, "std": 2, "fold": None, "size": "x", "form": 3, "other": "y"}, "--network_args") == (4, 2, None, "x", 3)
+    assert call(
+        function,
+        {},
+        {"width": 4, "std": 2, "fold": None, "size": "x", "form": 3, "other": "y"},
+        "--network_args",
+    ) == (4, 2, None, "x", 3)

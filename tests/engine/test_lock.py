@@ -17,7 +17,7 @@ def test_a_live_holder_is_refused_and_a_released_lock_is_free(tmp_path):
     assert first.take() is None
     with pytest.raises(UserError, match=f"process {os.getpid()} on {socket.gethostname()}"):
         second.take()
-    second.release()                                    # not its own: stays
+    second.release()  # not its own: stays
     assert os.path.exists(first.path)
     first.release()
     assert second.take() is None
@@ -27,7 +27,11 @@ def test_a_live_holder_is_refused_and_a_released_lock_is_free(tmp_path):
 
 def test_a_dead_process_is_succeeded(tmp_path):
     code = f"import sys; sys.path.insert(0, {os.getcwd()!r}); from engine.lock import Lock; Lock({str(tmp_path)!r}).take(); print('held', flush=True); import time; time.sleep(60)"
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        cwd=os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
+    )
     process.stdout.readline()
     mine = lock.Lock(tmp_path)
     with pytest.raises(UserError):
@@ -72,7 +76,9 @@ def test_the_heart_beats(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("attempt", range(20))
 def test_many_contenders_for_a_dead_lock_give_one_winner(tmp_path, attempt):
-    (tmp_path / "lock").write_text(json.dumps({"host": socket.gethostname(), "pid": 2 ** 22 + 5, "born": "0", "id": "dead"}))
+    (tmp_path / "lock").write_text(
+        json.dumps({"host": socket.gethostname(), "pid": 2**22 + 5, "born": "0", "id": "dead"})
+    )
     winners, refused, contenders = [], [], [lock.Lock(tmp_path) for _ in range(8)]
 
     def contend(one):
@@ -81,6 +87,7 @@ def test_many_contenders_for_a_dead_lock_give_one_winner(tmp_path, attempt):
             winners.append(one)
         except UserError:
             refused.append(one)
+
     threads = [threading.Thread(target=contend, args=(c,)) for c in contenders]
     for t in threads:
         t.start()
@@ -92,7 +99,7 @@ def test_many_contenders_for_a_dead_lock_give_one_winner(tmp_path, attempt):
 
 
 def test_a_late_burial_spares_the_lock_that_another_took(tmp_path):
-    dead = {"host": socket.gethostname(), "pid": 2 ** 22 + 5, "born": "0", "id": "dead"}
+    dead = {"host": socket.gethostname(), "pid": 2**22 + 5, "born": "0", "id": "dead"}
     (tmp_path / "lock").write_text(json.dumps(dead))
     live, late = lock.Lock(tmp_path), lock.Lock(tmp_path)
     assert live.take()["id"] == "dead"
@@ -102,7 +109,9 @@ def test_a_late_burial_spares_the_lock_that_another_took(tmp_path):
 
 
 def test_a_burial_that_was_broken_off_does_not_block_for_ever(tmp_path):
-    (tmp_path / "lock").write_text(json.dumps({"host": socket.gethostname(), "pid": 2 ** 22 + 5, "born": "0", "id": "dead"}))
+    (tmp_path / "lock").write_text(
+        json.dumps({"host": socket.gethostname(), "pid": 2**22 + 5, "born": "0", "id": "dead"})
+    )
     (tmp_path / "lock.dead.buried").touch()
     os.utime(tmp_path / "lock.dead.buried", (0, 0))
     mine = lock.Lock(tmp_path)

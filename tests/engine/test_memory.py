@@ -1,4 +1,5 @@
 """Freed memory is kept, or left to the environment's own settings."""
+
 import os
 import platform
 import subprocess
@@ -25,8 +26,19 @@ print(kept, faults() - before)
 
 
 def run(**environment):
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_") and name != "GLIBC_TUNABLES"}
-    done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, env=clean | environment, capture_output=True, text=True, check=True)
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("MALLOC_") and name != "GLIBC_TUNABLES"
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM],
+        cwd=ROOT,
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     kept, faults = done.stdout.split()
     return kept == "True", int(faults)
 
@@ -37,5 +49,5 @@ def test_freed_blocks_come_back_without_the_system():
     kept, faults = run()
     assert kept and faults < 100
     left, more = run(MALLOC_ARENA_MAX="4")
-    assert not left and more > 150                       # with pages of 2 MiB; 98,000 with those of 4 KiB
+    assert not left and more > 150  # with pages of 2 MiB; 98,000 with those of 4 KiB
     assert run(GLIBC_TUNABLES="")[0] is False

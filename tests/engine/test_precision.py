@@ -1,4 +1,5 @@
 """--amp and --compile: what they compute, and what they refuse."""
+
 import pytest
 import torch
 
@@ -10,19 +11,25 @@ from tests.running import train as run
 from tests.trainers.test_gan import arguments, batch
 from trainers import gan
 
-BF16 = pytest.mark.skipif(not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this processor has no bfloat16")
+BF16 = pytest.mark.skipif(
+    not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="this processor has no bfloat16"
+)
 
 
 def trainer(*words, spec_norm=True):
     torch.manual_seed(0)
-    return gan.get_trainer(small.get_network((1, 8, 8), 0, 5, width=8, spec_norm=spec_norm), arguments("--z_dim=5", *words)).train()
+    return gan.get_trainer(
+        small.get_network((1, 8, 8), 0, 5, width=8, spec_norm=spec_norm), arguments("--z_dim=5", *words)
+    ).train()
 
 
 def first_gradients(t):
     """The gradients of the first step, and its log."""
     seen = {}
     for name in t.optims:
-        t.optims[name].apply = lambda grads, bad, name=name: seen.update({f"{name}/{i}": g.clone() for i, g in enumerate(grads)})
+        t.optims[name].apply = lambda grads, bad, name=name: seen.update(
+            {f"{name}/{i}": g.clone() for i, g in enumerate(grads)}
+        )
     t.begin(0)
     torch.manual_seed(2)
     return seen, t.step(batch(16), 0)
@@ -31,20 +38,29 @@ def first_gradients(t):
 @BF16
 def test_bfloat16_gradients_are_near_and_penalties_are_those_of_float32():
     words = "--mixup=1", "--penalty", "gp=1", "r1=2"
-    (exact, log), (half, half_log) = first_gradients(trainer(*words)), first_gradients(trainer("--amp=bf16", *words))
+    (exact, log), (half, half_log) = (
+        first_gradients(trainer(*words)),
+        first_gradients(trainer("--amp=bf16", *words)),
+    )
     assert not torch.equal(exact["gen/0"], half["gen/0"])
     for name in exact:
         if exact[name].norm() > 1e-4:
             assert torch.cosine_similarity(exact[name].flatten(), half[name].flatten(), dim=0) > 0.95, name
             assert half[name].dtype == torch.float32
-    assert torch.equal(log["disc/r1"], half_log["disc/r1"])                    # of real images: no network before it
+    assert torch.equal(log["disc/r1"], half_log["disc/r1"])  # of real images: no network before it
 
 
 @BF16
 def test_networks_give_float32_and_compute_in_bfloat16():
     t, seen = trainer("--amp=bf16"), []
-    next(m for m in t.disc.modules() if isinstance(m, torch.nn.Conv2d)).register_forward_hook(lambda m, i, o: seen.append(o.dtype))
-    t.train_step = lambda b, step: {"images": t.gen(t.noise(4)), "hidden": t.disc(b["x"], stop=1), "logits": t.disc(b["x"])}
+    next(m for m in t.disc.modules() if isinstance(m, torch.nn.Conv2d)).register_forward_hook(
+        lambda m, i, o: seen.append(o.dtype)
+    )
+    t.train_step = lambda b, step: {
+        "images": t.gen(t.noise(4)),
+        "hidden": t.disc(b["x"], stop=1),
+        "logits": t.disc(b["x"]),
+    }
     out = t.step(batch(), 0)
     assert {v.dtype for v in out.values()} == {torch.float32} and set(seen) == {torch.bfloat16}
 
@@ -63,14 +79,18 @@ def test_spectral_norm_keeps_its_precision():
 @BF16
 def test_a_resumed_run_in_bfloat16_repeats_an_unbroken_one(tmp_path):
     words = "--amp=bf16", "--ema=0.9", "--schedule_steps=6", "--resume=auto"
-    assert run(tmp_path, "--name=whole", "--max_steps=6", *words) == run(tmp_path, "--name=split", "--max_steps=3", *words) == 0
+    assert (
+        run(tmp_path, "--name=whole", "--max_steps=6", *words)
+        == run(tmp_path, "--name=split", "--max_steps=3", *words)
+        == 0
+    )
     assert run(tmp_path, "--name=split", "--max_steps=6", *words) == 0
     assert_equal(newest(tmp_path, "whole"), newest(tmp_path, "split"))
 
 
 def test_float16_scales_the_loss_and_the_scale_follows_overflows():
     t, plain = trainer("--amp=fp16"), trainer()
-    t.step = t.train_step                                                     # no float16 arithmetic here: the scaling alone
+    t.step = t.train_step  # no float16 arithmetic here: the scaling alone
     (scaled, _), (exact, _) = first_gradients(t), first_gradients(plain)
     assert all(torch.allclose(scaled[name], exact[name], rtol=1e-5, atol=1e-8) for name in exact)
     t, no, yes = trainer("--amp=fp16"), torch.tensor(0.0), torch.tensor(1.0)
@@ -86,7 +106,10 @@ def test_float16_scales_the_loss_and_the_scale_follows_overflows():
 
 
 def test_precisions_that_the_processor_lacks_are_refused(monkeypatch):
-    with pytest.raises(UserError, match="--amp: given fp16, which this processor has no training for; (bf16 or )?off would do"):
+    with pytest.raises(
+        UserError,
+        match="--amp: given fp16, which this processor has no training for; (bf16 or )?off would do",
+    ):
         setup.check_precision(arguments("--amp=fp16"), torch.device("cpu"))
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False, raising=False)
     with pytest.raises(UserError, match="--amp: given bf16.*emulates; off would do"):
@@ -94,10 +117,18 @@ def test_precisions_that_the_processor_lacks_are_refused(monkeypatch):
     setup.check_precision(arguments(), torch.device("cpu"))
 
 
-@pytest.mark.parametrize("words, spec_norm, compiled, reason", [
-    ((), False, "gen, disc", ""), ((), True, "gen", "spectral norm"), (("--penalty", "gp=1"), False, "gen", "second derivatives"),
-    (("--dnorm=0.5",), False, "gen", "second derivatives")])
-def test_compile_takes_the_networks_that_it_suits_and_says_why_not_the_others(words, spec_norm, compiled, reason):
+@pytest.mark.parametrize(
+    "words, spec_norm, compiled, reason",
+    [
+        ((), False, "gen, disc", ""),
+        ((), True, "gen", "spectral norm"),
+        (("--penalty", "gp=1"), False, "gen", "second derivatives"),
+        (("--dnorm=0.5",), False, "gen", "second derivatives"),
+    ],
+)
+def test_compile_takes_the_networks_that_it_suits_and_says_why_not_the_others(
+    words, spec_norm, compiled, reason
+):
     t = trainer(*words, spec_norm=spec_norm)
     setup.compile(t)
     assert t.remarks[0].startswith(f"compiled: {compiled}") and reason in t.remarks[0]
@@ -107,14 +138,26 @@ def test_compile_takes_the_networks_that_it_suits_and_says_why_not_the_others(wo
 def test_compile_is_refused_where_it_suits_nothing():
     t = trainer("--penalty", "gp=1")
     t.twice_differentiated = ("gen", "disc")
-    with pytest.raises(UserError, match="--compile: suits no network here: gen .*; disc .*; leaving it out would do"):
+    with pytest.raises(
+        UserError, match="--compile: suits no network here: gen .*; disc .*; leaving it out would do"
+    ):
         setup.compile(t)
 
 
 @pytest.mark.slow
 def test_compiled_networks_train_as_plain_ones_do(tmp_path):
     for name, words in (("plain", []), ("compiled", ["--compile"])):
-        done = launch(*SMALL, f"--save_path={tmp_path}", f"--name={name}", "--max_steps=3", "--mixup=pixel", "--network_args", "spec_norm=False", *words, timeout=900)
+        done = launch(
+            *SMALL,
+            f"--save_path={tmp_path}",
+            f"--name={name}",
+            "--max_steps=3",
+            "--mixup=pixel",
+            "--network_args",
+            "spec_norm=False",
+            *words,
+            timeout=900,
+        )
         assert done.returncode == 0, done.stderr
     a, b = newest(tmp_path, "plain")["modules"], newest(tmp_path, "compiled")["modules"]
     assert a.keys() == b.keys() and all(torch.allclose(a[n].double(), b[n].double(), atol=2e-4) for n in a)

@@ -16,7 +16,7 @@ def test_time_limits(monkeypatch):
             preemption.time_limit(bad)
     monkeypatch.setenv("SLURM_JOB_END_TIME", str(int(time.time()) + 100))
     assert 95 < preemption.time_limit("") <= 100
-    assert preemption.time_limit("00:00:07") == 7            # what the user says wins
+    assert preemption.time_limit("00:00:07") == 7  # what the user says wins
 
 
 def test_the_margin_is_learnt():
@@ -26,7 +26,7 @@ def test_the_margin_is_learnt():
     assert stopper.margin == 50
     stopper.learn(600)
     assert stopper.margin == 1200 and stopper.wanted() == "the time limit"
-    assert preemption.Stopper(10 ** 6).margin == 60 and preemption.Stopper().wanted() is None
+    assert preemption.Stopper(10**6).margin == 60 and preemption.Stopper().wanted() is None
 
 
 def test_signals_raise_before_the_loop_and_wait_inside_it():

@@ -8,7 +8,10 @@ from engine import record
 
 def test_means_are_over_the_times_a_name_came_and_survive_a_capture():
     means, parts = record.Means(), record.Means()
-    values = [{"d": torch.tensor(float(i))} | ({"g": torch.tensor(10.0 * i)} if i % 2 == 0 else {}) for i in range(5)]
+    values = [
+        {"d": torch.tensor(float(i))} | ({"g": torch.tensor(10.0 * i)} if i % 2 == 0 else {})
+        for i in range(5)
+    ]
     for v in values:
         means.add(v)
     for v in values[:3]:
@@ -19,8 +22,12 @@ def test_means_are_over_the_times_a_name_came_and_survive_a_capture():
         later.add(v)
     assert means.read() == later.read() == {"d": 2.0, "g": 20.0}
     halves = record.Means()
-    halves.restore([part for part in parts.capture() for _ in range(2)])       # two processes' sums, taken over by one
-    assert halves.read() == parts.read() and halves.capture()[0] == [(names, [2 * s for s in sums], 2 * n) for names, sums, n in parts.capture()[0]]
+    halves.restore(
+        [part for part in parts.capture() for _ in range(2)]
+    )  # two processes' sums, taken over by one
+    assert halves.read() == parts.read() and halves.capture()[0] == [
+        (names, [2 * s for s in sums], 2 * n) for names, sums, n in parts.capture()[0]
+    ]
     means.clear()
     assert means.read() == {}
 
@@ -56,13 +63,24 @@ def test_grids_put_images_row_by_row_and_enlarge_small_ones():
     sheet = np.asarray(record.grid(images))
     tile = 8 * 6
     assert sheet.shape == (2 * (tile + 2) + 2, 3 * (tile + 2) + 2)
-    assert (sheet[2:2 + tile, 4 + tile:4 + 2 * tile] == 255).all() and sheet.astype(int).sum() == 255 * tile * tile
+    assert (sheet[2 : 2 + tile, 4 + tile : 4 + 2 * tile] == 255).all() and sheet.astype(
+        int
+    ).sum() == 255 * tile * tile
     assert np.asarray(record.grid(torch.zeros(4, 3, 64, 64))).shape == (2 * 66 + 2, 2 * 66 + 2, 3)
 
 
 def test_curves_make_a_picture_that_opens(tmp_path):
     from PIL import Image
+
     path = str(tmp_path / "curves.png")
     record.curves([], path, "nothing yet")
-    record.curves([{"step": 1, "gen/adv": 1.0, "disc/real": 2.0}, {"step": 2, "disc/real": None}, {"step": 3, "gen/adv": 0.5, "disc/real": 1.0}], path, "t")
+    record.curves(
+        [
+            {"step": 1, "gen/adv": 1.0, "disc/real": 2.0},
+            {"step": 2, "disc/real": None},
+            {"step": 3, "gen/adv": 0.5, "disc/real": 1.0},
+        ],
+        path,
+        "t",
+    )
     assert Image.open(path).size[0] > 800

@@ -1,4 +1,5 @@
 """Every mode of an autoencoder on a freshly trained tiny run writes files that open."""
+
 import csv
 import glob
 import json
@@ -34,8 +35,23 @@ def runs(tmp_path_factory):
     train(at, *NET, *DATA, "--name=amr", "--trainer=trainers/amr.py", "--mixer=fm2")
     train(at, *NET, "attributes=3", *DATA, "--name=sup", "--trainer=trainers/class_mixing.py")
     train(at, "--network=networks/bigan_mnist.py", *DATA, "--name=bigan", "--trainer=trainers/bigan.py")
-    launcher(f"--save_path={at}", "--cpu", "--batch_size=8", "--name=vae", "--trainer=trainers/beta_vae.py", "--network=networks/dsprites.py", "--network_args", "vae=True", "width=4", "ndf=4", "hidden=8",
-          "--iterator=iterators/dsprites.py", "--max_steps=2", "--samples=4", "--save_images_every=0")
+    launcher(
+        f"--save_path={at}",
+        "--cpu",
+        "--batch_size=8",
+        "--name=vae",
+        "--trainer=trainers/beta_vae.py",
+        "--network=networks/dsprites.py",
+        "--network_args",
+        "vae=True",
+        "width=4",
+        "ndf=4",
+        "hidden=8",
+        "--iterator=iterators/dsprites.py",
+        "--max_steps=2",
+        "--samples=4",
+        "--save_images_every=0",
+    )
     return at
 
 
@@ -46,6 +62,7 @@ def mode(runs, tmp_path):
         shutil.copytree(runs / run, tmp_path / run)
         assert launcher(f"--save_path={tmp_path}", f"--name={run}", f"--mode={name}", "--cpu", *words) == 0
         return tmp_path / run / "s0"
+
     return go
 
 
@@ -53,15 +70,28 @@ def mode(runs, tmp_path):
 def test_interpolation_strips(mode, split):
     at = mode(f"interp_{split}", "amr", "--val_batch_size=3", "--num_interps=5")
     pictures = sorted(glob.glob(str(at / f"interp_{split}" / "fm2_step00000006" / "*.png")))
-    assert [os.path.basename(p) for p in pictures] == ["all.png", "pair_0000.png", "pair_0001.png", "pair_0002.png"]
-    assert Image.open(pictures[1]).size == (5 * 50 + 2, 50 + 2) and Image.open(pictures[0]).size == (5 * 50 + 2, 3 * 50 + 2)
+    assert [os.path.basename(p) for p in pictures] == [
+        "all.png",
+        "pair_0000.png",
+        "pair_0001.png",
+        "pair_0002.png",
+    ]
+    assert Image.open(pictures[1]).size == (5 * 50 + 2, 50 + 2) and Image.open(pictures[0]).size == (
+        5 * 50 + 2,
+        3 * 50 + 2,
+    )
 
 
 def test_interpolation_between_pixels_runs_from_the_partner_to_the_example(mode):
     at = mode("interp_pixel_valid", "amr", "--val_batch_size=2", "--num_interps=3")
-    a, b = (np.asarray(Image.open(at / "interp_pixel_valid" / "pixel" / f"pair_000{i}.png")).astype(int) for i in (0, 1))
-    parts = [[strip[2:50, 2 + 50 * k:50 + 50 * k] for k in range(3)] for strip in (a, b)]
-    assert (parts[0][0] == parts[1][2]).all() and (parts[0][2] == parts[1][0]).all()      # of two examples each is the other's partner
+    a, b = (
+        np.asarray(Image.open(at / "interp_pixel_valid" / "pixel" / f"pair_000{i}.png")).astype(int)
+        for i in (0, 1)
+    )
+    parts = [[strip[2:50, 2 + 50 * k : 50 + 50 * k] for k in range(3)] for strip in (a, b)]
+    assert (parts[0][0] == parts[1][2]).all() and (
+        parts[0][2] == parts[1][0]
+    ).all()  # of two examples each is the other's partner
     assert np.abs(parts[0][1] - (parts[0][0] + parts[0][2]) / 2).max() <= 1
 
 
@@ -75,7 +105,12 @@ def test_class_mixes_and_their_masks(mode):
 def test_class_embeddings(mode):
     at = mode("class_embeddings", "sup")
     table = list(csv.reader(open(at / "class_embeddings" / "step00000006.csv")))
-    assert len(table) == 9 and len(table[0]) == 5 and table[8][:3] == ["1", "1", "1"] and all(0 < float(v) < 1 for row in table[1:] for v in row[3:])
+    assert (
+        len(table) == 9
+        and len(table[0]) == 5
+        and table[8][:3] == ["1", "1", "1"]
+        and all(0 < float(v) < 1 for row in table[1:] for v in row[3:])
+    )
 
 
 def test_frames(mode):
@@ -98,32 +133,51 @@ def test_tsne(mode, words):
     at = mode("tsne", "amr", "--tsne_examples=30", *words) / "tsne" / "step00000006"
     assert len(open(at / "clusters.txt").read().splitlines()) == 7
     assert {len(glob.glob(str(at / f"*.{kind}"))) for kind in ("pdf", "png", "npz")} == {5}
-    assert open(at / "seed0.pdf", "rb").read(4) == b"%PDF" and np.load(at / "seed0.npz")["points"].shape == (30, 2)
+    assert open(at / "seed0.pdf", "rb").read(4) == b"%PDF" and np.load(at / "seed0.npz")["points"].shape == (
+        30,
+        2,
+    )
 
 
 def test_logreg_and_what_tables_make_of_it(mode, capsys):
     at = mode("logreg", "amr")
     found = json.load(open(at / "probe.json"))
-    assert set(found["probes"]) == {"codes", "random encoder", "PCA"} and found["dims"] == 8 and found["test"] == 30
-    assert found["probes"]["PCA"]["test"] == 1.0         # brightness tells the label
+    assert (
+        set(found["probes"]) == {"codes", "random encoder", "PCA"}
+        and found["dims"] == 8
+        and found["test"] == 30
+    )
+    assert found["probes"]["PCA"]["test"] == 1.0  # brightness tells the label
     capsys.readouterr()
     from eval import tables
-    assert tables.main([str(at.parent.parent), "--metric", "probe accuracy, codes", "probe accuracy, PCA"]) == 0
+
+    assert (
+        tables.main([str(at.parent.parent), "--metric", "probe accuracy, codes", "probe accuracy, PCA"]) == 0
+    )
     assert "amr" in capsys.readouterr().out
 
 
 def test_the_table_of_an_encoder_and_what_tables_make_of_it(mode, capsys):
     at = mode("encoder", "bigan")
     found = json.load(open(at / "encoder" / "step00000006.json"))
-    assert set(found["encoders"]) == {"trained e", "trained e-", "random e", "random e-"} and (found["train"], found["valid"], found["test"]) == (40, 20, 30)
-    assert found["encoders"]["trained e-"]["probe"]["dims"] <= 8 and found["encoders"]["random e"]["CLS"] == 1.0            # brightness tells the label
+    assert set(found["encoders"]) == {"trained e", "trained e-", "random e", "random e-"} and (
+        found["train"],
+        found["valid"],
+        found["test"],
+    ) == (40, 20, 30)
+    assert (
+        found["encoders"]["trained e-"]["probe"]["dims"] <= 8 and found["encoders"]["random e"]["CLS"] == 1.0
+    )  # brightness tells the label
     assert 0 < found["EGr"] <= found["EGr_b"] + 1
     lines = {line["name"]: line for line in map(json.loads, open(at / "evaluations.jsonl"))}
     assert len(lines) == 14 and lines["NNC_e- (1-NN accuracy)"]["metric"] == "NNC_e-"
-    trained, random, margin = (lines[f"{label}CLS_e (probe accuracy)"]["value"] for label in ("", "random ", "margin "))
+    trained, random, margin = (
+        lines[f"{label}CLS_e (probe accuracy)"]["value"] for label in ("", "random ", "margin ")
+    )
     assert margin == trained - random
     capsys.readouterr()
     from eval import tables
+
     assert tables.main([str(at.parent.parent), "--metric", "NNC_e", "margin CLS_e", "EGr"]) == 0
     out = capsys.readouterr().out
     assert "bigan" in out and "NNC_e ↑" in out and "EGr" in out
@@ -134,34 +188,59 @@ def test_the_tables_numbers_are_their_definitions(runs, tmp_path):
     from eval import autoencoder_modes as modes, probe
     from engine import flags, setup
     from tests import made_parts
+
     here = os.getcwd()
     os.chdir(ROOT)
     try:
-        args = flags.parse([f"--save_path={runs}", "--name=bigan", "--mode=encoder", "--cpu"], ("train", "encoder"))
+        args = flags.parse(
+            [f"--save_path={runs}", "--name=bigan", "--mode=encoder", "--cpu"], ("train", "encoder")
+        )
         nets = setup.networks(args)
         from trainers import bigan
+
         trainer, data = bigan.get_trainer(nets, args).eval(), made_parts.get_iterators(8)
     finally:
         os.chdir(here)
     x = torch.cat([batch["x"] for batch in data["test"]])
     start = modes.untrained(trainer, data, args)
-    assert all(torch.equal(a, b) for a, b in zip(start.parameters(), trainer.enc.parameters()))         # the run's own initial weights
+    assert all(
+        torch.equal(a, b) for a, b in zip(start.parameters(), trainer.enc.parameters())
+    )  # the run's own initial weights
     running = start.stages[1][1].running_mean.clone()
     means = [start.stages[1][0](start(batch["x"], stop=1)).mean(0) for batch in data["train"]]
     assert torch.allclose(running, torch.stack(means).mean(0), atol=1e-5)
     with torch.no_grad():
         layers = modes.layers_of(trainer, start)
-        assert set(layers) == {"e", "e-"} and torch.equal(layers["e"](x), start(x)) and torch.equal(layers["e-"](x), start(x, stop=2))
+        assert (
+            set(layers) == {"e", "e-"}
+            and torch.equal(layers["e"](x), start(x))
+            and torch.equal(layers["e-"](x), start(x, stop=2))
+        )
         assert set(modes.layers_of(trainer, torch.nn.Linear(2, 2))) == {"e"}
-    perfect, halved = (type("T", (), {"encode": lambda self, x: x, "decode": lambda self, h, c=c: c * h})() for c in (1.0, 0.5))
-    distances = torch.cdist(x.flatten(1).double(), x.flatten(1).double()) / 2                # of pixels in [0, 1]
+    perfect, halved = (
+        type("T", (), {"encode": lambda self, x: x, "decode": lambda self, h, c=c: c * h})()
+        for c in (1.0, 0.5)
+    )
+    distances = torch.cdist(x.flatten(1).double(), x.flatten(1).double()) / 2  # of pixels in [0, 1]
     errors = modes.recon_errors(perfect, data["test"])
     others = distances[~torch.eye(30, dtype=torch.bool)]
-    assert errors["EGr"] == 0 and others.min() < errors["EGr_b"] < others.max()             # never an image against itself
-    assert modes.recon_errors(halved, data["test"])["EGr"] == pytest.approx(float(x.flatten(1).norm(dim=1).mean() / 4), rel=1e-5)
+    assert (
+        errors["EGr"] == 0 and others.min() < errors["EGr_b"] < others.max()
+    )  # never an image against itself
+    assert modes.recon_errors(halved, data["test"])["EGr"] == pytest.approx(
+        float(x.flatten(1).norm(dim=1).mean() / 4), rel=1e-5
+    )
 
 
-@pytest.mark.parametrize("name, words", [("logreg", ()), ("interp_valid", ("--val_batch_size=3",)), ("embedding", ()), ("save_frames", ("--val_batch_size=3", "--num_interps=4"))])
+@pytest.mark.parametrize(
+    "name, words",
+    [
+        ("logreg", ()),
+        ("interp_valid", ("--val_batch_size=3",)),
+        ("embedding", ()),
+        ("save_frames", ("--val_batch_size=3", "--num_interps=4")),
+    ],
+)
 def test_the_other_modes_take_a_bigan(mode, name, words):
     at = mode(name, "bigan", *words)
     assert (at / "probe.json").exists() if name == "logreg" else len(os.listdir(at / name)) == 1
@@ -176,11 +255,16 @@ def test_disentangle(mode):
 
 def test_sampling(mode):
     from eval.modes import draw
+
     assert draw and mode("sample", "vae", "--samples=4")
 
 
 def test_runs_that_a_mode_is_not_for(mode):
-    for name, run, message in (("disentangle", "amr", "dsprites"), ("class_embeddings", "vae", "class_mixing"), ("sample", "sup", "no prior")):
+    for name, run, message in (
+        ("disentangle", "amr", "dsprites"),
+        ("class_embeddings", "vae", "class_mixing"),
+        ("sample", "sup", "no prior"),
+    ):
         with pytest.raises(UserError, match=message):
             mode(name, run)
 

@@ -1,4 +1,5 @@
 """The classifier trained on a data set's own training split."""
+
 import pytest
 import torch
 
@@ -13,7 +14,11 @@ def blobs(n=120, size=8, seed=0, channels=1):
     labels = torch.randint(4, (n,), generator=draw)
     x = torch.randint(0, 60, (n, channels, size, size), generator=draw)
     for image, label in zip(x, labels):
-        image[:, label // 2 * size // 2:(label // 2 + 1) * size // 2, label % 2 * size // 2:(label % 2 + 1) * size // 2] += 150
+        image[
+            :,
+            label // 2 * size // 2 : (label // 2 + 1) * size // 2,
+            label % 2 * size // 2 : (label % 2 + 1) * size // 2,
+        ] += 150
     return x.to(torch.uint8), labels
 
 
@@ -24,15 +29,20 @@ def quick(monkeypatch):
 
 
 def as_data(train, test, name="test"):
-    return {"train": DataIterator({"x": train[0], "y": train[1]}, 8, indices=[0, 1, 2, 3, 4, 5, 6, 7, 8]), name: DataIterator({"x": test[0], "y": test[1]}, 8, shuffle=False)}
+    return {
+        "train": DataIterator({"x": train[0], "y": train[1]}, 8, indices=[0, 1, 2, 3, 4, 5, 6, 7, 8]),
+        name: DataIterator({"x": test[0], "y": test[1]}, 8, shuffle=False),
+    }
 
 
 def test_is_trained_once_and_found_after(quick, tmp_path, capsys, monkeypatch):
-    data = as_data(blobs(), blobs(seed=1))               # a run that trains on nine images: the classifier has them all
+    data = as_data(blobs(), blobs(seed=1))  # a run that trains on nine images: the classifier has them all
     state = torch.get_rng_state()
     first = extractors.get("classifier", data=data, cache=str(tmp_path))
     assert torch.equal(state, torch.get_rng_state())
-    assert "training the classifier" in capsys.readouterr().err and "test accuracy 100.0%" in first.description
+    assert (
+        "training the classifier" in capsys.readouterr().err and "test accuracy 100.0%" in first.description
+    )
     again = extractors.get("classifier", data=data, cache=str(tmp_path))
     assert capsys.readouterr().err == "" and first.sha256 == again.sha256
     x = blobs(5, seed=2)[0]
@@ -55,12 +65,16 @@ def test_features_do_not_depend_on_the_batch(quick, tmp_path):
     net = extractors.get("classifier", data=as_data(blobs(), blobs(seed=1), "valid"), cache=str(tmp_path))
     x = blobs(7, seed=2)[0]
     whole = net(x)
-    assert torch.allclose(torch.cat([net(part)["features"] for part in x.split(3)]), whole["features"], rtol=1e-5, atol=1e-6)
+    assert torch.allclose(
+        torch.cat([net(part)["features"] for part in x.split(3)]), whole["features"], rtol=1e-5, atol=1e-6
+    )
 
 
 def test_images_of_another_shape_are_refused(quick, tmp_path):
     net = extractors.get("classifier", data=as_data(blobs(), blobs(seed=1)), cache=str(tmp_path))
-    with pytest.raises(UserError, match=r"given images of shape \[1, 9, 9\]; \[1, 8, 8\], which it was trained on, would do"):
+    with pytest.raises(
+        UserError, match=r"given images of shape \[1, 9, 9\]; \[1, 8, 8\], which it was trained on, would do"
+    ):
         net(blobs(2, 9)[0])
 
 
@@ -74,24 +88,38 @@ def test_larger_images_are_averaged_down(kind, channels):
 def test_colour_images_have_a_classifier_of_their_own_and_a_score_of_at_most_their_classes(quick, tmp_path):
     from eval import evaluate
 
-    def coloured(seed):                                  # mirrored pairs of quarters differ in colour alone
+    def coloured(seed):  # mirrored pairs of quarters differ in colour alone
         x, y = blobs(160, seed=seed, channels=3)
         x[:, 1] //= 1 + y[:, None, None] % 2
         return x, y
+
     train, test = coloured(0), coloured(1)
     extractor = extractors.get("classifier", data=as_data(train, test), cache=str(tmp_path))
     assert isinstance(extractor.network.net, classifier.ColourClassifier) and extractor.dim == 256
     accuracy = float(extractor.description.split("accuracy ")[1].rstrip("%"))
     assert accuracy >= 95
-    assert extractor(test[0][:5])["features"].shape == (5, 256) and torch.equal(extractor(test[0][:5])["features"][:2].argmax(1), extractor(test[0][:2])["features"].argmax(1))
-    result, = evaluate.evaluate(lambda n: test[0].repeat(3, 1, 1, 1)[:n], as_data(train, test), extractor, "20-160-train", ("is",), cache=str(tmp_path))
+    assert extractor(test[0][:5])["features"].shape == (5, 256) and torch.equal(
+        extractor(test[0][:5])["features"][:2].argmax(1), extractor(test[0][:2])["features"].argmax(1)
+    )
+    (result,) = evaluate.evaluate(
+        lambda n: test[0].repeat(3, 1, 1, 1)[:n],
+        as_data(train, test),
+        extractor,
+        "20-160-train",
+        ("is",),
+        cache=str(tmp_path),
+    )
     # the score of a classifier of four classes: named after it, never IS, and 4 at most
-    assert result["title"] == "score-classifier" and result["name"] == "score-classifier 160" and 2 < result["value"] <= 4
+    assert (
+        result["title"] == "score-classifier"
+        and result["name"] == "score-classifier 160"
+        and 2 < result["value"] <= 4
+    )
 
 
 def test_what_the_classifier_is_trained_on_is_moved_and_only_colour_is_mirrored():
     x = torch.zeros(64, 3, 16, 16)
-    x[:, :, 6:10, 2:4] = 255.0                           # a bar on the left
+    x[:, :, 6:10, 2:4] = 255.0  # a bar on the left
     still = {"turn": 0, "scale": 0, "shift": 0}
     assert torch.allclose(classifier.jittered(x, still), x, atol=1e-3)
     mirrored = classifier.jittered(x, still | {"flip": True})
@@ -104,7 +132,11 @@ def test_what_the_classifier_is_trained_on_is_moved_and_only_colour_is_mirrored(
 def test_data_that_does_not_do(tmp_path):
     x, y = blobs()
     with pytest.raises(UserError, match="the data has no labels"):
-        extractors.get("classifier", data={"train": DataIterator({"x": x}, 8), "test": DataIterator({"x": x}, 8)}, cache=str(tmp_path))
+        extractors.get(
+            "classifier",
+            data={"train": DataIterator({"x": x}, 8), "test": DataIterator({"x": x}, 8)},
+            cache=str(tmp_path),
+        )
     with pytest.raises(UserError, match="the data has no valid split; there is train"):
         extractors.get("classifier", data={"train": (x, y)}, cache=str(tmp_path))
     with pytest.raises(UserError, match="none is given"):
@@ -115,7 +147,10 @@ def test_data_that_does_not_do(tmp_path):
 
 def test_stacked_digits(quick, tmp_path):
     digits, labels = blobs(360)
-    stacked = {name: (x.view(-1, 3, 8, 8), y.view(-1, 3) @ torch.tensor([100, 10, 1])) for name, (x, y) in {"train": (digits, labels), "test": blobs(90, seed=1)}.items()}
+    stacked = {
+        name: (x.view(-1, 3, 8, 8), y.view(-1, 3) @ torch.tensor([100, 10, 1]))
+        for name, (x, y) in {"train": (digits, labels), "test": blobs(90, seed=1)}.items()
+    }
     net = extractors.get("stacked-classifier", data=stacked, cache=str(tmp_path))
     x, y = blobs(60, seed=2)
     out = net(x.view(20, 3, 8, 8))
@@ -126,6 +161,7 @@ def test_stacked_digits(quick, tmp_path):
 
 def test_data_read_item_by_item_and_parts_of_it():
     from torch.utils.data import TensorDataset
+
     x, y = blobs(30)
     lazy = type("Lazy", (TensorDataset,), {})(x.float() / 127.5 - 1, y)
     state = torch.get_rng_state()
@@ -140,5 +176,6 @@ def test_data_read_item_by_item_and_parts_of_it():
 @pytest.mark.slow
 def test_accuracy_on_the_digits(tmp_path):
     from iterators import digits
+
     net = extractors.get("classifier", data=digits.get_iterators(64), cache=str(tmp_path))
     assert float(net.description.split("accuracy ")[1].rstrip("%")) >= 97.5

@@ -14,7 +14,7 @@ def perfect(factors):
 
 
 def noise(factors):
-    return torch.randn(len(factors), 10, generator=torch.Generator().manual_seed(int(factors.sum()) % 2 ** 31))
+    return torch.randn(len(factors), 10, generator=torch.Generator().manual_seed(int(factors.sum()) % 2**31))
 
 
 def test_perfect_factors():
@@ -36,7 +36,12 @@ def test_one_factor_copied_and_two_of_five():
 
 
 def test_dimensions_that_do_nothing():
-    dead = factor_vae(lambda f: torch.cat([perfect(f), torch.zeros(len(f), 3, dtype=torch.float64)], 1), SIZES, scale=2000, **FEW)
+    dead = factor_vae(
+        lambda f: torch.cat([perfect(f), torch.zeros(len(f), 3, dtype=torch.float64)], 1),
+        SIZES,
+        scale=2000,
+        **FEW,
+    )
     assert dead["score"] == 1.0 and dead["active"] == 5
     none = factor_vae(lambda f: torch.zeros(len(f), 4), SIZES, scale=100, **FEW)
     assert none["score"] == 0.0 and none["active"] == 0

@@ -1,4 +1,5 @@
 """Scores end to end: protocols, names, caches, processes."""
+
 import json
 import math
 
@@ -16,7 +17,9 @@ from tests.eval.test_statistics import LINEAR, PIXELS
 
 
 def images(n=60, seed=0):
-    return torch.randint(0, 256, (n, 1, 4, 4), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
+    return torch.randint(
+        0, 256, (n, 1, 4, 4), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8
+    )
 
 
 def sample(n):
@@ -24,7 +27,10 @@ def sample(n):
 
 
 def data(n=60):
-    return {"train": DataIterator({"x": images(n)}, 8), "test": DataIterator({"x": images(40, 1)}, 8, shuffle=False)}
+    return {
+        "train": DataIterator({"x": images(n)}, 8),
+        "test": DataIterator({"x": images(40, 1)}, 8, shuffle=False),
+    }
 
 
 def given(x):
@@ -37,16 +43,54 @@ def values(results):
 
 
 def test_what_a_result_says(tmp_path):
-    results = evaluate(sample, data(), LINEAR, "40-50-test", ("fid", "is", "kid", "prdc", "modes"), batch=16, seed=4, cache=tmp_path)
-    assert [r["metric"] for r in results] == ["fid", "is", "kid", "precision", "recall", "density", "coverage", "modes", "kl", "entropy", "confidence"]
+    results = evaluate(
+        sample,
+        data(),
+        LINEAR,
+        "40-50-test",
+        ("fid", "is", "kid", "prdc", "modes"),
+        batch=16,
+        seed=4,
+        cache=tmp_path,
+    )
+    assert [r["metric"] for r in results] == [
+        "fid",
+        "is",
+        "kid",
+        "precision",
+        "recall",
+        "density",
+        "coverage",
+        "modes",
+        "kl",
+        "entropy",
+        "confidence",
+    ]
     fid, score, kid, precision = results[:4]
-    assert fid["title"] == "FD-linear" and fid["name"] == "FD-linear 40-50-test" and fid["std"] is None and not fid["singular"]
+    assert (
+        fid["title"] == "FD-linear"
+        and fid["name"] == "FD-linear 40-50-test"
+        and fid["std"] is None
+        and not fid["singular"]
+    )
     assert score["name"] == "score-linear 50" and score["std"] > 0 and score["n_real"] is None
     assert kid["name"] == "KID-linear 40-50-test" and kid["std"] > 0
-    assert precision["name"] == "precision-linear 40-test" and precision["n_real"] == precision["n_fake"] == 40
+    assert (
+        precision["name"] == "precision-linear 40-test" and precision["n_real"] == precision["n_fake"] == 40
+    )
     for r in results:
-        assert (r["extractor"], r["sha256"], r["protocol"], r["split"], r["seed"]) == ("linear", "0" * 64, "40-50-test", "test", 4)
-        assert type(r["value"]) is float and {"python", "torch", "numpy", "scipy"} <= r["versions"].keys() and r["resize"] == "none"
+        assert (r["extractor"], r["sha256"], r["protocol"], r["split"], r["seed"]) == (
+            "linear",
+            "0" * 64,
+            "40-50-test",
+            "test",
+            4,
+        )
+        assert (
+            type(r["value"]) is float
+            and {"python", "torch", "numpy", "scipy"} <= r["versions"].keys()
+            and r["resize"] == "none"
+        )
     assert json.loads(json.dumps(results)) == results
 
 
@@ -60,9 +104,10 @@ def test_names_with_the_official_network():
 
 def test_the_frechet_distance_is_that_of_all_the_images():
     fake = images(60, 7)
-    result, = evaluate(given(fake), images(), PIXELS, "full", ("fid",))
+    (result,) = evaluate(given(fake), images(), PIXELS, "full", ("fid",))
     x, y = (part.flatten(1).double().numpy() / 255 for part in (images(), fake))
     import numpy as np
+
     assert result["value"] == pytest.approx(frechet(x.mean(0), np.cov(x.T), y.mean(0), np.cov(y.T)), rel=1e-6)
     assert not result["singular"] and result["protocol"] == "60-train"
 
@@ -70,20 +115,34 @@ def test_the_frechet_distance_is_that_of_all_the_images():
 def test_real_against_itself_is_nothing_and_few_are_marked():
     order = torch.randperm(60, generator=torch.Generator().manual_seed(0))
     found = evaluate(given(images()[order]), images(), PIXELS, "full", ("fid", "kid", "prdc"))
-    assert abs(values(found)["fid"]) < 1e-6 and abs(values(found)["kid"]) < 1 and values(found)["precision"] == values(found)["coverage"] == 1
-    few, = evaluate(given(images()), images(), PIXELS, "10-train", ("fid",))
+    assert (
+        abs(values(found)["fid"]) < 1e-6
+        and abs(values(found)["kid"]) < 1
+        and values(found)["precision"] == values(found)["coverage"] == 1
+    )
+    (few,) = evaluate(given(images()), images(), PIXELS, "10-train", ("fid",))
     assert few["singular"] and few["value"] > 0.1
 
 
 def test_scores_do_not_depend_on_the_batch_size(tmp_path):
-    a, b = (values(evaluate(sample, images(150), LINEAR, "full", module.METRICS, batch=batch, cache=tmp_path / str(batch))) for batch in (500, 7))
+    a, b = (
+        values(
+            evaluate(
+                sample, images(150), LINEAR, "full", module.METRICS, batch=batch, cache=tmp_path / str(batch)
+            )
+        )
+        for batch in (500, 7)
+    )
     assert a == pytest.approx(b, rel=1e-5)
 
 
 def test_it_disturbs_nothing_and_repeats_itself(tmp_path):
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    first, second, other = (values(evaluate(sample, data(), LINEAR, "full-test", batch=16, seed=seed, cache=tmp_path)) for seed in (0, 0, 1))
+    first, second, other = (
+        values(evaluate(sample, data(), LINEAR, "full-test", batch=16, seed=seed, cache=tmp_path))
+        for seed in (0, 0, 1)
+    )
     assert torch.equal(before, torch.get_rng_state())
     assert first == second != other
 
@@ -91,7 +150,9 @@ def test_it_disturbs_nothing_and_repeats_itself(tmp_path):
 def test_a_reference_serves_many_generators(tmp_path, monkeypatch):
     real = reference(data(), LINEAR, "full-test", cache=tmp_path)
     monkeypatch.setattr(module.sources, "of", lambda *a: pytest.fail("the real images were read again"))
-    assert values(evaluate(sample, real, LINEAR, "full-test")) != values(evaluate(lambda n: -sample(n), real, LINEAR, "full-test"))
+    assert values(evaluate(sample, real, LINEAR, "full-test")) != values(
+        evaluate(lambda n: -sample(n), real, LINEAR, "full-test")
+    )
 
 
 def test_statistics_are_found_again_but_never_those_of_other_weights_images_or_counts(tmp_path, monkeypatch):
@@ -103,6 +164,7 @@ def test_statistics_are_found_again_but_never_those_of_other_weights_images_or_c
         collected.clear()
         reference(real or data(), extractor, protocol, metrics, cache=tmp_path)
         return bool(collected)
+
     assert made() and not made() and not made(data()["test"])
     changed = get("pixels")
     changed.sha256 = "other"
@@ -118,20 +180,30 @@ def test_statistics_are_found_again_but_never_those_of_other_weights_images_or_c
 def test_a_stream_of_batches_without_a_fingerprint(tmp_path):
     batches = [{"x": part.float() / 127.5 - 1} for part in images().split(7)]
     streamed = values(evaluate(sample, batches, PIXELS, "full", ("fid",), batch=16, cache=tmp_path))
-    assert streamed["fid"] == pytest.approx(values(evaluate(sample, images(), PIXELS, "full", ("fid",), batch=16, cache=tmp_path))["fid"], rel=1e-6)
+    assert streamed["fid"] == pytest.approx(
+        values(evaluate(sample, images(), PIXELS, "full", ("fid",), batch=16, cache=tmp_path))["fid"],
+        rel=1e-6,
+    )
     assert len(list((tmp_path / "statistics").iterdir())) == 1
 
 
-@pytest.mark.parametrize("protocol, message", [
-    ("50k-train", "the data has 60 train images, so 60-train or full-train would do"), ("full-valid", "the data has no valid split, there is train, test"),
-    ("many", "<real images>")])
+@pytest.mark.parametrize(
+    "protocol, message",
+    [
+        ("50k-train", "the data has 60 train images, so 60-train or full-train would do"),
+        ("full-valid", "the data has no valid split, there is train, test"),
+        ("many", "<real images>"),
+    ],
+)
 def test_protocols_that_do_not_fit(protocol, message):
     with pytest.raises(UserError, match=f"^--protocol: given '?{protocol}'?; .*{message}"):
         evaluate(sample, data(), PIXELS, protocol, ("fid",))
 
 
 def test_samples_that_are_no_numbers():
-    with pytest.raises(UserError, match="^the generator's samples: 16 of 16 in a batch hold values that are not finite"):
+    with pytest.raises(
+        UserError, match="^the generator's samples: 16 of 16 in a batch hold values that are not finite"
+    ):
         evaluate(lambda n: sample(n) * math.nan, data(), PIXELS, "full-test", ("fid",), batch=16)
 
 
@@ -141,7 +213,11 @@ def test_samples_of_another_shape():
 
 
 def test_metrics_that_there_are_not_or_need_more():
-    for metrics, message in (("fidd",), "given fidd; fid, is, kid, prdc, modes would do"), ((), "given none"), (("is",), "--extractor=pixels has not"):
+    for metrics, message in (
+        (("fidd",), "given fidd; fid, is, kid, prdc, modes would do"),
+        ((), "given none"),
+        (("is",), "--extractor=pixels has not"),
+    ):
         with pytest.raises(UserError, match=message):
             evaluate(sample, data(), PIXELS, "full-test", metrics)
     with pytest.raises(UserError, match="is needs 10 images or more"):
@@ -159,16 +235,36 @@ def test_features_that_are_no_numbers(tmp_path):
 
 def in_processes(rank, world, folder):
     import torch.distributed as dist
+
     torch.set_num_threads(1)
     if world > 1:
         dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world)
     out = {}
-    for name, real in (("held", data()), ("few", data()), ("stream", {"test": [{"x": part} for part in images(40, 1).split(9)]})):
+    for name, real in (
+        ("held", data()),
+        ("few", data()),
+        ("stream", {"test": [{"x": part} for part in images(40, 1).split(9)]}),
+    ):
         protocol = "12-test" if name == "few" else "37-150-test"
-        out[name] = evaluate(sample, real, PIXELS if name == "few" else LINEAR, protocol, ("fid", "kid", "prdc") if name == "few" else module.METRICS,
-                             batch=8, cache=f"{folder}/{world}")
+        out[name] = evaluate(
+            sample,
+            real,
+            PIXELS if name == "few" else LINEAR,
+            protocol,
+            ("fid", "kid", "prdc") if name == "few" else module.METRICS,
+            batch=8,
+            cache=f"{folder}/{world}",
+        )
     try:
-        evaluate(lambda n: sample(n) * (math.nan if rank else 1), data(), PIXELS, "40-200-test", ("fid",), batch=16, cache=f"{folder}/{world}")
+        evaluate(
+            lambda n: sample(n) * (math.nan if rank else 1),
+            data(),
+            PIXELS,
+            "40-200-test",
+            ("fid",),
+            batch=16,
+            cache=f"{folder}/{world}",
+        )
     except UserError as error:
         out["error"] = str(error)
     with open(f"{folder}/{world}_{rank}.json", "w") as file:
@@ -186,4 +282,6 @@ def test_two_processes_give_what_one_gives(tmp_path):
         # a stream's batches are cut up among processes, which moves the last digits of float32 features
         assert values(one[name]) == pytest.approx(values(a[name]), rel=1e-6 if name == "stream" else 1e-12)
         assert [r["n_fake"] for r in one[name]] == [r["n_fake"] for r in a[name]]
-    assert one["few"][0]["singular"] and {r["n_fake"] for r in one["held"] if r["metric"] in ("fid", "is")} == {150}
+    assert one["few"][0]["singular"] and {
+        r["n_fake"] for r in one["held"] if r["metric"] in ("fid", "is")
+    } == {150}

@@ -1,4 +1,5 @@
 """The Frechet distance against closed forms, other formulas in float64, and torch-fidelity."""
+
 import numpy as np
 import pytest
 from scipy import linalg
@@ -9,7 +10,11 @@ from eval.frechet import frechet, frechet_of_few, trace_of_root
 def draw(n, d, seed=0, scale=1.0):
     """Correlated features [n, d] with a spectrum over two decades."""
     rng = np.random.default_rng(seed)
-    return scale * rng.standard_normal((n, d)) @ (np.diag(np.logspace(0, -2, d)) + 0.05 * rng.standard_normal((d, d)) / d ** 0.5)
+    return (
+        scale
+        * rng.standard_normal((n, d))
+        @ (np.diag(np.logspace(0, -2, d)) + 0.05 * rng.standard_normal((d, d)) / d**0.5)
+    )
 
 
 def distance(x, y):
@@ -25,7 +30,7 @@ def test_of_identical_sets_is_nothing():
 
 def test_of_a_shift_is_its_square():
     x, m = draw(300, 20), np.linspace(-1, 2, 20)
-    assert distance(x, x + m) == pytest.approx((m ** 2).sum(), rel=1e-10)
+    assert distance(x, x + m) == pytest.approx((m**2).sum(), rel=1e-10)
 
 
 def test_of_a_scaling():
@@ -36,8 +41,8 @@ def test_of_a_scaling():
 
 def test_of_two_round_gaussians():
     d, s_1, s_2, m = 7, 1.5, 0.25, np.arange(7.0)
-    value = frechet(np.zeros(d), s_1 ** 2 * np.eye(d), m, s_2 ** 2 * np.eye(d))
-    assert value == pytest.approx((m ** 2).sum() + d * (s_1 - s_2) ** 2, rel=1e-12)
+    value = frechet(np.zeros(d), s_1**2 * np.eye(d), m, s_2**2 * np.eye(d))
+    assert value == pytest.approx((m**2).sum() + d * (s_1 - s_2) ** 2, rel=1e-12)
 
 
 def test_of_two_gaussians_that_commute():
@@ -84,12 +89,16 @@ def test_features_that_never_change_add_nothing():
     pad = np.zeros((200, 3))
     assert distance(np.hstack([x, pad]), np.hstack([y, pad])) == pytest.approx(distance(x, y), rel=1e-12)
     collapsed = np.tile(y[:1], (200, 1))
-    assert distance(x, collapsed) == pytest.approx(np.square(x.mean(0) - y[0]).sum() + np.trace(np.cov(x.T)), rel=1e-12)
+    assert distance(x, collapsed) == pytest.approx(
+        np.square(x.mean(0) - y[0]).sum() + np.trace(np.cov(x.T)), rel=1e-12
+    )
 
 
 def test_equals_torch_fidelity():
     metric = pytest.importorskip("torch_fidelity.metric_fid", reason="torch-fidelity is not installed")
     torch = pytest.importorskip("torch")
     x, y = (torch.from_numpy(draw(400, 64, seed)) for seed in (0, 1))
-    theirs = metric.fid_statistics_to_metric(metric.fid_features_to_statistics(x), metric.fid_features_to_statistics(y), False)
+    theirs = metric.fid_statistics_to_metric(
+        metric.fid_features_to_statistics(x), metric.fid_features_to_statistics(y), False
+    )
     assert distance(x.numpy(), y.numpy()) == pytest.approx(theirs[metric.KEY_METRIC_FID], rel=1e-6)

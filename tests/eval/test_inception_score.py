@@ -1,4 +1,5 @@
 """The Inception score against exact values and torch-fidelity."""
+
 import math
 
 import pytest
@@ -28,7 +29,7 @@ def test_against_the_definition_in_float64():
     logits = 2 * torch.randn(103, 6, generator=torch.Generator().manual_seed(1))
     scores = []
     for i in range(10):
-        p = logits[i * 103 // 10:(i + 1) * 103 // 10].double().softmax(1)
+        p = logits[i * 103 // 10 : (i + 1) * 103 // 10].double().softmax(1)
         scores.append((p * (p.log() - p.mean(0).log())).sum(1).mean().exp())
     mean, std = inception_score(logits)
     assert mean == pytest.approx(float(torch.stack(scores).mean()), rel=1e-12)
@@ -45,7 +46,10 @@ def test_batch_by_batch_is_the_same():
 
 def test_splits_are_those_of_the_official_code():
     assert torch.bincount(split_of(50_000)).tolist() == [5000] * 10
-    assert split_of(25).tolist() == sorted(split_of(25).tolist()) and torch.bincount(split_of(25)).tolist() == [2, 3] * 5
+    assert (
+        split_of(25).tolist() == sorted(split_of(25).tolist())
+        and torch.bincount(split_of(25)).tolist() == [2, 3] * 5
+    )
 
 
 def test_equals_torch_fidelity():
@@ -53,4 +57,6 @@ def test_equals_torch_fidelity():
     logits = 3 * torch.randn(500, 20, generator=torch.Generator().manual_seed(2))
     theirs = metric.isc_features_to_metric(logits)
     ours = inception_score(logits, shuffle_seed=2020)
-    assert ours == pytest.approx((theirs[metric.KEY_METRIC_ISC_MEAN], theirs[metric.KEY_METRIC_ISC_STD]), rel=1e-6)
+    assert ours == pytest.approx(
+        (theirs[metric.KEY_METRIC_ISC_MEAN], theirs[metric.KEY_METRIC_ISC_STD]), rel=1e-6
+    )

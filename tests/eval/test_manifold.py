@@ -1,4 +1,5 @@
 """Precision, recall, density and coverage against loops, expectations, scikit-learn and torch-fidelity."""
+
 import math
 
 import numpy as np
@@ -19,17 +20,29 @@ def loops(real, fake, k_pr=3, k_dc=5):
 
     def radius(points, i, k):
         return sorted(math.dist(points[i], q) for j, q in enumerate(points) if j != i)[k - 1]
+
     r3, r5 = ([radius(real, i, k) for i in range(len(real))] for k in (k_pr, k_dc))
     g3 = [radius(fake, i, k_pr) for i in range(len(fake))]
-    return {"precision": np.mean([any(math.dist(g, r) <= r3[i] for i, r in enumerate(real)) for g in fake]),
-            "recall": np.mean([any(math.dist(r, g) <= g3[i] for i, g in enumerate(fake)) for r in real]),
-            "density": sum(math.dist(g, r) < r5[i] for g in fake for i, r in enumerate(real)) / (k_dc * len(fake)),
-            "coverage": np.mean([any(math.dist(g, r) < r5[i] for g in fake) for i, r in enumerate(real)])}
+    return {
+        "precision": np.mean([any(math.dist(g, r) <= r3[i] for i, r in enumerate(real)) for g in fake]),
+        "recall": np.mean([any(math.dist(r, g) <= g3[i] for i, g in enumerate(fake)) for r in real]),
+        "density": sum(math.dist(g, r) < r5[i] for g in fake for i, r in enumerate(real))
+        / (k_dc * len(fake)),
+        "coverage": np.mean([any(math.dist(g, r) < r5[i] for g in fake) for i, r in enumerate(real)]),
+    }
 
 
-@pytest.mark.parametrize("pairs", [2 ** 22, 70])          # in one block, and in blocks of one row
-@pytest.mark.parametrize("make", [lambda: draw(50, seed=1) + 0.7, lambda: draw(40, seed=1),
-                                  lambda: draw(50)[torch.arange(50) % 20], lambda: draw(50)], ids=["apart", "fewer", "copies", "same"])
+@pytest.mark.parametrize("pairs", [2**22, 70])  # in one block, and in blocks of one row
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: draw(50, seed=1) + 0.7,
+        lambda: draw(40, seed=1),
+        lambda: draw(50)[torch.arange(50) % 20],
+        lambda: draw(50),
+    ],
+    ids=["apart", "fewer", "copies", "same"],
+)
 def test_against_loops(monkeypatch, make, pairs):
     monkeypatch.setattr(module, "PAIRS", pairs)
     real, fake = draw(50), make()
@@ -53,7 +66,9 @@ def test_expectations_for_two_samples_of_one_distribution():
     n, k = 1500, 5
     found = manifold(draw(n, 4), draw(n, 4, seed=1))
     coverage = 1 - math.prod((n - i) / (2 * n - i) for i in range(1, k + 1))
-    assert found["coverage"] == pytest.approx(coverage, abs=0.02) and found["density"] == pytest.approx(1, abs=0.05)
+    assert found["coverage"] == pytest.approx(coverage, abs=0.02) and found["density"] == pytest.approx(
+        1, abs=0.05
+    )
 
 
 def test_radii_are_scikit_learns():
@@ -73,5 +88,7 @@ def test_equals_torch_fidelity():
     real, fake = draw(300, 5).double(), 1.3 * draw(300, 5, seed=1).double()
     theirs = metric.prc_features_to_metric(fake, real, verbose=False)
     ours = manifold(real, fake)
-    assert (ours["precision"], ours["recall"]) == pytest.approx((theirs[metric.KEY_METRIC_PRECISION], theirs[metric.KEY_METRIC_RECALL]), rel=1e-6)
+    assert (ours["precision"], ours["recall"]) == pytest.approx(
+        (theirs[metric.KEY_METRIC_PRECISION], theirs[metric.KEY_METRIC_RECALL]), rel=1e-6
+    )
     assert 0 < ours["precision"] < 1

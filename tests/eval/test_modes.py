@@ -19,9 +19,10 @@ def test_slerp_keeps_to_the_arc():
 
 def test_interpolate_mode(tmp_path):
     from PIL import Image
+
     assert train(tmp_path, "--max_steps=2") == 0
     assert mode(tmp_path, "--mode=interpolate", "--samples=3", "--frames=5") == 0
     picture = Image.open(tmp_path / "deleteme" / "s0" / "interpolate_00000002.png")
     assert picture.size == (5 * 50 + 2, 3 * 50 + 2)
     movie = Image.open(tmp_path / "deleteme" / "s0" / "interpolate_00000002.gif")
-    assert movie.n_frames == 2 * (5 - 1)                # there and back
+    assert movie.n_frames == 2 * (5 - 1)  # there and back

@@ -1,4 +1,5 @@
 """Modes covered, by hand and by expectation."""
+
 import math
 
 import pytest
@@ -19,9 +20,13 @@ def test_mixture_by_hand():
 def test_share_of_high_quality_of_perfect_samples(radius):
     draw = torch.Generator().manual_seed(0)
     centres = torch.cartesian_prod(*[torch.arange(-4.0, 5, 2)] * 2)
-    points = centres[torch.randint(25, (20_000,), generator=draw)] + 0.05 * torch.randn(20_000, 2, generator=draw)
+    points = centres[torch.randint(25, (20_000,), generator=draw)] + 0.05 * torch.randn(
+        20_000, 2, generator=draw
+    )
     found = mixture(points, centres, 0.05, radius, least=20)
-    assert found["modes"] == 25 and found["high_quality"] == pytest.approx(1 - math.exp(-radius ** 2 / 2), abs=0.003)
+    assert found["modes"] == 25 and found["high_quality"] == pytest.approx(
+        1 - math.exp(-(radius**2) / 2), abs=0.003
+    )
 
 
 def test_points_that_are_not_finite():
@@ -31,13 +36,22 @@ def test_points_that_are_not_finite():
 
 def test_all_in_one_class():
     found = classes([500] + [0] * 9)
-    assert found["modes"] == 1 and found["kl"] == pytest.approx(math.log(10), rel=1e-12) and found["kl_bias"] == 0
+    assert (
+        found["modes"] == 1
+        and found["kl"] == pytest.approx(math.log(10), rel=1e-12)
+        and found["kl_bias"] == 0
+    )
 
 
 def test_shares_equal_to_the_frequencies():
     assert classes([30, 10], [3, 1])["kl"] == pytest.approx(0, abs=1e-12)
-    assert classes([30, 10, 0])["entropy"] == pytest.approx(-0.75 * math.log(0.75) - 0.25 * math.log(0.25), rel=1e-12)
-    assert classes([5] * 10)["entropy"] == pytest.approx(math.log(10), rel=1e-12) and classes([7, 0])["entropy"] == 0
+    assert classes([30, 10, 0])["entropy"] == pytest.approx(
+        -0.75 * math.log(0.75) - 0.25 * math.log(0.25), rel=1e-12
+    )
+    assert (
+        classes([5] * 10)["entropy"] == pytest.approx(math.log(10), rel=1e-12)
+        and classes([7, 0])["entropy"] == 0
+    )
     assert classes([30, 10])["kl"] == pytest.approx(0.75 * math.log(1.5) + 0.25 * math.log(0.5), rel=1e-12)
     assert classes([1, 1], [1, 0])["kl"] == math.inf
 

@@ -1,4 +1,5 @@
 """Distances between samples of numbers: exact values, and scipy's."""
+
 import math
 
 import numpy as np

@@ -1,4 +1,5 @@
 """Measures and pictures of points, the animation, and that both survive interruptions bit for bit."""
+
 import filecmp
 import json
 import math
@@ -29,7 +30,10 @@ class Fake(torch.nn.Module):
 
     def __init__(self, points, d=True):
         super().__init__()
-        self.points, self.one = torch.as_tensor(points, dtype=torch.float32).reshape(len(points), 1, 1, -1), torch.nn.Parameter(torch.ones(()))
+        self.points, self.one = (
+            torch.as_tensor(points, dtype=torch.float32).reshape(len(points), 1, 1, -1),
+            torch.nn.Parameter(torch.ones(())),
+        )
         if d:
             self.probability = lambda x: torch.sigmoid(4 * x.flatten(1)[:, 0])
 
@@ -51,12 +55,23 @@ def grid():
 
 
 def test_what_points_are():
-    assert are((1, 1, 1)) and are([1, 1, 2]) and not are((1, 1, 3)) and not are((1, 2, 1)) and not are((3, 1, 1)) and not are((1, 28, 28))
+    assert (
+        are((1, 1, 1))
+        and are([1, 1, 2])
+        and not are((1, 1, 3))
+        and not are((1, 2, 1))
+        and not are((3, 1, 1))
+        and not are((1, 28, 28))
+    )
 
 
 def test_measures_of_the_line(line):
     same = line.measure(line.real)
-    assert (same["w1"], same["js"]) == (0, 0) and same["mean"] == line.real.mean() and same["std"] == line.real.std()
+    assert (
+        (same["w1"], same["js"]) == (0, 0)
+        and same["mean"] == line.real.mean()
+        and same["std"] == line.real.std()
+    )
     assert line.measure(line.real + 0.25)["w1"] == pytest.approx(0.25, abs=1e-12)
     assert line.measure(line.real + 5)["js"] == pytest.approx(math.log(2), abs=1e-12)
     # fresh points of the same distribution: the sheet says about 0.01 for 5,000 against 5,000
@@ -74,14 +89,25 @@ def test_masses_of_modes(line):
     assert "mode_mass_0" not in Points(points1d.get_iterators(64, data="gaussian"), ARGS).measure(x)
 
 
-@pytest.mark.parametrize("layout, share", [("grid", 1 - math.exp(-4.5)), ("ring", 1 - math.exp(-4.5)), ("square", 1 - math.exp(-4)), ("plus", 1 - math.exp(-4)),
-                                           ("sine", 1 - math.exp(-4))])
+@pytest.mark.parametrize(
+    "layout, share",
+    [
+        ("grid", 1 - math.exp(-4.5)),
+        ("ring", 1 - math.exp(-4.5)),
+        ("square", 1 - math.exp(-4)),
+        ("plus", 1 - math.exp(-4)),
+        ("sine", 1 - math.exp(-4)),
+    ],
+)
 def test_perfect_samples_have_the_analytic_share(layout, share):
     """1 - exp(-r^2 / 2) of round Gaussians lies within r deviations; all modes are covered, equally."""
     made = points2d.get_iterators(100, layout=layout, n=40_000, n_test=40_000)
     found = Points(made, ARGS).measure(made["test"].source.tensors["x"].flatten(1).numpy())
     assert found["modes"] == len(made["train"].mixture["centres"])
-    assert found["high_quality"] == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / 40_000)) and found["reverse_kl"] < 1e-3
+    assert (
+        found["high_quality"] == pytest.approx(share, abs=4 * math.sqrt(share * (1 - share) / 40_000))
+        and found["reverse_kl"] < 1e-3
+    )
 
 
 def test_measures_of_made_points(grid):
@@ -91,7 +117,11 @@ def test_measures_of_made_points(grid):
     found = grid.measure(np.repeat(centres[:5], 4, 0))
     assert found == {"modes": 5, "high_quality": 1, "reverse_kl": pytest.approx(math.log(5))}
     inside, outside = centres[:10] + [2.999 * sigma, 0], centres[:10] + [0, 3.001 * sigma]
-    assert grid.measure(np.concatenate([inside, outside])) == {"modes": 10, "high_quality": 0.5, "reverse_kl": pytest.approx(math.log(2.5))}
+    assert grid.measure(np.concatenate([inside, outside])) == {
+        "modes": 10,
+        "high_quality": 0.5,
+        "reverse_kl": pytest.approx(math.log(2.5)),
+    }
     assert math.isnan(grid.measure(outside)["reverse_kl"]) and grid.measure(outside)["modes"] == 0
     # Dist-GAN's rule: twenty points make a mode
     square = Points(points2d.get_iterators(64, layout="square", n=500, n_test=500), ARGS)
@@ -104,7 +134,9 @@ def test_points_that_are_not_finite_are_measured_as_no_number(line, grid):
         x = points.some.copy()
         x[3, 0] = math.inf
         found = points.measure(x)
-        assert found.keys() == points.measure(points.some).keys() and all(math.isnan(v) for v in found.values())
+        assert found.keys() == points.measure(points.some).keys() and all(
+            math.isnan(v) for v in found.values()
+        )
         assert points.picture(Fake(x), 7).size == (480, 400)
 
 
@@ -113,8 +145,12 @@ def test_the_event_measures_when_a_picture_is_due_and_the_same_points_each_time(
     assert every == 10
     state = torch.get_rng_state()
     found = measure(10)
-    assert torch.equal(state, torch.get_rng_state()) and set(found) == {"points/" + n for n in ("w1", "js", "mean", "std", "mode_mass_0", "mode_mass_1")}
-    assert found == measure(20) and found["points/w1"] == pytest.approx(line.measure(line.some)["w1"], abs=1e-6)
+    assert torch.equal(state, torch.get_rng_state()) and set(found) == {
+        "points/" + n for n in ("w1", "js", "mean", "std", "mode_mass_0", "mode_mass_1")
+    }
+    assert found == measure(20) and found["points/w1"] == pytest.approx(
+        line.measure(line.some)["w1"], abs=1e-6
+    )
     args = SimpleNamespace(**vars(ARGS) | {"save_images_every": 0})
     assert Points(points1d.get_iterators(64, n=100, n_test=100), args).event(None)[0] == math.inf
 
@@ -133,7 +169,11 @@ def test_the_picture_of_the_line_shows_samples_and_d(line):
     assert a[0] > 50 and b[0] > 50 and b[1] - a[1] > 60
     orange = (224, 112, 32)
     assert pixels(left, orange)[0] > 200 and pixels(line.picture(Fake(line.some, d=False), 5), orange)[0] == 0
-    assert line.picture(Fake(line.some), 5).tobytes() == line.picture(Fake(line.some), 5).tobytes() != line.picture(Fake(line.some), 6).tobytes()
+    assert (
+        line.picture(Fake(line.some), 5).tobytes()
+        == line.picture(Fake(line.some), 5).tobytes()
+        != line.picture(Fake(line.some), 6).tobytes()
+    )
 
 
 def test_the_picture_of_the_plane_shows_samples_and_d(grid):
@@ -148,7 +188,11 @@ def test_points_without_a_mixture_are_drawn_and_measured_by_what_needs_none():
     for d, names in ((1, {"w1", "js", "mean", "std"}), (2, set())):
         draw = torch.Generator().manual_seed(0)
         points = Points({"train": DataIterator({"x": torch.rand(50, 1, 1, d, generator=draw)}, 10)}, ARGS)
-        assert points.split == "train" and set(points.measure(points.some)) == names and points.picture(Fake(points.some), 1).size == (480, 400)
+        assert (
+            points.split == "train"
+            and set(points.measure(points.some)) == names
+            and points.picture(Fake(points.some), 1).size == (480, 400)
+        )
 
 
 def frames_of(path):
@@ -165,8 +209,12 @@ def test_a_run_leaves_pictures_measures_and_an_animation(tmp_path):
     run = tmp_path / "deleteme" / "s0"
     assert sorted(os.listdir(run / "samples")) == [f"step_{step:08d}.png" for step in (5, 10, 15, 20, 23)]
     frames, size, last = frames_of(run / "animation.gif")
-    assert len(frames) == len(set(frames)) == 5 and size == Image.open(run / "samples" / "step_00000005.png").size and last == 1000
-    for frame, step in zip(frames, (5, 10, 15, 20, 23)):       # each shows its picture, as well as 128 colours can
+    assert (
+        len(frames) == len(set(frames)) == 5
+        and size == Image.open(run / "samples" / "step_00000005.png").size
+        and last == 1000
+    )
+    for frame, step in zip(frames, (5, 10, 15, 20, 23)):  # each shows its picture, as well as 128 colours can
         there = np.asarray(Image.open(run / "samples" / f"step_{step:08d}.png")).astype(int).ravel()
         assert np.abs(np.frombuffer(frame, np.uint8) - there).mean() < 3
     records = [json.loads(line) for line in open(run / "metrics.jsonl")]
@@ -186,9 +234,17 @@ def test_the_modes_serve_points_or_say_why_not(tmp_path, capsys):
     capsys.readouterr()
     assert mode(tmp_path, "--mode=evaluate", "--at=all", "--cpu") == 0
     lines = capsys.readouterr().out.splitlines()
-    logged = {r["step"]: r["points/w1"] for r in map(json.loads, open(run / "metrics.jsonl")) if "points/w1" in r}
-    assert len(lines) == 3 and [f"step {step}  w1 {value:.6g}" for step, value in logged.items()] == [line.split("  js")[0] for line in lines[1:]]
-    for words, name in ((["--mode=interpolate"], "--mode=interpolate"), (["--mode=neighbours"], "--mode=neighbours"), (["--mode=sample", f"--out={tmp_path}/folder"], "--out")):
+    logged = {
+        r["step"]: r["points/w1"] for r in map(json.loads, open(run / "metrics.jsonl")) if "points/w1" in r
+    }
+    assert len(lines) == 3 and [f"step {step}  w1 {value:.6g}" for step, value in logged.items()] == [
+        line.split("  js")[0] for line in lines[1:]
+    ]
+    for words, name in (
+        (["--mode=interpolate"], "--mode=interpolate"),
+        (["--mode=neighbours"], "--mode=neighbours"),
+        (["--mode=sample", f"--out={tmp_path}/folder"], "--out"),
+    ):
         with pytest.raises(UserError, match=f"{name}: .*points"):
             mode(tmp_path, *words, "--cpu")
     with pytest.raises(UserError, match="--eval_every: .*points"):
@@ -197,7 +253,10 @@ def test_the_modes_serve_points_or_say_why_not(tmp_path, capsys):
 
 def test_animation_of_images_and_of_nothing(tmp_path):
     assert train(tmp_path, "--max_steps=10") == 0
-    assert not (tmp_path / "deleteme" / "s0" / "animation.gif").exists() and mode(tmp_path, "--mode=animate", "--cpu") == 0
+    assert (
+        not (tmp_path / "deleteme" / "s0" / "animation.gif").exists()
+        and mode(tmp_path, "--mode=animate", "--cpu") == 0
+    )
     assert len(frames_of(tmp_path / "deleteme" / "s0" / "animation.gif")[0]) == 2
     with pytest.raises(MissingError, match="no pictures"):
         animation.animate(SimpleNamespace(samples=str(tmp_path / "none"), folder=str(tmp_path)), ARGS)
@@ -205,21 +264,35 @@ def test_animation_of_images_and_of_nothing(tmp_path):
 
 def assert_alike(a, b):
     """Two runs' records, pictures (those of `a`) and animations hold the same bytes."""
-    for name in ["metrics.jsonl", "animation.gif"] + [os.path.join("samples", file) for file in os.listdir(a / "samples")]:
+    for name in ["metrics.jsonl", "animation.gif"] + [
+        os.path.join("samples", file) for file in os.listdir(a / "samples")
+    ]:
         assert filecmp.cmp(a / name, b / name, shallow=False), name
 
 
 def test_a_prolonged_run_has_the_pictures_of_an_unbroken_one(tmp_path):
     assert train(tmp_path, *LINE, "--max_steps=20", "--name=whole", "--ema=0.9") == 0
-    for steps in (3, 7, 20):                            # in mid-epoch: the picture of an earlier end is no frame
-        assert train(tmp_path, *LINE, f"--max_steps={steps}", "--name=parts", "--resume=auto", "--ema=0.9") == 0
+    for steps in (3, 7, 20):  # in mid-epoch: the picture of an earlier end is no frame
+        assert (
+            train(tmp_path, *LINE, f"--max_steps={steps}", "--name=parts", "--resume=auto", "--ema=0.9") == 0
+        )
     assert_alike(tmp_path / "whole" / "s0", tmp_path / "parts" / "s0")
 
 
 def test_a_killed_run_has_the_pictures_of_an_unbroken_one(tmp_path):
-    words = [*SMALL, *LINE, f"--save_path={tmp_path}", "--max_steps=20", "--save_every_steps=3", "--resume=auto"]
+    words = [
+        *SMALL,
+        *LINE,
+        f"--save_path={tmp_path}",
+        "--max_steps=20",
+        "--save_every_steps=3",
+        "--resume=auto",
+    ]
     assert inject.run([*words, "--name=whole"]) == 0
-    for n in (3, 4, 12, 16):                            # before the n-th rename: of a checkpoint, of pictures, of the animation
-        assert inject.run([*words, f"--name=broken{n}"], inject.at_call("replace", n, inject.die)) == -signal.SIGKILL
+    for n in (3, 4, 12, 16):  # before the n-th rename: of a checkpoint, of pictures, of the animation
+        assert (
+            inject.run([*words, f"--name=broken{n}"], inject.at_call("replace", n, inject.die))
+            == -signal.SIGKILL
+        )
         assert inject.run([*words, f"--name=broken{n}"]) == 0
         assert_alike(tmp_path / "whole" / "s0", tmp_path / f"broken{n}" / "s0")

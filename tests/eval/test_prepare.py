@@ -1,4 +1,5 @@
 """python -m eval.prepare, against files instead of the network."""
+
 import hashlib
 
 import pytest
@@ -11,10 +12,14 @@ def test_fetches_checks_and_then_leaves_alone(tmp_path):
     (tmp_path / "source").write_bytes(b"weights")
     sha256 = hashlib.sha256(b"weights").hexdigest()
     path = tmp_path / "deep" / "weights.pth"
-    assert prepare.fetch(str(path), (tmp_path / "source").as_uri(), sha256) and path.read_bytes() == b"weights"
+    assert (
+        prepare.fetch(str(path), (tmp_path / "source").as_uri(), sha256) and path.read_bytes() == b"weights"
+    )
     assert not prepare.fetch(str(path), "file:///nowhere", sha256)
     path.write_bytes(b"damaged")
-    assert prepare.fetch(str(path), (tmp_path / "source").as_uri(), sha256) and path.read_bytes() == b"weights"
+    assert (
+        prepare.fetch(str(path), (tmp_path / "source").as_uri(), sha256) and path.read_bytes() == b"weights"
+    )
 
 
 def test_another_file_is_not_kept(tmp_path):
@@ -30,7 +35,12 @@ def test_no_network(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["prepare", f"--out={tmp_path / 'weights.pth'}"])
     assert prepare.command_line() == 3
     text = capsys.readouterr().err
-    assert text.count("\n") == 1 and "could not be fetched to" in text and "on a machine with a network" in text and not list(tmp_path.iterdir())
+    assert (
+        text.count("\n") == 1
+        and "could not be fetched to" in text
+        and "on a machine with a network" in text
+        and not list(tmp_path.iterdir())
+    )
 
 
 def test_says_where_it_is(tmp_path, monkeypatch, capsys):

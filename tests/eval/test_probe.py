@@ -21,10 +21,13 @@ def test_separable_classes_are_told_apart_and_noise_is_not():
 
 def test_it_is_the_minimum_that_sklearn_finds():
     from sklearn.linear_model import LogisticRegression
+
     codes, labels = blobs(200, spread=2.0)
     codes = probe.standardiser(codes)(codes)
     weights, converged = probe.fit(codes, labels, 3, l2=1e-2)
-    theirs = LogisticRegression(C=1 / (1e-2 * 200), tol=1e-10, max_iter=5000).fit(codes.numpy(), labels.numpy())
+    theirs = LogisticRegression(C=1 / (1e-2 * 200), tol=1e-10, max_iter=5000).fit(
+        codes.numpy(), labels.numpy()
+    )
     assert converged
     p, q = torch.softmax(codes @ weights[:-1] + weights[-1], 1).numpy(), theirs.predict_proba(codes.numpy())
     assert np.abs(p - q).max() < 1e-4
@@ -32,7 +35,10 @@ def test_it_is_the_minimum_that_sklearn_finds():
 
 def test_it_does_not_depend_on_scale_and_drops_what_does_not_vary():
     train, valid, test = blobs(90, spread=2.0), blobs(90, spread=2.0, seed=1), blobs(90, spread=2.0, seed=2)
-    scaled = [(torch.cat([c * torch.tensor([1e3, 1e-3, 1.0, 5.0]) + 7, torch.ones(len(c), 1)], 1), y) for c, y in (train, valid, test)]
+    scaled = [
+        (torch.cat([c * torch.tensor([1e3, 1e-3, 1.0, 5.0]) + 7, torch.ones(len(c), 1)], 1), y)
+        for c, y in (train, valid, test)
+    ]
     a, b = probe.linear_probe(train, valid, test), probe.linear_probe(*scaled)
     assert (a["test"], a["valid"], a["dims"]) == (b["test"], b["valid"], b["dims"])
 
@@ -44,7 +50,11 @@ def test_the_penalty_is_chosen_on_validation_alone():
 
 
 def test_pca_against_the_singular_value_decomposition():
-    x = torch.randn(50, 6, dtype=torch.float64) @ torch.diag(torch.tensor([5.0, 4, 3, 2, 1, 0.5], dtype=torch.float64)) + 3
+    x = (
+        torch.randn(50, 6, dtype=torch.float64)
+        @ torch.diag(torch.tensor([5.0, 4, 3, 2, 1, 0.5], dtype=torch.float64))
+        + 3
+    )
     codes = probe.pca(x, 3)(x)
     u, s, _ = torch.linalg.svd(x - x.mean(0), full_matrices=False)
     assert torch.allclose(codes.abs(), (u[:, :3] * s[:3]).abs(), atol=1e-8)
@@ -63,7 +73,13 @@ def test_cluster_distance_by_hand():
 
 def test_strongly_correlated_codes_reach_the_same_minimum_soon():
     codes, labels = blobs(300, spread=2.0, d=6)
-    codes = torch.cat([codes.double(), codes.double() + 1e-3 * torch.randn(300, 6, generator=torch.Generator().manual_seed(1)).double()], 1)
+    codes = torch.cat(
+        [
+            codes.double(),
+            codes.double() + 1e-3 * torch.randn(300, 6, generator=torch.Generator().manual_seed(1)).double(),
+        ],
+        1,
+    )
     codes = probe.standardiser(codes)(codes)
     weights, converged = probe.fit(codes, labels, 3, l2=1e-4, steps=60)
     assert converged
@@ -90,8 +106,12 @@ def test_batch_norm_is_estimated_on_what_an_untrained_network_is_given():
     assert probe.estimate_batch_norm(net, parts) is net and not net.training
     h = net[0](torch.cat(parts))
     assert torch.allclose(net[1].running_mean, h.mean(0), atol=1e-4)
-    assert torch.allclose(net[1].running_var, torch.stack([net[0](p).var(0) for p in parts]).mean(0), rtol=1e-4)
+    assert torch.allclose(
+        net[1].running_var, torch.stack([net[0](p).var(0) for p in parts]).mean(0), rtol=1e-4
+    )
     assert abs(net(torch.cat(parts)).std() - 1) < 0.02 and net[1].momentum == 0.1
     assert all(torch.equal(p, state[n]) for n, p in net.named_parameters())
     plain = torch.nn.Linear(2, 2)
-    assert probe.estimate_batch_norm(plain, iter(())) is plain           # nothing is read where there is nothing to estimate
+    assert (
+        probe.estimate_batch_norm(plain, iter(())) is plain
+    )  # nothing is read where there is nothing to estimate

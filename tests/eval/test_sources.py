@@ -1,4 +1,5 @@
 """Where images come from."""
+
 import pytest
 import torch
 from torch.utils.data import Dataset
@@ -10,7 +11,9 @@ from iterators.common import DataIterator, random_flip
 
 
 def images(n=20, channels=3):
-    return torch.randint(0, 256, (n, channels, 5, 5), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    return torch.randint(
+        0, 256, (n, channels, 5, 5), generator=torch.Generator().manual_seed(0), dtype=torch.uint8
+    )
 
 
 class Lazy(Dataset):
@@ -32,7 +35,13 @@ def drawn(source, n, batch=6):
 def test_a_tensor_a_data_iterator_and_a_lazy_one_give_the_same_images():
     part = images()[permutation(20, "evaluation")[:13]]
     flipped = DataIterator({"x": images(), "y": torch.arange(20)}, 6, seed=5, augment=random_flip)
-    for real in (images(), images().numpy(), images().float() / 127.5 - 1, flipped, DataIterator(Lazy(), 6, seed=7)):
+    for real in (
+        images(),
+        images().numpy(),
+        images().float() / 127.5 - 1,
+        flipped,
+        DataIterator(Lazy(), 6, seed=7),
+    ):
         source = sources.of(real)
         assert source.n == 20 and torch.equal(drawn(source, 13), part)
 
@@ -47,7 +56,9 @@ def test_the_training_split_is_all_of_it_and_others_are_their_own_part():
 def test_a_stream_gives_exactly_as_many_as_asked_for():
     batches = [{"x": part.float() / 127.5 - 1} for part in images().split(7)]
     assert torch.equal(drawn(sources.of(batches), 13, 4), images()[:13])
-    assert torch.equal(torch.cat([part for _, part in sources.of(list(images().split(7))).batches(None, 4)]), images())
+    assert torch.equal(
+        torch.cat([part for _, part in sources.of(list(images().split(7))).batches(None, 4)]), images()
+    )
     with pytest.raises(UserError, match="^--protocol: 21 real images asked for, and the data ends after 20;"):
         list(sources.of(batches).batches(21, 4))
 
@@ -55,8 +66,12 @@ def test_a_stream_gives_exactly_as_many_as_asked_for():
 def test_fingerprints_tell_images_apart_and_nothing_else():
     def of(x, n=20):
         return sources.of(x).fingerprint(n)
+
     whole = of(images())
-    assert {of(images().contiguous(memory_format=torch.channels_last)), of(DataIterator({"x": images()}, 4, seed=1))} == {whole}
+    assert {
+        of(images().contiguous(memory_format=torch.channels_last)),
+        of(DataIterator({"x": images()}, 4, seed=1)),
+    } == {whole}
     other = images()
     other[19, 2, 4, 4] ^= 1
     assert len({whole, of(other), of(images(19), 19), of(images(), 19)}) == 4
@@ -70,8 +85,16 @@ def test_fingerprints_tell_images_apart_and_nothing_else():
 def test_the_ith_sample_depends_on_the_seed_alone():
     def sample(n):
         return torch.rand(n, 1, 2, 2) * 2 - 1
-    few, many, other = (drawn(sources.Generated(sample, seed), n, batch) for seed, n, batch in ((0, 77, 6), (0, 200, 100), (1, 77, 6)))
-    assert torch.equal(few, many[:77]) and not torch.equal(few, other) and not torch.equal(many[:64], many[64:128])
+
+    few, many, other = (
+        drawn(sources.Generated(sample, seed), n, batch)
+        for seed, n, batch in ((0, 77, 6), (0, 200, 100), (1, 77, 6))
+    )
+    assert (
+        torch.equal(few, many[:77])
+        and not torch.equal(few, other)
+        and not torch.equal(many[:64], many[64:128])
+    )
 
 
 def test_drawing_leaves_the_generators_as_they_were():

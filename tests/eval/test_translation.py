@@ -1,4 +1,5 @@
 """--mode=translate, and its measures against values known beforehand."""
+
 import json
 import os
 
@@ -12,8 +13,19 @@ from iterators import colour_mnist
 from tests.iterators.test_unpaired import folders
 from tests.running import ROOT, mode, train
 
-WORDS = [f"--trainer={ROOT}/trainers/cyclegan.py", f"--network={ROOT}/networks/cyclegan_mnist.py", "--network_args", "width=4", "disc_width=4", "blocks=1",
-         "--iterator_args", "size=16", "channels=1", "channels_b=3", "--samples=4"]
+WORDS = [
+    f"--trainer={ROOT}/trainers/cyclegan.py",
+    f"--network={ROOT}/networks/cyclegan_mnist.py",
+    "--network_args",
+    "width=4",
+    "disc_width=4",
+    "blocks=1",
+    "--iterator_args",
+    "size=16",
+    "channels=1",
+    "channels_b=3",
+    "--samples=4",
+]
 
 
 def test_a_way_that_hides_what_it_removes_is_found_out():
@@ -22,18 +34,21 @@ def test_a_way_that_hides_what_it_removes_is_found_out():
     x = torch.rand(50, 1, 8, 8) * 2 - 1
     honest, made = translation.way(x, lambda x: -x, lambda y: -y, 0.02)
     assert honest["cycle_error"] == 0 and honest["ratio_noisy"] is None and torch.equal(made, -x)
-    assert abs(honest["cycle_error_noisy"] - 0.02 * (2 / torch.pi) ** 0.5) < 1e-3       # E |N(0, 0.02)|
+    assert abs(honest["cycle_error_noisy"] - 0.02 * (2 / torch.pi) ** 0.5) < 1e-3  # E |N(0, 0.02)|
     assert 0.001 < honest["cycle_error_rounded"] < 1 / 255
     hidden, made = translation.way(x, lambda x: 0.5 + x / 1000, lambda y: 1000 * (y - 0.5), 0.02)
     assert made.std() < 1e-3 and hidden["cycle_error"] < 1e-4
-    assert abs(hidden["cycle_error_noisy"] / (20 * (2 / torch.pi) ** 0.5) - 1) < 0.05 and hidden["cycle_error_rounded"] > 0.5
+    assert (
+        abs(hidden["cycle_error_noisy"] / (20 * (2 / torch.pi) ** 0.5) - 1) < 0.05
+        and hidden["cycle_error_rounded"] > 0.5
+    )
     assert hidden["ratio_noisy"] > 1e4
 
 
 def test_background_deviation():
     flat = torch.linspace(-1, 1, 21)[:, None, None, None].expand(21, 3, 8, 8).clone()
     assert abs(translation.background_std(flat) - torch.linspace(-1, 1, 21).std().item()) < 1e-6
-    flat[:, :, 2:-2, 2:-2] = torch.randn(21, 3, 4, 4)                 # the digit's place does not count
+    flat[:, :, 2:-2, 2:-2] = torch.randn(21, 3, 4, 4)  # the digit's place does not count
     assert abs(translation.background_std(flat) - torch.linspace(-1, 1, 21).std().item()) < 1e-6
     assert translation.background_std(torch.zeros(5, 3, 8, 8)) == 0
 
@@ -49,38 +64,63 @@ def test_masks_of_coloured_digits_are_found():
     inside = x > 0
     agree = ((found > 0.5) == inside).float().mean((1, 2, 3))
     assert agree.median() > 0.97 and found[inside].mean() > 0.8 and found[~inside].mean() < 0.1
-    assert translation.mask(torch.full((2, 3, 28, 28), 0.5)).max() < 0.5          # no digit, no mask
+    assert translation.mask(torch.full((2, 3, 28, 28), 0.5)).max() < 0.5  # no digit, no mask
 
 
 def test_the_mode_writes_grids_json_and_lines(tmp_path, monkeypatch, capsys):
     class Judge:
         def __call__(self, images):
             return {"logits": torch.nn.functional.one_hot(images.sum((1, 2, 3)).long() % 10, 10).float()}
+
     monkeypatch.setattr(translation.classifier, "trained", lambda train, test: (Judge(), 0.75, "digest"))
     assert train(tmp_path, *WORDS, "--max_steps=2") == 0
-    assert mode(tmp_path, "--mode=translate", "--metrics", "fid", "--extractor=pixels", "--protocol=20-test") == 0
+    assert (
+        mode(tmp_path, "--mode=translate", "--metrics", "fid", "--extractor=pixels", "--protocol=20-test")
+        == 0
+    )
     folder = tmp_path / "deleteme" / "s0"
     found = json.loads((folder / "translate" / "step00000002.json").read_text())
-    assert found["split"] == "test" and found["ab"].keys() == {"cycle_error", "cycle_error_rounded", "cycle_error_noisy", "ratio_noisy",
-                                                               "background_std", "background_std_real", "mask_accuracy", "mask_accuracy_real", "scores"}
+    assert found["split"] == "test" and found["ab"].keys() == {
+        "cycle_error",
+        "cycle_error_rounded",
+        "cycle_error_noisy",
+        "ratio_noisy",
+        "background_std",
+        "background_std_real",
+        "mask_accuracy",
+        "mask_accuracy_real",
+        "scores",
+    }
     assert found["ba"]["label_accuracy_real"] == 0.75 and 0 <= found["ba"]["label_accuracy"] <= 1
     for name in ("ab", "ba"):
         assert (folder / "translate" / f"step00000002_{name}.png").stat().st_size > 1000
-        assert found[name]["ratio_noisy"] == pytest.approx(found[name]["cycle_error_noisy"] / found[name]["cycle_error"])
-    run, = runs.find([str(tmp_path)])
+        assert found[name]["ratio_noisy"] == pytest.approx(
+            found[name]["cycle_error_noisy"] / found[name]["cycle_error"]
+        )
+    (run,) = runs.find([str(tmp_path)])
     names = set(run.evaluations)
-    assert {"label accuracy B to A", "cycle error A", "cycle error B, noisy", "mask accuracy A to B", "background deviation A to B"} <= names
+    assert {
+        "label accuracy B to A",
+        "cycle error A",
+        "cycle error B, noisy",
+        "mask accuracy A to B",
+        "background deviation A to B",
+    } <= names
     assert sum("of A to B" in n or "of B to A" in n for n in names) == 2
     assert run.evaluations["cycle error A"][-1].value == found["ab"]["cycle_error"]
     shown = capsys.readouterr().out
     assert "B to A: cycle error " in shown and "label accuracy 0" in shown
-    assert mode(tmp_path, "--mode=translate") == 0 and len(run.evaluations) == len(names)         # again: the same files
+    assert mode(tmp_path, "--mode=translate") == 0 and len(run.evaluations) == len(
+        names
+    )  # again: the same files
 
 
 def test_the_mode_evaluate_measures_translations_to_a(tmp_path):
     assert train(tmp_path, *WORDS, "--max_steps=2") == 0
-    assert mode(tmp_path, "--mode=evaluate", "--metrics", "fid", "--extractor=pixels", "--protocol=20-test") == 0
-    run, = runs.find([str(tmp_path)])
+    assert (
+        mode(tmp_path, "--mode=evaluate", "--metrics", "fid", "--extractor=pixels", "--protocol=20-test") == 0
+    )
+    (run,) = runs.find([str(tmp_path)])
     assert [n for n in run.evaluations if n.endswith("of translations to A")]
 
 
@@ -93,14 +133,42 @@ def test_other_trainers_do_not_translate(tmp_path):
 def test_two_folders_from_training_to_measures(tmp_path):
     """No labels, domains of 7 and 5 images, random crops: trained in batches of one, then measured on the test folders."""
     folders(tmp_path / "data", {"trainA": 7, "trainB": 5, "testA": 3, "testB": 4})
-    data = ["--iterator=iterators/unpaired_images.py", "--iterator_args", f"root={tmp_path / 'data'}", "size=16", "load_size=20", "channels=3"]
-    words = [word for word in WORDS if word not in ("--iterator_args", "size=16", "channels=1", "channels_b=3")]
+    data = [
+        "--iterator=iterators/unpaired_images.py",
+        "--iterator_args",
+        f"root={tmp_path / 'data'}",
+        "size=16",
+        "load_size=20",
+        "channels=3",
+    ]
+    words = [
+        word for word in WORDS if word not in ("--iterator_args", "size=16", "channels=1", "channels_b=3")
+    ]
     here = os.getcwd()
     os.chdir(ROOT)
     try:
-        assert task_launcher.main([*words, *data, f"--save_path={tmp_path}", "--batch_size=1", "--epochs=1", "--identity=0.5", "--cpu", "--network_args", "norm=instance"]) == 0
+        assert (
+            task_launcher.main(
+                [
+                    *words,
+                    *data,
+                    f"--save_path={tmp_path}",
+                    "--batch_size=1",
+                    "--epochs=1",
+                    "--identity=0.5",
+                    "--cpu",
+                    "--network_args",
+                    "norm=instance",
+                ]
+            )
+            == 0
+        )
         assert mode(tmp_path, "--mode=translate") == 0
     finally:
         os.chdir(here)
     found = json.loads((tmp_path / "deleteme" / "s0" / "translate" / "step00000007.json").read_text())
-    assert found["ab"].keys() == found["ba"].keys() == {"cycle_error", "cycle_error_rounded", "cycle_error_noisy", "ratio_noisy"}
+    assert (
+        found["ab"].keys()
+        == found["ba"].keys()
+        == {"cycle_error", "cycle_error_rounded", "cycle_error_noisy", "ratio_noisy"}
+    )

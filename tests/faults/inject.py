@@ -6,6 +6,7 @@ prints a table: fault, how many times, what was lost. Each run is a real process
 that gets real signals. "Nothing" means: parameters, buffers, optimiser moments, averages and metrics.jsonl equal the unbroken run's
 bit for bit.
 """
+
 import argparse
 import contextlib
 import os
@@ -24,29 +25,133 @@ from engine.preemption import SIGNALS
 from tests.running import ROOT, SMALL, assert_equal, newest
 
 # every trainer, with the options that keep most state
-AUTO = ["--iterator=tests/made_parts.py", "--network=networks/autoencoder32.py", "--network_args", "width=4", "code=8", "scales=2"]
+AUTO = [
+    "--iterator=tests/made_parts.py",
+    "--network=networks/autoencoder32.py",
+    "--network_args",
+    "width=4",
+    "code=8",
+    "scales=2",
+]
 CONFIGURATIONS = {
     "gan": ["--mixup=vh2", "--mixup_ff", "--ema=0.9", "--penalty", "gp=1", "r1=0.1", "--update_g_every=3"],
     "gan, dnorm apart": ["--loss=hinge", "--dnorm=0.5", "--dnorm_step=separate", "--lr_schedule=exp"],
-    "gan on points": ["--iterator_args", "size=1", "--network=networks/mlp.py", "--network_args", "gen_norm=True", "--mixup=hidden", "--ema=0.9"],
-    "gan, evaluated": ["--mixup=pixel", "--ema=0.9", "--eval_every=1", "--extractor=pixels", "--protocol=20-train"],
-    "gan, improved": ["--network=networks/dcgan.py", "--network_args", "norm=vbn", "references=5", "minibatch_disc=4x3", "minibatch_form=cifar", "--g_loss=mixed", "--historical_averaging=1",
-                      "--real_label=0.9", "--mixup=hidden", "--ema=0.9", "--dnorm=0.1", "--dnorm_step=separate"],
-    "semi_supervised": ["--trainer=trainers/semi_supervised.py", "--iterator=iterators/semi.py", "--iterator_args", "base=tests/made_parts.py", "labels_per_class=2",
-                        "--network=networks/semi_mnist.py", "--network_args", "width=16", "--disc_ema=0.9", "--mixup=hidden", "--historical_averaging=1"],
+    "gan on points": [
+        "--iterator_args",
+        "size=1",
+        "--network=networks/mlp.py",
+        "--network_args",
+        "gen_norm=True",
+        "--mixup=hidden",
+        "--ema=0.9",
+    ],
+    "gan, evaluated": [
+        "--mixup=pixel",
+        "--ema=0.9",
+        "--eval_every=1",
+        "--extractor=pixels",
+        "--protocol=20-train",
+    ],
+    "gan, improved": [
+        "--network=networks/dcgan.py",
+        "--network_args",
+        "norm=vbn",
+        "references=5",
+        "minibatch_disc=4x3",
+        "minibatch_form=cifar",
+        "--g_loss=mixed",
+        "--historical_averaging=1",
+        "--real_label=0.9",
+        "--mixup=hidden",
+        "--ema=0.9",
+        "--dnorm=0.1",
+        "--dnorm_step=separate",
+    ],
+    "semi_supervised": [
+        "--trainer=trainers/semi_supervised.py",
+        "--iterator=iterators/semi.py",
+        "--iterator_args",
+        "base=tests/made_parts.py",
+        "labels_per_class=2",
+        "--network=networks/semi_mnist.py",
+        "--network_args",
+        "width=16",
+        "--disc_ema=0.9",
+        "--mixup=hidden",
+        "--historical_averaging=1",
+    ],
     "autoencoder": ["--trainer=trainers/autoencoder.py", *AUTO],
     "amr": ["--trainer=trainers/amr.py", *AUTO, "--k=3", "--mixer=fm2"],
     "acai": ["--trainer=trainers/acai.py", *AUTO],
-    "beta_vae": ["--trainer=trainers/beta_vae.py", "--iterator_args", "size=16", "--network=networks/dsprites.py", "--network_args", "vae=True", "width=4"],
-    "cyclegan": ["--trainer=trainers/cyclegan.py", "--network=networks/cyclegan_mnist.py", "--network_args", "width=4", "disc_width=4", "blocks=1", "--iterator_args", "size=16", "channels_b=3", "--pool_size=5", "--ema=0.9"],
-    "dist_gan": ["--trainer=trainers/dist_gan.py", "--network=networks/dist_gan_dcgan.py", "--network_args", "width=4", "classes=5", "--iterator_args", "size=16", "--self_supervised=ms",
-                 "--lambda_g=0.1", "--ae_updates=enc+gen", "--ae_optimisers=two", "--lr_schedule=half", "--schedule_steps=40", "--ema=0.9", "--batch_size=12"],
-    "ssgan": ["--trainer=trainers/ssgan.py", "--network=networks/ssgan.py", "--network_args", "width=4", "gen_width=4", "--update_g_every=2", "--ema=0.9"],
-    "ae_gans": ["--trainer=trainers/ae_gans.py", "--model=mdgan", "--iterator_args", "size=1", "--network=networks/dist_gan_mlp.py", "--network_args", "width=4", "discs=2"],
-    "bigan": ["--trainer=trainers/bigan.py", "--network=networks/bigan_mnist.py", "--iterator=tests/made_parts.py", "--ema=0.9", "--lr_schedule=half_exp", "--schedule_steps=40"],
+    "beta_vae": [
+        "--trainer=trainers/beta_vae.py",
+        "--iterator_args",
+        "size=16",
+        "--network=networks/dsprites.py",
+        "--network_args",
+        "vae=True",
+        "width=4",
+    ],
+    "cyclegan": [
+        "--trainer=trainers/cyclegan.py",
+        "--network=networks/cyclegan_mnist.py",
+        "--network_args",
+        "width=4",
+        "disc_width=4",
+        "blocks=1",
+        "--iterator_args",
+        "size=16",
+        "channels_b=3",
+        "--pool_size=5",
+        "--ema=0.9",
+    ],
+    "dist_gan": [
+        "--trainer=trainers/dist_gan.py",
+        "--network=networks/dist_gan_dcgan.py",
+        "--network_args",
+        "width=4",
+        "classes=5",
+        "--iterator_args",
+        "size=16",
+        "--self_supervised=ms",
+        "--lambda_g=0.1",
+        "--ae_updates=enc+gen",
+        "--ae_optimisers=two",
+        "--lr_schedule=half",
+        "--schedule_steps=40",
+        "--ema=0.9",
+        "--batch_size=12",
+    ],
+    "ssgan": [
+        "--trainer=trainers/ssgan.py",
+        "--network=networks/ssgan.py",
+        "--network_args",
+        "width=4",
+        "gen_width=4",
+        "--update_g_every=2",
+        "--ema=0.9",
+    ],
+    "ae_gans": [
+        "--trainer=trainers/ae_gans.py",
+        "--model=mdgan",
+        "--iterator_args",
+        "size=1",
+        "--network=networks/dist_gan_mlp.py",
+        "--network_args",
+        "width=4",
+        "discs=2",
+    ],
+    "bigan": [
+        "--trainer=trainers/bigan.py",
+        "--network=networks/bigan_mnist.py",
+        "--iterator=tests/made_parts.py",
+        "--ema=0.9",
+        "--lr_schedule=half_exp",
+        "--schedule_steps=40",
+    ],
     "class_mixing": ["--trainer=trainers/class_mixing.py", *AUTO, "attributes=3"],
 }
-THOROUGH = "gan"                                         # this one suffers every fault, the others the first two and damage
+THOROUGH = "gan"  # this one suffers every fault, the others the first two and damage
 BUSY = ["--max_steps=40", "--save_every_steps=3", "--save_images_every=1", "--keep_last=3", "--resume=auto"]
 
 
@@ -84,6 +189,7 @@ def run(words, before=None, log=None):
 
 def at_call(function, n, action):
     """Returns a before() after which the n-th call of os.<function> does action() first."""
+
     def before():
         real, calls = getattr(os, function), []
 
@@ -92,7 +198,9 @@ def at_call(function, n, action):
             if len(calls) == n:
                 action()
             return real(*args, **kwargs)
+
         setattr(os, function, broken)
+
     return before
 
 
@@ -103,6 +211,7 @@ def die():
 def fail(number):
     def action():
         raise OSError(number, os.strerror(number))
+
     return action
 
 
@@ -113,7 +222,9 @@ class Case:
         self.folder, self.name = folder, name
         self.words = [*SMALL, f"--save_path={folder}", *words, *BUSY]
         began = time.monotonic()
-        assert run([*self.words, "--name=whole"], log=f"{folder}/whole.log") == 0, open(f"{folder}/whole.log").read()
+        assert run([*self.words, "--name=whole"], log=f"{folder}/whole.log") == 0, open(
+            f"{folder}/whole.log"
+        ).read()
         self.seconds, self.made = time.monotonic() - began, 0
 
     def fresh(self):
@@ -128,14 +239,24 @@ class Case:
             assert_equal(newest(self.folder, "whole"), newest(self.folder, name))
         except AssertionError as difference:
             return f"state differs: {difference}"
-        whole, broken = (open(os.path.join(self.folder, n, "s0", "metrics.jsonl"), "rb").read() for n in ("whole", name))
+        whole, broken = (
+            open(os.path.join(self.folder, n, "s0", "metrics.jsonl"), "rb").read() for n in ("whole", name)
+        )
         if whole != broken:
             return "metrics.jsonl differs"
         for file in os.listdir(os.path.join(self.folder, "whole", "s0", "samples")):
             pictures = [os.path.join(self.folder, n, "s0", "samples", file) for n in ("whole", name)]
-            if not os.path.exists(pictures[1]) or open(pictures[0], "rb").read() != open(pictures[1], "rb").read():
+            if (
+                not os.path.exists(pictures[1])
+                or open(pictures[0], "rb").read() != open(pictures[1], "rb").read()
+            ):
                 return f"the picture {file} differs"
-        left = [f for _, _, files in os.walk(os.path.join(self.folder, name)) for f in files if ".tmp" in f or f.startswith("lock")]
+        left = [
+            f
+            for _, _, files in os.walk(os.path.join(self.folder, name))
+            for f in files
+            if ".tmp" in f or f.startswith("lock")
+        ]
         return f"left behind {left}" if left else "nothing"
 
     def finish(self, words):
@@ -160,7 +281,7 @@ def random_kills(case, kills, draw):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child, signal.SIGKILL)
             if wait(child) != -signal.SIGKILL:
-                break                                    # it had finished
+                break  # it had finished
             done += 1
         outcomes.append(case.finish(words))
     return done, worst(outcomes)
@@ -172,7 +293,11 @@ def kills_inside_writes(case, points):
     for function, n in points:
         words = case.fresh()
         code = run(words, at_call(function, n, die), f"{case.folder}/log")
-        outcomes.append(case.finish(words) if code == -signal.SIGKILL else f"the {n}-th {function} was not reached (exit code {code})")
+        outcomes.append(
+            case.finish(words)
+            if code == -signal.SIGKILL
+            else f"the {n}-th {function} was not reached (exit code {code})"
+        )
     return len(points), worst(outcomes)
 
 
@@ -186,7 +311,9 @@ def polite_signals(case, numbers, draw):
         time.sleep(draw.uniform(0, 0.5 * case.seconds))
         os.kill(child, number)
         code = wait(child)
-        outcomes.append(case.finish(words) if code in (0, 75) else f"exit code {code} after {signal.Signals(number).name}")
+        outcomes.append(
+            case.finish(words) if code in (0, 75) else f"exit code {code} after {signal.Signals(number).name}"
+        )
     return len(numbers), worst(outcomes)
 
 
@@ -211,11 +338,13 @@ def time_limits(case, times):
 def slow_steps(seconds):
     """Makes each step take so much longer."""
     from engine import loop
+
     real = loop.seed_step
 
     def slow(*args):
         time.sleep(seconds)
         real(*args)
+
     loop.seed_step = slow
 
 
@@ -235,8 +364,13 @@ def damaged_checkpoints(case, damages):
     return len(damages), worst(outcomes)
 
 
-DAMAGES = (lambda data: b"", lambda data: data[:len(data) // 2], lambda data: data[:5000] + bytes([data[5000] ^ 4]) + data[5001:],
-           lambda data: b"GIF89a" + data[::-1], lambda data: data[:-1])
+DAMAGES = (
+    lambda data: b"",
+    lambda data: data[: len(data) // 2],
+    lambda data: data[:5000] + bytes([data[5000] ^ 4]) + data[5001:],
+    lambda data: b"GIF89a" + data[::-1],
+    lambda data: data[:-1],
+)
 
 
 def full_disks(case, times):
@@ -268,28 +402,54 @@ def worst(outcomes):
     return next((o for o in outcomes if o != "nothing"), "nothing")
 
 
-FAULTS = (("SIGKILL at a random moment", random_kills), ("SIGKILL inside a write", kills_inside_writes), ("SIGTERM, SIGINT, SIGUSR1, SIGUSR2", polite_signals),
-          ("time limit", time_limits), ("damaged newest checkpoint", damaged_checkpoints), ("full disk", full_disks), ("second writer", second_writers))
+FAULTS = (
+    ("SIGKILL at a random moment", random_kills),
+    ("SIGKILL inside a write", kills_inside_writes),
+    ("SIGTERM, SIGINT, SIGUSR1, SIGUSR2", polite_signals),
+    ("time limit", time_limits),
+    ("damaged newest checkpoint", damaged_checkpoints),
+    ("full disk", full_disks),
+    ("second writer", second_writers),
+)
 
 
 def main():
     """Prints the table; exit code 1 if anything was lost."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=100, help="random kills over all configurations (default 100)")
-    parser.add_argument("--seed", type=int, default=None, help="seed of the random moments (default: drawn, and printed)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--kills", type=int, default=100, help="random kills over all configurations (default 100)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=None, help="seed of the random moments (default: drawn, and printed)"
+    )
     args = parser.parse_args()
-    seed = random.randrange(10 ** 6) if args.seed is None else args.seed
+    seed = random.randrange(10**6) if args.seed is None else args.seed
     draw = random.Random(seed)
-    print(f"seed {seed}, {len(CONFIGURATIONS)} configurations\n\n| configuration | fault | times | lost |\n|---|---|---|---|")
+    print(
+        f"seed {seed}, {len(CONFIGURATIONS)} configurations\n\n| configuration | fault | times | lost |\n|---|---|---|---|"
+    )
     bad = False
     for name, words in CONFIGURATIONS.items():
         with tempfile.TemporaryDirectory() as folder:
             case = Case(folder, name, words)
             kills = -(-args.kills // len(CONFIGURATIONS))
-            points = [(f, n) for f in ("fsync", "replace") for n in range(1, 16)] + [("remove", n) for n in range(2, 6)]
-            arguments = {random_kills: (kills, draw), kills_inside_writes: (points if name == THOROUGH else points[4::7],), damaged_checkpoints: (DAMAGES,)}
+            points = [(f, n) for f in ("fsync", "replace") for n in range(1, 16)] + [
+                ("remove", n) for n in range(2, 6)
+            ]
+            arguments = {
+                random_kills: (kills, draw),
+                kills_inside_writes: (points if name == THOROUGH else points[4::7],),
+                damaged_checkpoints: (DAMAGES,),
+            }
             if name == THOROUGH:
-                arguments |= {polite_signals: (list(SIGNALS) * 2, draw), time_limits: (3,), full_disks: (4,), second_writers: (2,)}
+                arguments |= {
+                    polite_signals: (list(SIGNALS) * 2, draw),
+                    time_limits: (3,),
+                    full_disks: (4,),
+                    second_writers: (2,),
+                }
             for fault, function in FAULTS:
                 if function in arguments:
                     times, lost = function(case, *arguments[function])

@@ -1,4 +1,5 @@
 """Groups of processes that break and start again: torchrun's restarts, and two nodes."""
+
 import os
 import re
 import shutil
@@ -16,7 +17,14 @@ SLOW = "from trainers.gan import *\nimport time\nclass T(MixupGAN):\n def train_
 
 
 def torchrun(*words, prefix=(), **options):
-    return subprocess.Popen([*prefix, sys.executable, "-m", "torch.distributed.run", *words], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **options)
+    return subprocess.Popen(
+        [*prefix, sys.executable, "-m", "torch.distributed.run", *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        **options,
+    )
 
 
 def finish(process):
@@ -30,16 +38,21 @@ def worker(group, rank):
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/stat") as stat, open(f"/proc/{pid}/environ") as environ:
-                if int(stat.read().rsplit(")", 1)[1].split()[1]) == group.pid and f"RANK={rank}" in environ.read().split("\0"):
+                if int(
+                    stat.read().rsplit(")", 1)[1].split()[1]
+                ) == group.pid and f"RANK={rank}" in environ.read().split("\0"):
                     return int(pid)
         except OSError:
-            pass                                         # it has just ended
+            pass  # it has just ended
     raise AssertionError(f"no process of rank {rank}")
 
 
 def wait_for_checkpoint(folder):
     until = time.monotonic() + 120
-    while not (os.path.isdir(folder) and any(f.endswith(".pt") for f in os.listdir(folder))) and time.monotonic() < until:
+    while (
+        not (os.path.isdir(folder) and any(f.endswith(".pt") for f in os.listdir(folder)))
+        and time.monotonic() < until
+    ):
         time.sleep(0.05)
 
 
@@ -54,7 +67,9 @@ def test_a_killed_worker_resumes_by_itself(tmp_path):
     output = finish(group)
     assert len(re.findall("start at step", output)) == 2
     assert_equal(newest(tmp_path, "whole"), newest(tmp_path, "elastic"))
-    assert (tmp_path / "whole/s0/metrics.jsonl").read_bytes() == (tmp_path / "elastic/s0/metrics.jsonl").read_bytes()
+    assert (tmp_path / "whole/s0/metrics.jsonl").read_bytes() == (
+        tmp_path / "elastic/s0/metrics.jsonl"
+    ).read_bytes()
 
 
 @pytest.mark.slow
@@ -77,9 +92,14 @@ def two_hosts():
     """Two network namespaces joined by a cable: prefixes of commands, and the first one's address."""
     if os.geteuid() or not shutil.which("ip"):
         pytest.skip("network namespaces need root and the command ip (Debian: iproute2)")
-    made = subprocess.run("ip netns add nodea && ip netns add nodeb && ip link add va netns nodea type veth peer name vb netns nodeb && "
-                          "ip -n nodea addr add 10.77.0.1/24 dev va && ip -n nodeb addr add 10.77.0.2/24 dev vb && "
-                          "for n in a b; do ip -n node$n link set lo up && ip -n node$n link set v$n up; done", shell=True, capture_output=True, text=True)
+    made = subprocess.run(
+        "ip netns add nodea && ip netns add nodeb && ip link add va netns nodea type veth peer name vb netns nodeb && "
+        "ip -n nodea addr add 10.77.0.1/24 dev va && ip -n nodeb addr add 10.77.0.2/24 dev vb && "
+        "for n in a b; do ip -n node$n link set lo up && ip -n node$n link set v$n up; done",
+        shell=True,
+        capture_output=True,
+        text=True,
+    )
     try:
         if made.returncode:
             pytest.skip(f"network namespaces cannot be made here: {made.stderr.strip()}")
@@ -95,12 +115,26 @@ def test_two_nodes_equal_one_and_need_no_common_folder(tmp_path, two_hosts):
     finish(torchrun("--standalone", "--nproc_per_node=2", *words, f"--save_path={tmp_path}/one"))
 
     def both(*more):
-        nodes = [torchrun("--nnodes=2", "--nproc_per_node=1", f"--node_rank={n}", f"--master_addr={address}", "--master_port=29555", *words, *more,
-                          f"--save_path={tmp_path}/{'ab'[n]}", prefix=prefixes[n], env=os.environ | {"GLOO_SOCKET_IFNAME": ("va", "vb")[n]}) for n in range(2)]
+        nodes = [
+            torchrun(
+                "--nnodes=2",
+                "--nproc_per_node=1",
+                f"--node_rank={n}",
+                f"--master_addr={address}",
+                "--master_port=29555",
+                *words,
+                *more,
+                f"--save_path={tmp_path}/{'ab'[n]}",
+                prefix=prefixes[n],
+                env=os.environ | {"GLOO_SOCKET_IFNAME": ("va", "vb")[n]},
+            )
+            for n in range(2)
+        ]
         for node in nodes:
             finish(node)
+
     both("--max_steps=5")
     both()
     written = [p for p in "ab" if (tmp_path / p).exists()]
-    assert len(written) == 1                             # whichever node was given rank 0, alone
+    assert len(written) == 1  # whichever node was given rank 0, alone
     assert_equal(newest(tmp_path / "one", "nodes"), newest(tmp_path / written[0], "nodes"))

@@ -27,7 +27,9 @@ def test_a_csv_beside_the_images(folder):
 
 
 def test_one_attribute_of_a_table_like_celebas(folder):
-    (folder.parent / "list.txt").write_text("8\nround red\n" + "\n".join(f"{i}.png {2 * (i % 2) - 1} {2 * (i // 4) - 1}" for i in range(8)))
+    (folder.parent / "list.txt").write_text(
+        "8\nround red\n" + "\n".join(f"{i}.png {2 * (i % 2) - 1} {2 * (i // 4) - 1}" for i in range(8))
+    )
     data = attributes.get_iterators(8, root=folder, table=folder.parent / "list.txt", select="red")
     batch = next(iter(data["train"]))
     assert batch["attributes"].shape == (8, 1) and batch["attributes"].sum() == 4

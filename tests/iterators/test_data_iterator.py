@@ -13,11 +13,15 @@ from iterators.common import Arrays, DataIterator, iterators, random_flip, split
 def numbered(n, channels=1):
     """n images of 2x2 whose pixels and label tell their number."""
     y = torch.arange(n)
-    return {"x": (y % 256).to(torch.uint8)[:, None, None, None].expand(n, channels, 2, 2).contiguous(), "y": y}
+    return {
+        "x": (y % 256).to(torch.uint8)[:, None, None, None].expand(n, channels, 2, 2).contiguous(),
+        "y": y,
+    }
 
 
 class Numbered(Dataset):
     """As above, item by item; `noisy` adds what random transforms of older files do."""
+
     def __init__(self, n, noisy=False):
         self.n, self.noisy, self.targets = n, noisy, list(range(n))
 
@@ -35,15 +39,16 @@ def take(it, start, count):
 
 def same(batches, others):
     return len(batches) == len(others) and all(
-        a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a) for a, b in zip(batches, others))
+        a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a) for a, b in zip(batches, others)
+    )
 
 
 def test_scaling_is_exact_at_the_ends():
     x = torch.tensor([0, 255, 128, 1], dtype=torch.uint8).reshape(4, 1, 1, 1)
-    batch, = iter(DataIterator({"x": x}, 4, shuffle=False))
+    (batch,) = iter(DataIterator({"x": x}, 4, shuffle=False))
     assert batch["x"].flatten()[:2].tolist() == [-1.0, 1.0] and torch.equal(batch["x"], x / 127.5 - 1)
     back = torch.arange(256, dtype=torch.uint8).reshape(256, 1, 1, 1)
-    batch, = iter(DataIterator({"x": back}, 256, shuffle=False))
+    (batch,) = iter(DataIterator({"x": back}, 256, shuffle=False))
     assert torch.equal(((batch["x"] + 1) * 127.5).round().to(torch.uint8), back)
 
 
@@ -59,14 +64,14 @@ def test_attributes_types_and_memory_format():
 
 def test_floating_point_arrays_pass_as_they_are():
     points = torch.linspace(-3, 3, 20, dtype=torch.float64).reshape(10, 1, 1, 2)
-    batch, = iter(DataIterator({"x": points}, 10, shuffle=False))
+    (batch,) = iter(DataIterator({"x": points}, 10, shuffle=False))
     assert batch["x"].dtype == torch.float32 and torch.equal(batch["x"], points.float())
 
 
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
 def test_images_are_not_rearranged_wrongly(memory_format):
     x = torch.randint(0, 256, (7, 3, 4, 5), dtype=torch.uint8)
-    batch, = iter(DataIterator({"x": x.contiguous(memory_format=memory_format)}, 7, shuffle=False))
+    (batch,) = iter(DataIterator({"x": x.contiguous(memory_format=memory_format)}, 7, shuffle=False))
     assert torch.equal(batch["x"], x / 127.5 - 1)
 
 
@@ -78,13 +83,15 @@ def test_each_example_once_an_epoch(processes, world_size, n, batch_size, source
     for rank in range(world_size):
         processes(rank, world_size)
         it = DataIterator(source(n), batch_size, seed=3)
-        batches = take(it, len(it), len(it))                      # the second epoch
+        batches = take(it, len(it), len(it))  # the second epoch
         assert all(len(batch["y"]) >= 2 for batch in batches)
         seen += torch.cat([batch["y"] for batch in batches]).tolist()
         passes += torch.cat([batch["y"] for batch in it]).tolist()
         shares.append([it.share(step) for step in range(2 * len(it))])
         sizes = [len(batch["y"]) for batch in batches]
-        assert shares[-1][len(it):] == [size * world_size / total for size, total in zip(sizes, totals(n, batch_size, world_size))]
+        assert shares[-1][len(it) :] == [
+            size * world_size / total for size, total in zip(sizes, totals(n, batch_size, world_size))
+        ]
     assert sorted(seen) == sorted(passes) == list(range(n))
     assert np.allclose(np.sum(shares, 0), world_size)
 
@@ -119,7 +126,7 @@ def test_share_makes_the_mean_of_means_the_mean(processes):
     for rank in range(3):
         processes(rank, 3)
         it = DataIterator(numbered(28), 8, seed=1)
-        step = len(it) - 1                                        # 28 = 8 + 8 + 12: no, 4 < 6 joins the last
+        step = len(it) - 1  # 28 = 8 + 8 + 12: no, 4 < 6 joins the last
         batch = take(it, step, 1)[0]["y"].double()
         values.append(batch)
         means.append(batch.mean() * it.share(step))
@@ -131,7 +138,9 @@ def test_share_makes_the_mean_of_means_the_mean(processes):
 
 
 @pytest.mark.parametrize("start", [1, 3, 4, 9, 14])
-@pytest.mark.parametrize("source, options", [(numbered(30, 3), {"augment": random_flip}), (Numbered(30, noisy=True), {})])
+@pytest.mark.parametrize(
+    "source, options", [(numbered(30, 3), {"augment": random_flip}), (Numbered(30, noisy=True), {})]
+)
 def test_starting_later_equals_skipping(start, source, options):
     it = DataIterator(source, 8, seed=5, **options)
     assert same(take(it, 0, start + 5)[start:], take(it, start, 5))
@@ -141,7 +150,9 @@ def test_starting_later_equals_skipping(start, source, options):
 def test_order_depends_on_seed_and_epoch():
     it, other = DataIterator(numbered(30), 10, seed=5), DataIterator(numbered(30), 10, seed=6)
     first, second = [torch.cat([b["y"] for b in take(it, start, 3)]) for start in (0, 3)]
-    assert not torch.equal(first, second) and not torch.equal(first, torch.cat([b["y"] for b in take(other, 0, 3)]))
+    assert not torch.equal(first, second) and not torch.equal(
+        first, torch.cat([b["y"] for b in take(other, 0, 3)])
+    )
     assert torch.equal(torch.cat([b["y"] for b in it]), first)
     still = DataIterator(numbered(30), 10, shuffle=False)
     assert torch.equal(torch.cat([b["y"] for b in take(still, 3, 3)]), torch.arange(30))
@@ -149,7 +160,10 @@ def test_order_depends_on_seed_and_epoch():
 
 def test_number_of_workers_changes_nothing():
     state = torch.get_rng_state(), np.random.get_state()[1].copy()
-    runs = [take(DataIterator(Numbered(20, noisy=True), 6, seed=2, num_workers=workers), 2, 4) for workers in (0, 1, 2)]
+    runs = [
+        take(DataIterator(Numbered(20, noisy=True), 6, seed=2, num_workers=workers), 2, 4)
+        for workers in (0, 1, 2)
+    ]
     assert same(runs[0], runs[1]) and same(runs[0], runs[2])
     assert torch.equal(state[0], torch.get_rng_state()) and (state[1] == np.random.get_state()[1]).all()
     assert not torch.equal(runs[0][0]["x"][0], runs[0][3]["x"][0])
@@ -181,7 +195,9 @@ def test_augmentation_differs_between_processes(processes):
     drawn = []
     for rank in range(2):
         processes(rank, 2)
-        it = DataIterator(numbered(40), 20, augment=lambda x, g: drawn.append(torch.rand((), generator=g).item()) or x)
+        it = DataIterator(
+            numbered(40), 20, augment=lambda x, g: drawn.append(torch.rand((), generator=g).item()) or x
+        )
         take(it, 0, 1)
     assert drawn[0] != drawn[1]
 
@@ -195,8 +211,10 @@ def test_random_flip():
 
 
 def test_dict_items_collate_and_keys():
-    items = [{"x": torch.full((1, 2, 2), float(i)), "x_b": torch.zeros(1, 4, 4), "name": str(i)} for i in range(6)]
-    batch, = iter(DataIterator(items, 6, shuffle=False))
+    items = [
+        {"x": torch.full((1, 2, 2), float(i)), "x_b": torch.zeros(1, 4, 4), "name": str(i)} for i in range(6)
+    ]
+    (batch,) = iter(DataIterator(items, 6, shuffle=False))
     assert list(batch) == ["x", "x_b", "name"] and batch["name"] == list("012345")
     pairs = [(torch.full((1, 2, 2), float(i)), torch.zeros(1)) for i in range(6)]
     assert list(next(iter(DataIterator(pairs, 6, keys=("x", "x_b"))))) == ["x", "x_b"]
@@ -207,7 +225,10 @@ def test_dict_items_collate_and_keys():
 def test_classes_are_found():
     assert DataIterator(Numbered(12), 6).n_classes == 12
     assert DataIterator(Subset(Numbered(12), range(6)), 6).n_classes == 12
-    assert DataIterator(TensorDataset(torch.zeros(6, 1, 2, 2), torch.tensor([0, 1, 2, 3, 1, 0])), 6).n_classes == 4
+    assert (
+        DataIterator(TensorDataset(torch.zeros(6, 1, 2, 2), torch.tensor([0, 1, 2, 3, 1, 0])), 6).n_classes
+        == 4
+    )
     assert DataIterator([(torch.zeros(1, 2, 2), 3)] * 6, 6).n_classes == 0
     assert DataIterator([(torch.zeros(1, 2, 2), 3)] * 6, 6, n_classes=5).n_classes == 5
     named = Numbered(12)
@@ -215,9 +236,16 @@ def test_classes_are_found():
     assert DataIterator(named, 6).n_classes == 3
 
 
-@pytest.mark.parametrize("n, batch_size, world_size, words", [
-    (1500, 4096, 1, ["--batch_size", "4096", "1,500 training images"]), (1500, 1, 1, ["--batch_size", "given 1;", "2 or more"]),
-    (1500, 0, 1, ["given 0"]), (1500, 3, 2, ["given 3", "4 or more"]), (1500, 64.0, 1, ["given 64.0"])])
+@pytest.mark.parametrize(
+    "n, batch_size, world_size, words",
+    [
+        (1500, 4096, 1, ["--batch_size", "4096", "1,500 training images"]),
+        (1500, 1, 1, ["--batch_size", "given 1;", "2 or more"]),
+        (1500, 0, 1, ["given 0"]),
+        (1500, 3, 2, ["given 3", "4 or more"]),
+        (1500, 64.0, 1, ["given 64.0"]),
+    ],
+)
 def test_bad_batch_sizes(processes, n, batch_size, world_size, words):
     processes(0, world_size)
     with pytest.raises(UserError) as caught:
@@ -238,7 +266,10 @@ def test_split_is_fixed_and_disjoint():
 def test_valid_subset_and_other_splits():
     splits = {"train": numbered(200), "test": numbered(30)}
     first, second = [iterators(splits, 64, seed=seed, n_classes=200, valid=50, subset=100) for seed in (0, 1)]
-    labels = [{name: set(torch.cat([b["y"] for b in it]).tolist()) for name, it in data.items()} for data in (first, second)]
+    labels = [
+        {name: set(torch.cat([b["y"] for b in it]).tolist()) for name, it in data.items()}
+        for data in (first, second)
+    ]
     assert labels[0] == labels[1] and not labels[0]["train"] & labels[0]["valid"]
     assert {name: len(some) for name, some in labels[0].items()} == {"train": 100, "valid": 50, "test": 30}
     assert first["valid"].source is first["train"].source
@@ -262,11 +293,15 @@ def test_memory_mapped_arrays(tmp_path):
     assert Arrays(arrays).mapped and not Arrays({"x": x}).mapped
     assert Arrays(arrays).tensors["x"].data_ptr() == arrays["x"].ctypes.data
     batches = take(DataIterator(arrays, 8, seed=1).to("cpu"), 1, 4)
-    assert same(batches, take(DataIterator({"x": x[4:].transpose(0, 3, 1, 2), "y": np.arange(16)}, 8, seed=1), 1, 4))
+    assert same(
+        batches, take(DataIterator({"x": x[4:].transpose(0, 3, 1, 2), "y": np.arange(16)}, 8, seed=1), 1, 4)
+    )
 
 
 def test_an_epoch_costs_milliseconds():
-    it = DataIterator({"x": torch.zeros(9000, 1, 28, 28, dtype=torch.uint8), "y": torch.zeros(9000, dtype=torch.int64)}, 64)
+    it = DataIterator(
+        {"x": torch.zeros(9000, 1, 28, 28, dtype=torch.uint8), "y": torch.zeros(9000, dtype=torch.int64)}, 64
+    )
     costs = []
     for epoch in range(5):
         start = time.process_time()
@@ -277,10 +312,17 @@ def test_an_epoch_costs_milliseconds():
 
 def test_dequantised_values_are_bytes_over_128_and_noise_that_follows_the_step():
     x = torch.arange(256, dtype=torch.uint8).reshape(4, 1, 8, 8)
-    made = {flag: iterators({"train": {"x": x}, "test": {"x": x}}, 4, seed=3, dequantise=flag)["train"] for flag in (False, True)}
-    plain, noisy, later = (next(made[flag].from_step(step))["x"] for flag, step in ((False, 5), (True, 5), (True, 6)))
+    made = {
+        flag: iterators({"train": {"x": x}, "test": {"x": x}}, 4, seed=3, dequantise=flag)["train"]
+        for flag in (False, True)
+    }
+    plain, noisy, later = (
+        next(made[flag].from_step(step))["x"] for flag, step in ((False, 5), (True, 5), (True, 6))
+    )
     noise = (noisy.double() + 1) * 128 - (plain.double() + 1) * 127.5
     assert -1e-4 < noise.min() < 0.1 and 0.9 < noise.max() < 1 + 1e-4 and abs(noise.mean() - 0.5) < 0.1
     assert noisy.min() >= -1 and noisy.max() <= 1 and torch.equal(next(made[True].from_step(5))["x"], noisy)
     assert not torch.equal(later.sort(0).values, noisy.sort(0).values)
-    assert torch.equal(next(iter(made[True]))["x"], next(iter(made[False]))["x"])           # one pass is of the images as they are
+    assert torch.equal(
+        next(iter(made[True]))["x"], next(iter(made[False]))["x"]
+    )  # one pass is of the images as they are

@@ -54,14 +54,18 @@ def pixels_of(number, **options):
 def no_decoding(monkeypatch):
     def fail(*_, **__):
         raise AssertionError("decoded again")
+
     return lambda: monkeypatch.setattr(cache, "decode", fail)
 
 
 # ------------------------------------------------------------------------------------------------------------------ pixels
 
+
 def test_grey_and_colour():
     grey, colour = picture(0, mode="L"), picture(1)
-    assert np.array_equal(decode(encoded(grey))[..., 0], grey) and np.array_equal(decode(encoded(colour)), colour)
+    assert np.array_equal(decode(encoded(grey))[..., 0], grey) and np.array_equal(
+        decode(encoded(colour)), colour
+    )
     assert np.array_equal(decode(encoded(grey), channels=3), np.stack([grey] * 3, -1))
     assert np.array_equal(decode(encoded(colour), channels=1)[..., 0], colour.convert("L"))
 
@@ -69,7 +73,10 @@ def test_grey_and_colour():
 def test_sixteen_bits_are_scaled():
     values = np.array([[0, 128, 129, 257], [32768, 65278, 65407, 65535]], np.uint16)
     for kind in "PNG", "TIFF":
-        assert decode(encoded(Image.fromarray(values), kind))[..., 0].tolist() == [[0, 0, 1, 1], [128, 254, 255, 255]]
+        assert decode(encoded(Image.fromarray(values), kind))[..., 0].tolist() == [
+            [0, 0, 1, 1],
+            [128, 254, 255, 255],
+        ]
     wide = Image.fromarray(values.astype(np.int32) * 3)
     for image in wide, Image.fromarray(values.astype(np.float32)):
         with pytest.raises(MissingError, match="a.png: cannot be decoded.*pixels"):
@@ -102,14 +109,18 @@ def test_transparency_is_laid_over_white():
 def test_exif_orientation_is_applied():
     image = picture(0, width=4, height=2)
     exif = Image.Exif()
-    exif[0x0112] = 6                                              # to be shown turned by 90 degrees clockwise
+    exif[0x0112] = 6  # to be shown turned by 90 degrees clockwise
     assert np.array_equal(decode(encoded(image, exif=exif)), np.rot90(np.asarray(image), -1))
 
 
 def test_crop_and_size():
     image = picture(0, width=10, height=7)
     assert np.array_equal(decode(encoded(image), crop=4), np.asarray(image)[1:5, 3:7])
-    assert decode(encoded(image), size=5).shape == (5, 5, 3) and decode(encoded(image), size=20).shape == (20, 20, 3)
+    assert decode(encoded(image), size=5).shape == (5, 5, 3) and decode(encoded(image), size=20).shape == (
+        20,
+        20,
+        3,
+    )
     expected = image.resize((6, 4), Image.Resampling.LANCZOS).crop((1, 0, 5, 4))
     assert np.array_equal(decode(encoded(image), size=4), expected)
     flat = Image.new("L", (9, 9), 77)
@@ -120,11 +131,14 @@ def test_crop_and_size():
 
 def test_resize_all_equals_decoding_at_that_size():
     whole = np.stack([pixels_of(i) for i in range(3)])
-    assert np.array_equal(cache.resize_all(whole, 5), np.stack([decode(encoded(picture(i)), size=5) for i in range(3)]))
+    assert np.array_equal(
+        cache.resize_all(whole, 5), np.stack([decode(encoded(picture(i)), size=5) for i in range(3)])
+    )
     assert cache.resize_all(whole[..., :1], 5).shape == (3, 5, 5, 1)
 
 
 # ---------------------------------------------------------------------------------------------------------- folders and zips
+
 
 def test_folder_with_classes_and_splits(tmp_path):
     names = ["train/cat/1.png", "train/cat/2.PNG", "train/dog/sub/3.png", "val/dog/4.png", "test/cat/5.png"]
@@ -137,7 +151,9 @@ def test_folder_with_classes_and_splits(tmp_path):
     assert [splits[s]["y"].tolist() for s in splits] == [[0, 0, 1], [1], [0]]
     expected = {"train": [0, 1, 2], "valid": [3], "test": [4]}
     for split, numbers in expected.items():
-        assert np.array_equal(splits[split]["x"], np.stack([pixels_of(n).transpose(2, 0, 1) for n in numbers]))
+        assert np.array_equal(
+            splits[split]["x"], np.stack([pixels_of(n).transpose(2, 0, 1) for n in numbers])
+        )
 
 
 @pytest.mark.parametrize("prefix", ["", "faces/"])
@@ -158,8 +174,14 @@ def test_zip_with_a_comment(tmp_path):
 
 
 def test_without_class_folders_there_are_no_labels(tmp_path, capsys):
-    data = images.get_iterators(2, root=str(folder_of(tmp_path / "flat", ["a.png", "b.png", "c.png"])), flip=True)
-    assert list(data) == ["train"] and data["train"].n_classes == 0 and list(next(data["train"].from_step(0))) == ["x"]
+    data = images.get_iterators(
+        2, root=str(folder_of(tmp_path / "flat", ["a.png", "b.png", "c.png"])), flip=True
+    )
+    assert (
+        list(data) == ["train"]
+        and data["train"].n_classes == 0
+        and list(next(data["train"].from_step(0))) == ["x"]
+    )
     root = folder_of(tmp_path / "more", ["train/a.png", "train/b.png", "other/c.png"])
     assert len(images.load(root)[0]["train"]["x"]) == 2
     assert "1 images outside its folders" in capsys.readouterr().err
@@ -178,7 +200,11 @@ def test_bad_sources(tmp_path):
     assert caught.value.exit_code == 2
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.zip").write_text("no zip")
-    cases = [(tmp_path / "none", "no such file"), (tmp_path / "empty", "no images in it"), (tmp_path / "text.zip", "not a zip")]
+    cases = [
+        (tmp_path / "none", "no such file"),
+        (tmp_path / "empty", "no images in it"),
+        (tmp_path / "text.zip", "not a zip"),
+    ]
     for root, words in cases:
         with pytest.raises(MissingError, match=f"--iterator_args root={root}.*{words}") as caught:
             images.get_iterators(4, root=str(root))
@@ -200,15 +226,20 @@ def test_sizes_that_differ(tmp_path):
     assert images.load(root, size=8)[0]["train"]["x"].shape == (3, 3, 8, 8)
 
 
-@pytest.mark.parametrize("damage", [lambda data: b"no image", lambda data: data[:len(data) // 2], lambda data: b""])
+@pytest.mark.parametrize(
+    "damage", [lambda data: b"no image", lambda data: data[: len(data) // 2], lambda data: b""]
+)
 def test_an_image_that_cannot_be_decoded_is_named(tmp_path, damage):
     root = folder_of(tmp_path / "set", ["a/1.png", "a/2.png", "b/3.png"])
     (root / "b/3.png").write_bytes(damage((root / "b/3.png").read_bytes()))
-    for source, name in ((root, root / "b/3.png"), (zip_of(root, tmp_path / "set.zip"), f"{tmp_path}/set.zip:b/3.png")):
+    for source, name in (
+        (root, root / "b/3.png"),
+        (zip_of(root, tmp_path / "set.zip"), f"{tmp_path}/set.zip:b/3.png"),
+    ):
         with pytest.raises(MissingError) as caught:
             images.load(source)
         assert str(caught.value).startswith(f"{name}: cannot be decoded (") and "\n" not in str(caught.value)
-    assert not (tmp_path / ".task_launcher").exists()             # nothing half made is left
+    assert not (tmp_path / ".task_launcher").exists()  # nothing half made is left
 
 
 def test_a_broken_link_is_named(tmp_path):
@@ -220,8 +251,9 @@ def test_a_broken_link_is_named(tmp_path):
 
 # ---------------------------------------------------------------------------------------------------------------- the cache
 
+
 def cache_of(root):
-    folder, = (root.parent / ".task_launcher").glob(f"{root.stem}-*")
+    (folder,) = (root.parent / ".task_launcher").glob(f"{root.stem}-*")
     return folder
 
 
@@ -259,7 +291,7 @@ def test_a_damaged_cache_is_made_again(tmp_path, capsys, damage, no_decoding):
         file.unlink()
     else:
         data[-1] ^= 1
-        file.write_bytes(data if damage in ("change", "labels") else data[:len(data) // 2])
+        file.write_bytes(data if damage in ("change", "labels") else data[: len(data) // 2])
     again = images.load(root)[0]["train"]
     assert "damaged" in capsys.readouterr().err and all(np.array_equal(before[k], again[k]) for k in "xy")
     no_decoding()
@@ -276,10 +308,14 @@ def test_a_pickle_is_not_loaded(tmp_path, capsys):
 
 
 def test_large_sets_are_mapped(tmp_path, capsys):
-    root = folder_of(tmp_path / "set", ["train/a.png", "train/b.png", "train/c.png", "test/d.png", "test/e.png"])
+    root = folder_of(
+        tmp_path / "set", ["train/a.png", "train/b.png", "train/c.png", "test/d.png", "test/e.png"]
+    )
     whole = images.load(root)[0]
     mapped = images.load(root, in_memory=100)[0]
-    assert all(isinstance(mapped[s]["x"], np.memmap) and not isinstance(whole[s]["x"], np.memmap) for s in whole)
+    assert all(
+        isinstance(mapped[s]["x"], np.memmap) and not isinstance(whole[s]["x"], np.memmap) for s in whole
+    )
     assert all(np.array_equal(mapped[s]["x"], whole[s]["x"]) for s in whole)
     data = images.get_iterators(2, root=root, in_memory=100)
     assert data["train"].source.mapped and len(list(data["train"])) == 1 and not capsys.readouterr().err
@@ -295,7 +331,7 @@ def test_a_mapped_file_that_was_written_to_is_found_out(tmp_path, capsys):
     whole = np.array(images.load(root, in_memory=100)[0]["train"]["x"])
     file, meta = cache_of(root) / "images.npy", cache_of(root) / "meta.json"
     data = bytearray(file.read_bytes())
-    file.write_bytes(data)                                # the same bytes, later
+    file.write_bytes(data)  # the same bytes, later
     images.load(root, in_memory=100)
     assert not capsys.readouterr().err
     data[-1] ^= 1
@@ -312,8 +348,10 @@ def test_a_mapped_file_that_was_written_to_is_found_out(tmp_path, capsys):
 def test_where_the_cache_lies(tmp_path, monkeypatch):
     root = folder_of(tmp_path / "in" / "set", ["a.png", "b.png"])
     images.load(root, cache=tmp_path / "chosen")
-    assert len(list((tmp_path / "chosen").iterdir())) == 1 and not (tmp_path / "in" / ".task_launcher").exists()
-    (tmp_path / "in").chmod(0o555)                                # marked read-only: respected even by root
+    assert (
+        len(list((tmp_path / "chosen").iterdir())) == 1 and not (tmp_path / "in" / ".task_launcher").exists()
+    )
+    (tmp_path / "in").chmod(0o555)  # marked read-only: respected even by root
     try:
         images.load(root)
     finally:
@@ -353,8 +391,16 @@ print(hashlib.sha256(splits["train"]["x"].tobytes()).hexdigest())
 
 def test_two_writers_at_once(tmp_path):
     root = folder_of(tmp_path / "set", [f"{i:03}.png" for i in range(150)])
-    writers = [subprocess.Popen([sys.executable, "-c", WRITER, ROOT, str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER, ROOT, str(root)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
     for writer in writers:
         assert writer.stdout.readline() == "ready\n"
     for writer in writers:

@@ -29,11 +29,13 @@ def test_counts_and_split_of_labels():
     data = streams()
     train = data["train"]
     y = train.source.tensors["y"]
-    assert torch.equal(y[train.labelled], torch.tensor([0, 0, 1, 1, 2, 2])) and set(train.labelled.tolist()) <= set(train.indices.tolist())
-    assert torch.equal(train.labelled, streams(seed=5)["train"].labelled)                       # not a matter of --seed
+    assert torch.equal(y[train.labelled], torch.tensor([0, 0, 1, 1, 2, 2])) and set(
+        train.labelled.tolist()
+    ) <= set(train.indices.tolist())
+    assert torch.equal(train.labelled, streams(seed=5)["train"].labelled)  # not a matter of --seed
     assert not torch.equal(train.labelled, streams(label_seed=1)["train"].labelled)
     more = streams(labels_per_class=4)["train"].labelled
-    assert set(train.labelled.tolist()) <= set(more.tolist())                                   # fewer labels are a part of more
+    assert set(train.labelled.tolist()) <= set(more.tolist())  # fewer labels are a part of more
     assert {"train", "valid", "test"} == set(data) and train.data_shape == (1, 8, 8) and train.n_classes == 3
 
 
@@ -44,14 +46,19 @@ def test_labelled_images_cycle_in_their_own_order_and_labels_fit():
     x = torch.cat([b["x"] for b in batches])
     rows = rows_of(train, x)
     assert torch.equal(torch.cat([b["y"] for b in batches]), train.source.tensors["y"][rows])
-    cycles = [rows[i:i + 6] for i in range(0, len(rows) - 5, 6)]
-    assert all(sorted(cycle) == sorted(train.labelled.tolist()) for cycle in cycles) and len({tuple(c) for c in cycles}) > 5
+    cycles = [rows[i : i + 6] for i in range(0, len(rows) - 5, 6)]
+    assert (
+        all(sorted(cycle) == sorted(train.labelled.tolist()) for cycle in cycles)
+        and len({tuple(c) for c in cycles}) > 5
+    )
 
 
 def test_each_unlabelled_stream_sees_every_image_once_an_epoch_in_its_own_order():
     train = streams()["train"]
     epoch = take(train, len(train))
-    orders = [rows_of(train, torch.cat([b[key] for b in epoch])) for key in ("x_unlabelled", "x_unlabelled_g")]
+    orders = [
+        rows_of(train, torch.cat([b[key] for b in epoch])) for key in ("x_unlabelled", "x_unlabelled_g")
+    ]
     assert all(sorted(order) == sorted(train.indices.tolist()) for order in orders) and orders[0] != orders[1]
     assert "x_unlabelled_g" not in take(streams(fresh=False)["train"], 1)[0]
 
@@ -79,8 +86,10 @@ def test_what_is_refused(tmp_path):
         streams(labels_per_class=99)
     with pytest.raises(UserError, match="labels_per_class: given 'two'"):
         streams(labels_per_class="two")
-    (tmp_path / "plain.py").write_text("import torch\nfrom iterators.common import DataIterator\ndef get_iterators(batch_size, seed=0):\n"
-                                       " return {'train': DataIterator({'x': torch.zeros(20, 1, 8, 8, dtype=torch.uint8)}, batch_size, seed)}\n")
+    (tmp_path / "plain.py").write_text(
+        "import torch\nfrom iterators.common import DataIterator\ndef get_iterators(batch_size, seed=0):\n"
+        " return {'train': DataIterator({'x': torch.zeros(20, 1, 8, 8, dtype=torch.uint8)}, batch_size, seed)}\n"
+    )
     with pytest.raises(UserError, match="--iterator_args base: its training images have no labels"):
         semi.get_iterators(4, base=str(tmp_path / "plain.py"))
     with pytest.raises(UserError, match="--iterator_args: given colour"):

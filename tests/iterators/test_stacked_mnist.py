@@ -1,4 +1,5 @@
 """Stacked MNIST and ImageNet 32x32, on made files."""
+
 import numpy as np
 import pytest
 import torch
@@ -24,17 +25,22 @@ def test_channels_are_the_digits_of_the_label(tmp_path):
                 match = (flat == channel).all(1)
                 assert match.any() and digit in single["y"][match].tolist()
         assert next(iter(it))["x"].is_contiguous(memory_format=torch.channels_last)
-    assert len(data["train"].source.digits) == 30                                    # the digits are held, not the stacks
+    assert len(data["train"].source.digits) == 30  # the digits are held, not the stacks
 
 
 def test_triples_are_fixed_by_their_seed_and_ordered_by_the_runs(tmp_path):
     write_idx(tmp_path)
-    made = {name: stacked_mnist.get_iterators(10, root=tmp_path, n=50, n_test=20, **words)["train"] for name, words in
-            {"a": {"seed": 0}, "b": {"seed": 1}, "c": {"seed": 0, "data_seed": 1}}.items()}
+    made = {
+        name: stacked_mnist.get_iterators(10, root=tmp_path, n=50, n_test=20, **words)["train"]
+        for name, words in {"a": {"seed": 0}, "b": {"seed": 1}, "c": {"seed": 0, "data_seed": 1}}.items()
+    }
     triples = {name: it.source.triples for name, it in made.items()}
     assert torch.equal(triples["a"], triples["b"]) and not torch.equal(triples["a"], triples["c"])
     first = {name: next(it.from_step(0))["y"] for name, it in made.items()}
-    assert not torch.equal(first["a"], first["b"]) and torch.equal(first["a"], next(made["a"].from_step(5))["y"]) is False
+    assert (
+        not torch.equal(first["a"], first["b"])
+        and torch.equal(first["a"], next(made["a"].from_step(5))["y"]) is False
+    )
     stream = made["a"].from_step(0)
     batches = [next(stream) for _ in range(8)]
     assert all(torch.equal(batches[7][key], next(made["a"].from_step(7))[key]) for key in ("x", "y"))
@@ -51,7 +57,11 @@ def test_the_evaluation_can_read_it(tmp_path):
     images, labels = labelled(data, "train", whole=True)
     assert images.dtype == torch.uint8 and images.shape == (50, 3, 28, 28) and len(labels) == 50
     single, digits = extractors.unstacked((images, labels))
-    assert torch.equal(single[3], images[1, :1]) and digits[3:6].tolist() == [labels[1] // 100, labels[1] // 10 % 10, labels[1] % 10]
+    assert torch.equal(single[3], images[1, :1]) and digits[3:6].tolist() == [
+        labels[1] // 100,
+        labels[1] // 10 % 10,
+        labels[1] % 10,
+    ]
     source = sources.of(data["train"])
     read = torch.cat([part for _, part in source.batches(50, 16)])
     assert torch.equal(read, images[source.order(50)])
@@ -64,7 +74,7 @@ def test_modes_are_counted_in_all_thousand_bins():
     assert counts.nonzero().flatten().tolist() == [7, 8, 500, 993] and counts[7] == 2 and len(counts) == 1000
     assert modes_covered.classes(counts)["modes"] == 4
     wrong = np.histogram(np.array([7, 8, 9]), 1000)[0]
-    assert wrong[[7, 8, 9]].sum() == 0                                               # what the published code counted
+    assert wrong[[7, 8, 9]].sum() == 0  # what the published code counted
     one = modes_covered.classes(modes_covered.counts_of(torch.zeros(100, dtype=torch.int64), 1000))
     assert (one["modes"], one["kl"]) == (1, pytest.approx(np.log(1000)))
     perfect = modes_covered.classes(modes_covered.counts_of(torch.arange(25_000) % 1000, 1000))
@@ -73,7 +83,12 @@ def test_modes_are_counted_in_all_thousand_bins():
 
 def test_what_cannot_be(tmp_path):
     write_idx(tmp_path)
-    for words, message in (({"digits": "letters"}, "digits: given 'letters'"), ({"n": 0}, "n: given 0"), ({"n": None}, "n: given None"), ({"n_test": 1.5}, "n_test: given 1.5")):
+    for words, message in (
+        ({"digits": "letters"}, "digits: given 'letters'"),
+        ({"n": 0}, "n: given 0"),
+        ({"n": None}, "n: given None"),
+        ({"n_test": 1.5}, "n_test: given 1.5"),
+    ):
         with pytest.raises(UserError, match=message):
             stacked_mnist.get_iterators(8, root=tmp_path, **words)
 
@@ -83,7 +98,10 @@ def write_imagenet(root, size=8, each=3):
     rng = np.random.default_rng(0)
     kept = []
     for k, name in enumerate(imagenet32.TRAIN + imagenet32.TEST):
-        data, labels = rng.integers(0, 256, (each, 3 * size * size), dtype=np.uint8), [(k * each + i) % 1000 + 1 for i in range(each)]
+        data, labels = (
+            rng.integers(0, 256, (each, 3 * size * size), dtype=np.uint8),
+            [(k * each + i) % 1000 + 1 for i in range(each)],
+        )
         np.savez(root / name, data=data, labels=labels)
         kept.append((data, labels))
     return kept
@@ -91,11 +109,15 @@ def write_imagenet(root, size=8, each=3):
 
 def test_imagenet_batches_come_in_their_order(tmp_path):
     kept = write_imagenet(tmp_path / "imagenet32")
-    for _ in range(2):                                                               # unpacked, then found
+    for _ in range(2):  # unpacked, then found
         data = imagenet32.get_iterators(4, root=tmp_path, size=8)
-        assert {split: it.n for split, it in data.items()} == {"train": 30, "test": 3} and data["train"].n_classes == 1000
+        assert {split: it.n for split, it in data.items()} == {"train": 30, "test": 3} and data[
+            "train"
+        ].n_classes == 1000
         test = everything(data["test"])
-        assert torch.equal(test["x"], torch.from_numpy(kept[-1][0]).reshape(3, 3, 8, 8) / 127.5 - 1) and test["y"].tolist() == [y - 1 for y in kept[-1][1]]
+        assert torch.equal(test["x"], torch.from_numpy(kept[-1][0]).reshape(3, 3, 8, 8) / 127.5 - 1) and test[
+            "y"
+        ].tolist() == [y - 1 for y in kept[-1][1]]
         train = everything(data["train"])
         rows = {tuple(row) for row in torch.cat([torch.from_numpy(d) for d, _ in kept[:-1]]).tolist()}
         assert {tuple(row) for row in ((train["x"] + 1) * 127.5).round().long().flatten(1).tolist()} == rows

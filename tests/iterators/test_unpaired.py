@@ -1,4 +1,5 @@
 """Two domains without pairs, coloured digits, and folders of images."""
+
 import itertools
 
 import numpy as np
@@ -13,7 +14,10 @@ from iterators.unpaired import Unpaired
 
 def numbered(n, channels=1):
     y = torch.arange(n)
-    return {"x": (y % 256).to(torch.uint8)[:, None, None, None].expand(n, channels, 2, 2).contiguous(), "y": y}
+    return {
+        "x": (y % 256).to(torch.uint8)[:, None, None, None].expand(n, channels, 2, 2).contiguous(),
+        "y": y,
+    }
 
 
 def take(it, start, count):
@@ -26,6 +30,7 @@ def seen(batches, key):
 
 # --- order
 
+
 @pytest.mark.parametrize("n_a, n_b", [(20, 20), (23, 10), (7, 31)])
 def test_epochs_of_unequal_domains(n_a, n_b):
     it = Unpaired(numbered(n_a), numbered(n_b, 3), 4, seed=5)
@@ -33,23 +38,29 @@ def test_epochs_of_unequal_domains(n_a, n_b):
     assert len(it) == -(-n // 4) and it.n == n and (it.data_shape, it.data_shape_b) == ((1, 2, 2), (3, 2, 2))
     batches = take(it, 0, 6 * len(it))
     for batch in batches:
-        assert list(batch) == ["x", "y", "x_b", "y_b"] and len(batch["x"]) == len(batch["x_b"]) == len(batch["y"])
+        assert list(batch) == ["x", "y", "x_b", "y_b"] and len(batch["x"]) == len(batch["x_b"]) == len(
+            batch["y"]
+        )
         assert torch.equal(((batch["x_b"][:, 0, 0, 0] + 1) * 127.5).round().long(), batch["y_b"])
     for key, size in (("y", n_a), ("y_b", n_b)):
         row = seen(batches, key)
         assert len(row) == 6 * n
-        for part in row[:6 * n // size * size].split(size):         # permutations, one after another, over the borders of epochs
+        for part in row[: 6 * n // size * size].split(
+            size
+        ):  # permutations, one after another, over the borders of epochs
             assert torch.equal(part.sort().values, torch.arange(size))
     longer = "y" if n_a >= n_b else "y_b"
     for epoch in range(6):
-        assert torch.equal(seen(batches[epoch * len(it):(epoch + 1) * len(it)], longer).sort().values, torch.arange(n))
+        assert torch.equal(
+            seen(batches[epoch * len(it) : (epoch + 1) * len(it)], longer).sort().values, torch.arange(n)
+        )
 
 
 def test_the_domains_orders_are_independent():
     it = Unpaired(numbered(200), numbered(200), 50, seed=1)
     batches = take(it, 0, 8)
     a, b = seen(batches, "y"), seen(batches, "y_b")
-    assert (a == b).sum() < 12                          # chance: one in 200
+    assert (a == b).sum() < 12  # chance: one in 200
     assert abs(np.corrcoef(a.numpy(), b.numpy())[0, 1]) < 0.2
     assert not torch.equal(a[:200], a[200:]) and not torch.equal(b[:200], b[200:])
     other = take(Unpaired(numbered(200), numbered(200), 50, seed=2), 0, 4)
@@ -61,7 +72,9 @@ def test_any_step_can_be_the_first():
     it = Unpaired(numbered(13), numbered(8), 3, seed=1, augment=flip)
     whole = take(it, 0, 17)
     for start in (1, 4, 5, 11):
-        for batch, expected in zip(take(Unpaired(numbered(13), numbered(8), 3, seed=1, augment=flip), start, 6), whole[start:]):
+        for batch, expected in zip(
+            take(Unpaired(numbered(13), numbered(8), 3, seed=1, augment=flip), start, 6), whole[start:]
+        ):
             assert all(torch.equal(batch[k], expected[k]) for k in batch)
 
 
@@ -72,7 +85,7 @@ def test_processes_share_each_batch(processes):
         processes(rank, 2)
         it = Unpaired(numbered(13), numbered(8), 6, seed=3)
         parts.append(take(it, 0, 8))
-        assert it.share(1) in (6 / 7, 8 / 7)            # 13 = 6 + 7: a lone last image joins the batch before it
+        assert it.share(1) in (6 / 7, 8 / 7)  # 13 = 6 + 7: a lone last image joins the batch before it
     for a, b, both in zip(*parts, whole):
         for key in ("y", "y_b"):
             joined = torch.cat([a[key], b[key]])
@@ -93,29 +106,46 @@ def test_batches_of_one_and_of_too_many():
 def test_in_order_and_alone():
     it = Unpaired(numbered(7), numbered(3), 2, shuffle=False, n_classes=7)
     batches = list(it)
-    assert seen(batches, "y").tolist() == list(range(7)) and seen(batches, "y_b").tolist() == [0, 1, 2, 0, 1, 2, 0]
+    assert seen(batches, "y").tolist() == list(range(7)) and seen(batches, "y_b").tolist() == [
+        0,
+        1,
+        2,
+        0,
+        1,
+        2,
+        0,
+    ]
     assert [seen(list(it.domains[name]), "y").tolist() for name in "ab"] == [list(range(7)), [0, 1, 2]]
     assert it.n_classes == 7 and it.domains["b"].data_shape == (1, 2, 2)
 
 
 # --- coloured digits
 
+
 def test_the_texture_is_colourful_and_seeded():
     a, b, c = colour_mnist.texture(128, 0), colour_mnist.texture(128, 0), colour_mnist.texture(128, 1)
-    assert a.shape == (128, 128, 3) and a.dtype == np.uint8 and np.array_equal(a, b) and not np.array_equal(a, c)
+    assert (
+        a.shape == (128, 128, 3) and a.dtype == np.uint8 and np.array_equal(a, b) and not np.array_equal(a, c)
+    )
     values = a / 255
-    assert abs(values.mean() - 0.5) < 0.01 and abs(np.abs(2 * values - 1).mean() - 2 / np.pi) < 0.01       # an arcsine law
-    assert np.abs(np.diff(values, axis=0)).mean() < 0.1                                                    # smooth, as photographs are
-    assert np.abs(values[..., 0] - values[..., 1]).mean() > 0.15                                           # not grey
+    assert (
+        abs(values.mean() - 0.5) < 0.01 and abs(np.abs(2 * values - 1).mean() - 2 / np.pi) < 0.01
+    )  # an arcsine law
+    assert np.abs(np.diff(values, axis=0)).mean() < 0.1  # smooth, as photographs are
+    assert np.abs(values[..., 0] - values[..., 1]).mean() > 0.15  # not grey
     with pytest.raises(UserError, match="texture_size"):
         colour_mnist.texture(63)
 
 
 def test_area_weights_average():
     weights = colour_mnist.area_weights(64, 28)
-    assert torch.allclose(weights.sum(1), torch.ones(28)) and torch.allclose(weights.sum(0), torch.full((64,), 28 / 64))
+    assert torch.allclose(weights.sum(1), torch.ones(28)) and torch.allclose(
+        weights.sum(0), torch.full((64,), 28 / 64)
+    )
     assert torch.allclose(colour_mnist.area_weights(4, 2), torch.tensor([[0.5, 0.5, 0, 0], [0, 0, 0.5, 0.5]]))
-    assert torch.allclose(colour_mnist.area_weights(3, 2), torch.tensor([[2 / 3, 1 / 3, 0], [0, 1 / 3, 2 / 3]]))
+    assert torch.allclose(
+        colour_mnist.area_weights(3, 2), torch.tensor([[2 / 3, 1 / 3, 0], [0, 1 / 3, 2 / 3]])
+    )
 
 
 def test_a_blank_digit_leaves_the_crop_and_a_full_one_inverts_it():
@@ -123,7 +153,9 @@ def test_a_blank_digit_leaves_the_crop_and_a_full_one_inverts_it():
     plain = colour_mnist.blend(torch.zeros(3, 1, 28, 28), crops, areas)
     expected = torch.einsum("ij,ncjk,lk->ncil", areas, crops.float(), areas)
     assert torch.allclose(plain, expected, atol=1e-3)
-    assert torch.allclose(colour_mnist.blend(torch.ones(3, 1, 28, 28), crops, areas), 255 - expected, atol=1e-3)
+    assert torch.allclose(
+        colour_mnist.blend(torch.ones(3, 1, 28, 28), crops, areas), 255 - expected, atol=1e-3
+    )
 
 
 def test_inside_the_mask_the_crop_is_inside_out():
@@ -132,7 +164,9 @@ def test_inside_the_mask_the_crop_is_inside_out():
     digit[..., 14:] = 1
     crops = torch.full((1, 3, 64, 64), 51, dtype=torch.uint8)
     made = colour_mnist.blend(digit, crops, colour_mnist.area_weights(64, 28)) / 255
-    assert torch.allclose(made[..., :13], torch.tensor(0.2), atol=1e-4) and torch.allclose(made[..., 15:], torch.tensor(0.8), atol=1e-4)
+    assert torch.allclose(made[..., :13], torch.tensor(0.2), atol=1e-4) and torch.allclose(
+        made[..., 15:], torch.tensor(0.8), atol=1e-4
+    )
     inside, outside = made[..., 15:].mean(), made[..., :13].mean()
     assert abs((inside - outside) - abs(2 * 0.2 - 1)) < 1e-4
 
@@ -140,14 +174,20 @@ def test_inside_the_mask_the_crop_is_inside_out():
 def test_coloured_digits_are_fixed_by_the_data_seed():
     make = lambda **words: colour_mnist.get_iterators(16, source="digits", texture_size=96, **words)
     data, again, other = make(seed=0), make(seed=7), make(data_seed=1)
-    assert (data["train"].data_shape, data["train"].data_shape_b, data["train"].n_classes) == ((1, 28, 28), (3, 28, 28), 10)
+    assert (data["train"].data_shape, data["train"].data_shape_b, data["train"].n_classes) == (
+        (1, 28, 28),
+        (3, 28, 28),
+        10,
+    )
     assert (len(data["train"].source.a), len(data["test"].source.b)) == (1500, 297)
     x = [d["train"].source.b.tensors["x"] for d in (data, again, other)]
     assert torch.equal(x[0], x[1]) and not torch.equal(x[0], x[2])
     first, second = (next(d["train"].from_step(0)) for d in (data, again))
-    assert not torch.equal(first["y"], second["y"])     # the run's seed is of the order
+    assert not torch.equal(first["y"], second["y"])  # the run's seed is of the order
     tensors = data["train"].source.tensors
-    assert torch.equal(tensors["y"], tensors["y_b"])    # both hold the same digits; their orders tell them apart
+    assert torch.equal(
+        tensors["y"], tensors["y_b"]
+    )  # both hold the same digits; their orders tell them apart
     assert not torch.equal(first["y"], first["y_b"])
 
 
@@ -163,7 +203,10 @@ def test_photographs_in_place_of_the_texture(tmp_path):
     data = colour_mnist.get_iterators(16, source="digits", photos=str(tmp_path))
     corner = data["train"].source.b.tensors["x"][:, :, 0, 0]
     share = (corner == torch.tensor([255, 0, 0], dtype=torch.uint8)).all(1).float().mean()
-    assert 0.4 < share < 0.6 and (corner == torch.tensor([0, 0, 255], dtype=torch.uint8)).all(1).float().mean() > 0.4
+    assert (
+        0.4 < share < 0.6
+        and (corner == torch.tensor([0, 0, 255], dtype=torch.uint8)).all(1).float().mean() > 0.4
+    )
     Image.new("RGB", (63, 80)).save(tmp_path / "c.png")
     with pytest.raises(UserError, match="c.png has 63x80 pixels"):
         colour_mnist.get_iterators(16, source="digits", photos=str(tmp_path))
@@ -185,28 +228,43 @@ def test_real_digits(real_data):
 
 # --- folders
 
+
 def folders(root, sizes, side=20, test=True):
     for name, n in sizes.items():
         if test or name.startswith("train"):
             (root / name).mkdir(parents=True)
             for i in range(n):
                 pixels = np.tile(np.arange(side, dtype=np.uint8), (side, 1)) * 5 + i
-                Image.fromarray(np.stack([pixels] * 3, 2) if name.endswith("A") else pixels).save(root / name / f"{i:03d}.png")
+                Image.fromarray(np.stack([pixels] * 3, 2) if name.endswith("A") else pixels).save(
+                    root / name / f"{i:03d}.png"
+                )
 
 
 def test_folders_of_two_domains(tmp_path):
     folders(tmp_path, {"trainA": 7, "trainB": 4, "testA": 3, "testB": 5})
     data = unpaired_images.get_iterators(2, root=str(tmp_path), size=16, load_size=20)
     train, test = data["train"], data["test"]
-    assert (train.data_shape, train.data_shape_b, train.sizes, test.sizes) == ((3, 16, 16), (1, 16, 16), (7, 4), (3, 5))
+    assert (train.data_shape, train.data_shape_b, train.sizes, test.sizes) == (
+        (3, 16, 16),
+        (1, 16, 16),
+        (7, 4),
+        (3, 5),
+    )
     batch = next(train.from_step(0))
-    assert batch["x"].shape == (2, 3, 16, 16) and batch["x_b"].shape == (2, 1, 16, 16) and test.data_shape == (3, 16, 16)
+    assert (
+        batch["x"].shape == (2, 3, 16, 16)
+        and batch["x_b"].shape == (2, 1, 16, 16)
+        and test.data_shape == (3, 16, 16)
+    )
     assert next(iter(train))["x"].shape == (2, 3, 16, 16) and next(iter(test))["x_b"].shape == (2, 1, 16, 16)
     pixels = ((batch["x"] + 1) * 127.5).round()
     steps = pixels[:, 0, 0].diff(dim=1)
-    assert set(steps.flatten().tolist()) <= {5.0, -5.0}                        # a crop of the ramp, perhaps mirrored
+    assert set(steps.flatten().tolist()) <= {5.0, -5.0}  # a crop of the ramp, perhaps mirrored
     still = ((next(iter(train))["x"] + 1) * 127.5).round()[:, 0, 0]
-    assert torch.equal(still - still[:, :1], torch.arange(0, 80, 5.0).expand(2, -1)) and ((still[:, 0] - 10) < 7).all()      # the middle: from column 2 on
+    assert (
+        torch.equal(still - still[:, :1], torch.arange(0, 80, 5.0).expand(2, -1))
+        and ((still[:, 0] - 10) < 7).all()
+    )  # the middle: from column 2 on
 
 
 def test_crops_are_uniform_and_each_images_own():
@@ -218,7 +276,9 @@ def test_crops_are_uniform_and_each_images_own():
     plain = unpaired_images.crops(8, False)(x, torch.Generator().manual_seed(0))
     assert not (plain[:, 0, 0, 0] > plain[:, 0, 0, -1]).any()
     rows = unpaired_images.crops(8, False)(x.transpose(2, 3), torch.Generator().manual_seed(0))[:, 0, :, 0]
-    assert torch.equal(rows - rows[:, :1], torch.arange(8.0).expand(4000, -1)) and len(rows[:, 0].unique()) == 3
+    assert (
+        torch.equal(rows - rows[:, :1], torch.arange(8.0).expand(4000, -1)) and len(rows[:, 0].unique()) == 3
+    )
     assert torch.equal(unpaired_images.crops(10, False)(x, torch.Generator()), x)
 
 

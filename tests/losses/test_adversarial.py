@@ -11,11 +11,13 @@ LOGITS = torch.linspace(-6, 6, 25, dtype=torch.float64)
 def reference(name, logits):
     """(d_real, d_fake, g) as the papers write them, in probabilities."""
     p = 1 / (1 + torch.exp(-logits))
-    return {"jsgan": (-p.log(), -(1 - p).log(), -p.log()),
-            "minimax": (-p.log(), -(1 - p).log(), (1 - p).log()),
-            "wgan": (-logits, logits, -logits),
-            "hinge": ((1 - logits).clamp(min=0), (1 + logits).clamp(min=0), -logits),
-            "lsgan": ((logits - 1) ** 2 / 2, logits ** 2 / 2, (logits - 1) ** 2 / 2)}[name]
+    return {
+        "jsgan": (-p.log(), -(1 - p).log(), -p.log()),
+        "minimax": (-p.log(), -(1 - p).log(), (1 - p).log()),
+        "wgan": (-logits, logits, -logits),
+        "hinge": ((1 - logits).clamp(min=0), (1 + logits).clamp(min=0), -logits),
+        "lsgan": ((logits - 1) ** 2 / 2, logits**2 / 2, (logits - 1) ** 2 / 2),
+    }[name]
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -32,7 +34,7 @@ def test_each_player_descends_towards_its_aim(name):
     objective = OBJECTIVES[name]
     assert (slope(objective.d_real) < 0).all()
     assert (slope(objective.g) < 0).all()
-    if name == "lsgan":                                 # at its target already: look to one side of it
+    if name == "lsgan":  # at its target already: look to one side of it
         logits = torch.full((3,), 0.5, requires_grad=True)
     assert (slope(objective.d_fake) > 0).all()
 
@@ -42,7 +44,7 @@ def test_probabilities_stay_finite_at_extreme_logits(name):
     logits = torch.tensor([-1e4, -100.0, 100.0, 1e4], requires_grad=True)
     for loss in OBJECTIVES[name][:3]:
         value = loss(logits)
-        slope, = torch.autograd.grad(value.sum(), logits)
+        (slope,) = torch.autograd.grad(value.sum(), logits)
         assert torch.isfinite(value).all() and torch.isfinite(slope).all()
 
 

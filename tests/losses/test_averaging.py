@@ -21,7 +21,9 @@ def test_the_mean_is_that_of_the_trajectory_and_constant_in_the_gradient():
     assert all(torch.allclose(g, 2 * (p - m).float(), atol=1e-6) for g, p, m in zip(grads, theta, means))
     again = History(theta)
     again.load_state_dict(history.state_dict())
-    assert torch.equal(again.penalty(theta), history.penalty(theta)) and {b.dtype for b in again.means} == {torch.float64}
+    assert torch.equal(again.penalty(theta), history.penalty(theta)) and {b.dtype for b in again.means} == {
+        torch.float64
+    }
 
 
 def test_the_first_visit_has_no_penalty():
@@ -50,4 +52,6 @@ def test_the_bilinear_game_converges_with_it_and_not_without():
     assert play(0.0) > 1e3 and play(0.1) < 1e-2
     # the players follow their mean, which falls as t^(-1 / (1 + 4 w^2)): from 2 w (x - x-bar) = -y, 2 w (y - y-bar) = x
     for weight in (0.5, 1.0):
-        assert play(weight, 2000) / play(weight, 500) == pytest.approx(4 ** (-1 / (1 + 4 * weight ** 2)), rel=0.02)
+        assert play(weight, 2000) / play(weight, 500) == pytest.approx(
+            4 ** (-1 / (1 + 4 * weight**2)), rel=0.02
+        )

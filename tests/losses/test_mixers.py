@@ -1,4 +1,5 @@
 """The mixers of adversarial mixup resynthesis: sheet 2.11."""
+
 import pytest
 import torch
 
@@ -52,7 +53,7 @@ def test_shares_that_cannot_be():
 def test_moments_of_the_masks():
     many = torch.stack([MIXERS["fm"](20, 50)[0] for _ in range(200)])
     assert many.mean() == pytest.approx(0.5, abs=0.01) and many.var() == pytest.approx(0.25, abs=0.01)
-    assert many.mean((1, 2)).var() == pytest.approx(0.25 / 1000, rel=0.3)            # elements are independent
+    assert many.mean((1, 2)).var() == pytest.approx(0.25 / 1000, rel=0.3)  # elements are independent
     means = torch.stack([MIXERS["fm2"](20, 50)[0].mean() for _ in range(2000)])
     assert means.mean() == pytest.approx(0.5, abs=0.03) and means.var() == pytest.approx(1 / 12, rel=0.1)
 
@@ -68,12 +69,18 @@ def test_each_channel_has_one_source_and_all_sources_are_used(name, k):
 def test_dirichlet_of_two_is_uniform_and_of_three_has_its_moments():
     a = MIXERS["mixup"](20_000, 1, 2)[0]
     grid = torch.linspace(0.1, 0.9, 9)
-    assert torch.allclose((a[:, None] < grid).float().mean(0), grid, atol=0.015)     # Kolmogorov's distance at 9 points
+    assert torch.allclose(
+        (a[:, None] < grid).float().mean(0), grid, atol=0.015
+    )  # Kolmogorov's distance at 9 points
     w = MIXERS["mixup"](20_000, 1, 3)
-    assert torch.allclose(w.mean(1), torch.full((3,), 1 / 3), atol=0.01) and torch.allclose(w.var(1), torch.full((3,), 1 / 18), atol=0.003)
+    assert torch.allclose(w.mean(1), torch.full((3,), 1 / 3), atol=0.01) and torch.allclose(
+        w.var(1), torch.full((3,), 1 / 18), atol=0.003
+    )
 
 
 def test_partners_are_permutations_and_the_first_is_the_batch_itself():
     first, *others = partners(9, 4)
     assert first.tolist() == list(range(9)) and len(others) == 3
-    assert all(sorted(o.tolist()) == list(range(9)) for o in others) and others[0].tolist() != others[1].tolist()
+    assert (
+        all(sorted(o.tolist()) == list(range(9)) for o in others) and others[0].tolist() != others[1].tolist()
+    )

@@ -23,7 +23,7 @@ def test_mean_of_folded_lambda(alpha):
     lam = beta_weights(n, alpha, True)[0].double()
     beta = math.gamma(alpha) ** 2 / math.gamma(2 * alpha)
     expected = 0.5 - 2 ** (-2 * alpha) / (alpha * beta)
-    assert abs(lam.mean().item() - expected) < 5 * lam.std().item() / n ** 0.5
+    assert abs(lam.mean().item() - expected) < 5 * lam.std().item() / n**0.5
     if alpha == 1.0:
         assert expected == pytest.approx(0.25)
     if alpha == 0.2:
@@ -47,7 +47,9 @@ def test_mix_is_the_weighted_sum():
     expected = torch.einsum("knc,knchw->nchw", channels, torch.stack(hs))
     assert torch.allclose(mix(hs, channels), expected, atol=1e-14)
     vectors = [h.flatten(1) for h in hs]
-    assert torch.allclose(mix(vectors, weights), torch.einsum("kn,knd->nd", weights, torch.stack(vectors)), atol=1e-14)
+    assert torch.allclose(
+        mix(vectors, weights), torch.einsum("kn,knd->nd", weights, torch.stack(vectors)), atol=1e-14
+    )
 
 
 def test_ends_and_fixed_points_are_exact():

@@ -37,7 +37,7 @@ def test_dnorm_of_a_sigmoid_critic(linear):
 
 def test_quadratic_critic_tells_where_each_penalty_looks():
     real, fake = batches()
-    disc = lambda x: x.flatten(1).square().sum(1) / 2                          # its gradient is x itself
+    disc = lambda x: x.flatten(1).square().sum(1) / 2  # its gradient is x itself
     norm2 = lambda x: x.flatten(1).square().sum(1)
     assert torch.allclose(PENALTIES["r1"](disc, real, fake), norm2(real) / 2)
     assert torch.allclose(PENALTIES["r2"](disc, real, fake), norm2(fake) / 2)
@@ -72,7 +72,7 @@ def test_gradient_is_finite_where_the_norm_is_zero(name):
     w = torch.zeros(18, dtype=torch.float64, requires_grad=True)
     value = PENALTIES[name](lambda x: x.flatten(1) @ w, real, fake)
     assert torch.equal(value, torch.ones(N, dtype=torch.float64))
-    slope, = torch.autograd.grad(value.sum(), w)
+    (slope,) = torch.autograd.grad(value.sum(), w)
     assert torch.isfinite(slope).all()
 
 
@@ -84,4 +84,6 @@ def test_critic_that_ignores_its_input_is_refused():
 def test_second_derivative_by_finite_differences():
     real, fake = batches()
     w = torch.randn(18, 3, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(lambda w: PENALTIES["r1"](lambda x: torch.tanh(x.flatten(1) @ w).sum(1), real, fake), w)
+    assert torch.autograd.gradcheck(
+        lambda w: PENALTIES["r1"](lambda x: torch.tanh(x.flatten(1) @ w).sum(1), real, fake), w
+    )

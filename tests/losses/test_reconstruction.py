@@ -8,7 +8,10 @@ from losses.reconstruction import LABELLED, RECONSTRUCTION
 
 
 def test_distances_by_hand():
-    recon, x = torch.tensor([[[[0.5, -1.0]]], [[[0.0, 0.0]]]]), torch.tensor([[[[1.0, -1.0]]], [[[1.0, -1.0]]]])
+    recon, x = (
+        torch.tensor([[[[0.5, -1.0]]], [[[0.0, 0.0]]]]),
+        torch.tensor([[[[1.0, -1.0]]], [[[1.0, -1.0]]]]),
+    )
     assert torch.allclose(RECONSTRUCTION["l1"](recon, x), torch.tensor([0.25, 1.0]))
     assert torch.allclose(RECONSTRUCTION["l2"](recon, x), torch.tensor([0.125, 1.0]))
     expected = torch.tensor([-math.log(0.75), 2 * math.log(2)])
@@ -25,7 +28,9 @@ def test_cross_entropy_stays_finite_at_the_ends_of_the_range():
 
 def test_kl_is_that_of_torch():
     mean, log_var = torch.randn(5, 3), torch.randn(5, 3)
-    expected = torch.distributions.kl_divergence(torch.distributions.Normal(mean, (log_var / 2).exp()), torch.distributions.Normal(0.0, 1.0)).sum(1)
+    expected = torch.distributions.kl_divergence(
+        torch.distributions.Normal(mean, (log_var / 2).exp()), torch.distributions.Normal(0.0, 1.0)
+    ).sum(1)
     assert torch.allclose(reconstruction.kl_standard_normal(mean, log_var), expected, atol=1e-5)
 
 
@@ -41,6 +46,7 @@ def test_the_best_probability_is_the_label(name):
             loss = LABELLED[name](logits, torch.tensor([t], dtype=torch.float64)).sum()
             loss.backward()
             return loss
+
         optim.step(closure)
         assert float(logits.detach().sigmoid()) == pytest.approx(t, abs=1e-3)
     assert LABELLED[name](torch.zeros(3), 1.0).shape == (3,)
@@ -48,6 +54,8 @@ def test_the_best_probability_is_the_label(name):
 
 def test_labelled_losses_by_hand():
     l = torch.tensor([0.0, 2.0])
-    assert torch.allclose(LABELLED["bce"](l, 1.0), torch.nn.functional.softplus(-l)) and torch.allclose(LABELLED["bce"](l, 0.0), torch.nn.functional.softplus(l))
+    assert torch.allclose(LABELLED["bce"](l, 1.0), torch.nn.functional.softplus(-l)) and torch.allclose(
+        LABELLED["bce"](l, 0.0), torch.nn.functional.softplus(l)
+    )
     assert torch.allclose(LABELLED["mse"](l, 0.0), torch.sigmoid(l) ** 2)
     assert torch.isfinite(LABELLED["bce"](torch.tensor([1e4, -1e4]), 1.0)).all()

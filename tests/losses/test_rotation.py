@@ -19,10 +19,12 @@ def test_turns_are_exact_and_a_group():
     x = images()
     assert torch.equal(rotate(x, 0), x)
     assert torch.equal(rotate(rotate(x, 1), 3), x) and torch.equal(rotate(rotate(x, 2), 2), x)
-    assert torch.equal(rotate(rotate(x, 1), 1), rotate(x, 2)) and torch.equal(rotate(rotate(x, 1), 2), rotate(x, 3))
+    assert torch.equal(rotate(rotate(x, 1), 1), rotate(x, 2)) and torch.equal(
+        rotate(rotate(x, 1), 2), rotate(x, 3)
+    )
     assert rotate(x, 1).is_contiguous(memory_format=torch.channels_last)
     one = torch.tensor([[1.0, 2.0], [3.0, 4.0]])[None, None]
-    assert rotate(one, 1).tolist() == [[[[2, 4], [1, 3]]]]                       # counter-clockwise
+    assert rotate(one, 1).tolist() == [[[[2, 4], [1, 3]]]]  # counter-clockwise
 
 
 @pytest.mark.parametrize("pool", rotation.POOLS)
@@ -60,8 +62,12 @@ def test_the_random_pool_is_uniform_over_all_members():
 def test_cross_entropy_at_equal_logits(classes):
     turn = torch.arange(8) % classes
     logits = torch.zeros(8, classes, dtype=torch.float64)
-    assert torch.allclose(rotation.cross_entropy(logits, turn), torch.full((8,), math.log(classes), dtype=torch.float64))
-    assert torch.allclose(rotation.one_hot_bce(logits, turn), torch.full((8,), math.log(2), dtype=torch.float64))
+    assert torch.allclose(
+        rotation.cross_entropy(logits, turn), torch.full((8,), math.log(classes), dtype=torch.float64)
+    )
+    assert torch.allclose(
+        rotation.one_hot_bce(logits, turn), torch.full((8,), math.log(2), dtype=torch.float64)
+    )
 
 
 def test_cross_entropies_are_the_formulas():
@@ -71,7 +77,9 @@ def test_cross_entropies_are_the_formulas():
     assert torch.allclose(rotation.cross_entropy(logits, turn), -p[torch.arange(6), turn].log())
     target = torch.eye(5, dtype=torch.float64)[turn]
     s = torch.sigmoid(logits)
-    assert torch.allclose(rotation.one_hot_bce(logits, turn), -(target * s.log() + (1 - target) * (1 - s).log()).mean(1))
+    assert torch.allclose(
+        rotation.one_hot_bce(logits, turn), -(target * s.log() + (1 - target) * (1 - s).log()).mean(1)
+    )
 
 
 def test_accuracies_are_of_each_class():

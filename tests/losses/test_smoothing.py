@@ -12,7 +12,7 @@ def optimum(objective, p_data, p_g):
     low, high = torch.tensor(-30.0, dtype=torch.float64), torch.tensor(30.0, dtype=torch.float64)
     for _ in range(100):
         l = ((low + high) / 2).requires_grad_()
-        slope, = torch.autograd.grad(p_data * objective.d_real(l) + p_g * objective.d_fake(l), l)
+        (slope,) = torch.autograd.grad(p_data * objective.d_real(l) + p_g * objective.d_fake(l), l)
         low, high = (low, l.detach()) if slope > 0 else (l.detach(), high)
     return float(torch.sigmoid(l.detach()))
 
@@ -23,15 +23,21 @@ def test_the_optimal_discriminator(alpha, beta, p_data, p_g):
     """(alpha p_data + beta p_g) / (p_data + p_g): alpha on real data alone, alpha / 2 on equal densities when one-sided."""
     objective = smoothed(OBJECTIVES["jsgan"], alpha, beta)
     if (p_data, p_g) != (1.0, 0.0) or alpha < 1:
-        assert optimum(objective, p_data, p_g) == pytest.approx((alpha * p_data + beta * p_g) / (p_data + p_g), abs=1e-9)
+        assert optimum(objective, p_data, p_g) == pytest.approx(
+            (alpha * p_data + beta * p_g) / (p_data + p_g), abs=1e-9
+        )
 
 
 def test_losses_are_cross_entropies_of_soft_labels():
     l = torch.linspace(-5, 5, 11, dtype=torch.float64)
     objective = smoothed(OBJECTIVES["jsgan"], 0.9, 0.1)
     for loss, label in ((objective.d_real, 0.9), (objective.d_fake, 0.1)):
-        assert torch.allclose(loss(l), F.binary_cross_entropy_with_logits(l, torch.full_like(l, label), reduction="none"))
-    assert smoothed(OBJECTIVES["jsgan"], 0.9).d_fake is OBJECTIVES["jsgan"].d_fake         # one-sided: generated examples keep 0
+        assert torch.allclose(
+            loss(l), F.binary_cross_entropy_with_logits(l, torch.full_like(l, label), reduction="none")
+        )
+    assert (
+        smoothed(OBJECTIVES["jsgan"], 0.9).d_fake is OBJECTIVES["jsgan"].d_fake
+    )  # one-sided: generated examples keep 0
     assert smoothed(OBJECTIVES["hinge"]) == OBJECTIVES["hinge"]
     # for least squares a soft label is the label, up to a constant
     square = smoothed(OBJECTIVES["lsgan"], 0.9)

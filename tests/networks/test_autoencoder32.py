@@ -10,14 +10,30 @@ def test_shapes_and_layers(channels, code, padding):
     nets = autoencoder32.get_network((channels, 32, 32), 10, code=code, padding=padding)
     x = torch.rand(2, channels, 32, 32)
     h = nets["enc"](x)
-    assert h.shape == (2, code // 16, 4, 4) and nets["dec"](h).shape == x.shape and nets["disc"](x).shape == (2,)
+    assert (
+        h.shape == (2, code // 16, 4, 4) and nets["dec"](h).shape == x.shape and nets["disc"](x).shape == (2,)
+    )
     assert nets["probe"](h.flatten(1)).shape == (2, 10)
     assert torch.allclose(nets["disc"].eval()(nets["disc"](x, stop=2), start=2), nets["disc"](x), atol=1e-5)
-    assert all(hasattr(m, "parametrizations") == (m.kernel_size != (1, 1)) for m in nets["disc"].modules() if isinstance(m, nn.Conv2d))
+    assert all(
+        hasattr(m, "parametrizations") == (m.kernel_size != (1, 1))
+        for m in nets["disc"].modules()
+        if isinstance(m, nn.Conv2d)
+    )
     count = lambda net: sum(p.numel() for p in net.parameters())
     if (channels, code) == (1, 32):
         # 1x1; 16, 32, 64 twice; 128; 2: weights, two values of each norm, biases where there is no norm
-        convs = [16, 16 * 16 * 9, 16 * 16 * 9, 32 * 16 * 9, 32 * 32 * 9, 64 * 32 * 9, 64 * 64 * 9, 128 * 64 * 9, 2 * 128 * 9]
+        convs = [
+            16,
+            16 * 16 * 9,
+            16 * 16 * 9,
+            32 * 16 * 9,
+            32 * 32 * 9,
+            64 * 32 * 9,
+            64 * 64 * 9,
+            128 * 64 * 9,
+            2 * 128 * 9,
+        ]
         assert count(nets["enc"]) == sum(convs) + 16 + 2 * (16 * 2 + 32 * 2 + 64 * 2 + 128) + 2
 
 
@@ -29,8 +45,12 @@ def test_initialisation():
             if isinstance(m, autoencoder32.InstanceNorm):
                 assert (m.weight == 1).all() and (m.bias == 0).all()
             if isinstance(m, nn.Conv2d) and m.weight.numel() > 2000:
-                assert float(m.weight.detach().std()) == pytest.approx((1.04 * m.weight[0].numel()) ** -0.5, rel=0.08)
-    norms = [(m, m.weight.flatten(1)) for m in nets["disc"].eval().modules() if hasattr(m, "parametrizations")]
+                assert float(m.weight.detach().std()) == pytest.approx(
+                    (1.04 * m.weight[0].numel()) ** -0.5, rel=0.08
+                )
+    norms = [
+        (m, m.weight.flatten(1)) for m in nets["disc"].eval().modules() if hasattr(m, "parametrizations")
+    ]
     assert all(torch.linalg.matrix_norm(w.detach(), 2) == pytest.approx(1, rel=0.15) for _, w in norms)
 
 
@@ -44,7 +64,10 @@ def test_instance_norm_is_that_of_torch_gradients_included(layout):
     x = torch.randn(3, 5, 6, 4, dtype=torch.float64).contiguous(memory_format=layout).requires_grad_()
     g = torch.randn(3, 5, 6, 4, dtype=torch.float64)
     assert torch.allclose(ours(x), theirs(x)) and ours(x).is_contiguous(memory_format=torch.channels_last)
-    for a, b in zip(torch.autograd.grad(ours(x), [x, *ours.parameters()], g), torch.autograd.grad(theirs(x), [x, *theirs.parameters()], g)):
+    for a, b in zip(
+        torch.autograd.grad(ours(x), [x, *ours.parameters()], g),
+        torch.autograd.grad(theirs(x), [x, *theirs.parameters()], g),
+    ):
         assert torch.allclose(a, b)
     assert torch.isfinite(ours.float()(torch.ones(2, 5, 4, 4))).all()
 

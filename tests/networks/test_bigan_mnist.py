@@ -1,4 +1,5 @@
 """BiGAN's fully connected networks: the layer tables, the equal form for pixels in [-1, 1], counts of parameters."""
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -31,15 +32,27 @@ def linears(net):
 def test_official_is_the_table_with_pixels_moved_to_the_unit_interval():
     nets, (x, z) = build(), data()
     leaky = lambda h: F.leaky_relu(h, 0.2)
-    a, b, v, last = nets["gen"].first[0].weight, nets["gen"].hidden.weight, nets["gen"].latent.weight, nets["gen"].last[0].weight
+    a, b, v, last = (
+        nets["gen"].first[0].weight,
+        nets["gen"].hidden.weight,
+        nets["gen"].latent.weight,
+        nets["gen"].last[0].weight,
+    )
     sigmoid = (bn(bn(z @ a.T).relu() @ b.T + z @ v.T).relu() @ last.T).sigmoid()
     assert torch.allclose(nets["gen"](z), (2 * sigmoid - 1).view(7, 1, 6, 6), atol=1e-10)
     unit = (x.flatten(1) + 1) / 2
     a, b, c = linears(nets["enc"])
     assert torch.allclose(nets["enc"](x), leaky(bn(leaky(unit @ a.T) @ b.T)) @ c.T, atol=1e-10)
-    assert torch.equal(nets["enc"](nets["enc"](x, stop=2), start=2), nets["enc"](x)) and nets["enc"](x, stop=2).shape == (7, W)
+    assert torch.equal(nets["enc"](nets["enc"](x, stop=2), start=2), nets["enc"](x)) and nets["enc"](
+        x, stop=2
+    ).shape == (7, W)
     nn.init.normal_(nets["disc"].last[0].weight)
-    a, b, v, last = nets["disc"].first[2].weight, nets["disc"].hidden.weight, nets["disc"].latent.weight, nets["disc"].last[0].weight
+    a, b, v, last = (
+        nets["disc"].first[2].weight,
+        nets["disc"].hidden.weight,
+        nets["disc"].latent.weight,
+        nets["disc"].last[0].weight,
+    )
     expected = leaky(bn(leaky(unit @ a.T) @ b.T + z @ v.T)) @ last.T
     logits = nets["disc"](x, z)
     assert logits.shape == (7,) and torch.allclose(logits, expected.flatten(), atol=1e-10)
@@ -60,19 +73,32 @@ def test_seed_is_the_table():
     assert torch.allclose(nets["enc"](x), enc[2][0](F.leaky_relu(h, 0.2)), atol=1e-10)
 
 
-@pytest.mark.parametrize("variant, gen, enc, disc", [
-    ("official", Z * W + W * W + Z * W + W * 36, 36 * W + W * W + W * Z, 36 * W + W * W + Z * W + W),
-    ("seed", (Z + 1) * W + (W + 1) * W + (W + 1) * 36, (36 + 1) * W + (W + 1) * W + (W + 1) * Z, (36 + Z + 1) * W + (W + 1) * W + W + 1)])
+@pytest.mark.parametrize(
+    "variant, gen, enc, disc",
+    [
+        ("official", Z * W + W * W + Z * W + W * 36, 36 * W + W * W + W * Z, 36 * W + W * W + Z * W + W),
+        (
+            "seed",
+            (Z + 1) * W + (W + 1) * W + (W + 1) * 36,
+            (36 + 1) * W + (W + 1) * W + (W + 1) * Z,
+            (36 + Z + 1) * W + (W + 1) * W + W + 1,
+        ),
+    ],
+)
 def test_counts_of_parameters_and_no_gain_in_batch_norm(variant, gen, enc, disc):
     nets = build(variant)
-    assert [sum(p.numel() for p in nets[role].parameters()) for role in ("gen", "enc", "disc")] == [gen, enc, disc]
+    assert [sum(p.numel() for p in nets[role].parameters()) for role in ("gen", "enc", "disc")] == [
+        gen,
+        enc,
+        disc,
+    ]
     assert all(not m.affine for net in nets.values() for m in net.modules() if isinstance(m, nn.BatchNorm1d))
 
 
 def test_initial_weights_and_a_squashed_code():
     torch.manual_seed(0)
     nets = bigan_mnist.get_network((1, 28, 28), 10, 50, width=64)
-    assert not nets["disc"].last[0].weight.any()         # D says one half of everything
+    assert not nets["disc"].last[0].weight.any()  # D says one half of everything
     for net in nets.values():
         for weight in linears(net)[:-1]:
             assert abs(weight.std() / 0.02 - 1) < 0.1

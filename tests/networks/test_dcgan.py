@@ -1,4 +1,5 @@
 """DCGAN and the networks of the semi-supervised experiments."""
+
 import pytest
 import torch
 from torch import nn
@@ -12,9 +13,15 @@ def shapes(disc, x):
     return [tuple(disc(x, stop=k).shape[1:]) for k in range(1, disc.layers)]
 
 
-@pytest.mark.parametrize("size, hidden", ((28, [(4, 14, 14), (8, 7, 7)]), (32, [(4, 16, 16), (8, 8, 8), (16, 4, 4)]),
-                                          (64, [(4, 32, 32), (8, 16, 16), (16, 8, 8), (32, 4, 4)]),
-                                          (128, [(4, 64, 64), (8, 32, 32), (16, 16, 16), (32, 8, 8), (64, 4, 4)])))
+@pytest.mark.parametrize(
+    "size, hidden",
+    (
+        (28, [(4, 14, 14), (8, 7, 7)]),
+        (32, [(4, 16, 16), (8, 8, 8), (16, 4, 4)]),
+        (64, [(4, 32, 32), (8, 16, 16), (16, 8, 8), (32, 4, 4)]),
+        (128, [(4, 64, 64), (8, 32, 32), (16, 16, 16), (32, 8, 8), (64, 4, 4)]),
+    ),
+)
 def test_layer_table(size, hidden):
     nets = dcgan.get_network((3, size, size), 0, 10, width=4)
     x = nets["gen"](torch.randn(2, 10))
@@ -27,8 +34,18 @@ def test_paper_widths_and_initialisation():
     """64x64: G 1024-512-256-128, D mirrored; all weights N(0, 0.02^2), scales of norms N(1, 0.02^2)."""
     torch.manual_seed(0)
     nets = dcgan.get_network((3, 64, 64), 0, 100)
-    assert [m.in_channels for m in nets["gen"].modules() if isinstance(m, nn.ConvTranspose2d)] == [1024, 512, 256, 128]
-    assert [m.out_channels for m in nets["disc"].modules() if isinstance(m, nn.Conv2d)] == [128, 256, 512, 1024]
+    assert [m.in_channels for m in nets["gen"].modules() if isinstance(m, nn.ConvTranspose2d)] == [
+        1024,
+        512,
+        256,
+        128,
+    ]
+    assert [m.out_channels for m in nets["disc"].modules() if isinstance(m, nn.Conv2d)] == [
+        128,
+        256,
+        512,
+        1024,
+    ]
     for net in nets.values():
         for m in net.modules():
             if isinstance(m, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
@@ -36,7 +53,9 @@ def test_paper_widths_and_initialisation():
             elif isinstance(m, nn.BatchNorm2d):
                 assert abs(m.weight.mean() - 1) < 0.01 and 0.01 < m.weight.std() < 0.03 and not m.bias.any()
     # none in G's output layer and D's input layer
-    assert not any(isinstance(m, nn.BatchNorm2d) for m in nets["disc"].stages[0].modules()) and isinstance(nets["gen"].maps[-2], nn.ConvTranspose2d)
+    assert not any(isinstance(m, nn.BatchNorm2d) for m in nets["disc"].stages[0].modules()) and isinstance(
+        nets["gen"].maps[-2], nn.ConvTranspose2d
+    )
 
 
 def test_options():
@@ -50,14 +69,26 @@ def test_options():
         found = [m for m in build(disc_norm=norm)["disc"].modules() if isinstance(m, nn.GroupNorm)]
         assert found[0].num_groups == groups
     assert build(depth=4)["disc"].layers == 5 and build(depth=4)["disc"](x).shape == (4,)
-    assert [m.out_channels for m in build(max_width=16)["disc"].modules() if isinstance(m, nn.Conv2d)] == [8, 16, 16]
-    assert [m.out_channels for m in build(max_width=4)["disc"].modules() if isinstance(m, nn.Conv2d)] == [4, 4, 4]
+    assert [m.out_channels for m in build(max_width=16)["disc"].modules() if isinstance(m, nn.Conv2d)] == [
+        8,
+        16,
+        16,
+    ]
+    assert [m.out_channels for m in build(max_width=4)["disc"].modules() if isinstance(m, nn.Conv2d)] == [
+        4,
+        4,
+        4,
+    ]
     assert build(max_width=4)["gen"](torch.randn(2, 5)).shape == (2, 1, 32, 32)
     for form, width in (("paper", 10), ("cifar", 10), ("imagenet", 20)):
         disc = build(minibatch_disc="10x5", minibatch_form=form)["disc"]
         assert disc.layers == 4 and disc.stages[3][2].in_features == 32 * 16 + width and disc(x).shape == (4,)
     assert build(minibatch_disc="10x5", minibatch_self=False)["disc"].stages[3][1].include_self is False
-    assert all(hasattr(m, "parametrizations") for m in build(spec_norm=True)["disc"].modules() if isinstance(m, (nn.Conv2d, nn.Linear)))
+    assert all(
+        hasattr(m, "parametrizations")
+        for m in build(spec_norm=True)["disc"].modules()
+        if isinstance(m, (nn.Conv2d, nn.Linear))
+    )
     with pytest.raises(ValueError, match="minibatch_disc='ten'"):
         build(minibatch_disc="ten")
     with pytest.raises(ValueError, match="references=0"):
@@ -89,10 +120,12 @@ def test_semi_mnist_is_the_table():
     x = torch.rand(200, 1, 28, 28) * 2 - 1
     disc.prepare(x)
     assert disc(x).shape == (200, 10) and shapes(disc, x) == [(u,) for u in units[1:]]
-    assert not torch.equal(disc(x), disc(x)) and torch.equal(disc.eval()(x), disc(x))         # noise in training only
+    assert not torch.equal(disc(x), disc(x)) and torch.equal(
+        disc.eval()(x), disc(x)
+    )  # noise in training only
     fake = gen(torch.rand(5, 100) * 2 - 1)
     assert fake.shape == (5, 1, 28, 28) and fake.abs().max() < 1
-    assert abs(disc.train()(x, stop=1).square().mean() - 0.5) < 0.1                            # unit variance before the ReLU
+    assert abs(disc.train()(x, stop=1).square().mean() - 0.5) < 0.1  # unit variance before the ReLU
 
 
 def test_semi_cifar10_is_the_table():
@@ -102,10 +135,21 @@ def test_semi_cifar10_is_the_table():
     def conv(a, b, k=3):
         return a * b * k * k + b
 
-    assert counts(nets["disc"]) == conv(3, 96) + 2 * conv(96, 96) + conv(96, 192) + 3 * conv(192, 192) + 2 * conv(192, 192, 1) + 1920 + 20
+    assert (
+        counts(nets["disc"])
+        == conv(3, 96)
+        + 2 * conv(96, 96)
+        + conv(96, 192)
+        + 3 * conv(192, 192)
+        + 2 * conv(192, 192, 1)
+        + 1920
+        + 20
+    )
     assert counts(nets["gen"]) == 100 * 8192 + 512 + 25 * (512 * 256 + 256 * 128 + 128 * 3) + 256 + 128 + 6
     x = torch.rand(4, 3, 32, 32)
-    small = semi_cifar10.get_network((3, 32, 32), 10, 5, width=8, gen_width=4, perturb="noise", minibatch_disc="10x5")
+    small = semi_cifar10.get_network(
+        (3, 32, 32), 10, 5, width=8, gen_width=4, perturb="noise", minibatch_disc="10x5"
+    )
     assert shapes(small["disc"], x) == [(8, 16, 16), (16, 8, 8), (16,)] and small["disc"](x).shape == (4, 10)
     assert isinstance(small["disc"].stages[3][0], MinibatchDiscrimination)
     small["gen"].prepare(lambda n: torch.randn(n, 5))
@@ -119,4 +163,6 @@ def test_semi_networks_refuse_data_without_labels(module):
     with pytest.raises(ValueError, match="data without labels"):
         module.get_network((3, 32, 32), 0, 5)
     with pytest.raises(ValueError, match="8x8|perturb"):
-        semi_cifar10.get_network((3, 8, 8), 10, 5) if module is semi_cifar10 else semi_cifar10.get_network((3, 32, 32), 10, 5, perturb="x")
+        semi_cifar10.get_network((3, 8, 8), 10, 5) if module is semi_cifar10 else semi_cifar10.get_network(
+            (3, 32, 32), 10, 5, perturb="x"
+        )

@@ -1,4 +1,5 @@
 """The networks of Dist-GAN, SSGAN and MS-GAN: shapes, Phi, heads, ranges, initialisation, refusals."""
+
 import importlib
 
 import pytest
@@ -9,21 +10,32 @@ from torch import nn
 from networks import dist_gan, dist_gan_dcgan, dist_gan_mlp, dist_gan_resnet, stacked_mnist
 
 # file, shape of the data, z_dim, options, Phi's size at the published widths, and a narrow width
-SETS = [("dist_gan_resnet", (3, 32, 32), 128, {"classes": 5}, 8192, 8), ("dist_gan_resnet", (3, 48, 48), 128, {"classes": 4}, 9216, 4),
-        ("dist_gan_resnet", (3, 32, 32), 128, {"down": "pool"}, 8192, 8),
-        ("dist_gan_sncnn", (3, 32, 32), 128, {"classes": 5}, 8192, 4), ("dist_gan_sncnn", (3, 48, 48), 128, {"classes": 4, "spec_norm": True}, 18432, 4),
-        ("dist_gan_dcgan", (3, 32, 32), 128, {"classes": 5}, 2048, 8), ("dist_gan_dcgan", (1, 28, 28), 100, {"classes": 4, "norm": None}, 4096, 8),
-        ("dist_gan_dcgan", (3, 48, 48), 128, {}, None, 4), ("dist_gan_dcgan", (3, 64, 64), 100, {"classes": 5}, None, 4),
-        ("stacked_mnist", (3, 28, 28), 256, {"classes": 5}, 128, None), ("stacked_mnist", (3, 28, 28), 256, {"k": 2}, 256, None),
-        ("stacked_mnist", (3, 28, 28), 256, {"k": 1, "classes": 4}, 512, None), ("ssgan", (3, 32, 32), 128, {}, None, 8),
-        ("dist_gan_mlp", (1, 1, 2), 2, {"gen_out": "sigmoid"}, 128, 8), ("dist_gan_mlp", (1, 1, 1), 1, {"variational": True, "discs": 2, "layers": 1}, 128, 4)]
+SETS = [
+    ("dist_gan_resnet", (3, 32, 32), 128, {"classes": 5}, 8192, 8),
+    ("dist_gan_resnet", (3, 48, 48), 128, {"classes": 4}, 9216, 4),
+    ("dist_gan_resnet", (3, 32, 32), 128, {"down": "pool"}, 8192, 8),
+    ("dist_gan_sncnn", (3, 32, 32), 128, {"classes": 5}, 8192, 4),
+    ("dist_gan_sncnn", (3, 48, 48), 128, {"classes": 4, "spec_norm": True}, 18432, 4),
+    ("dist_gan_dcgan", (3, 32, 32), 128, {"classes": 5}, 2048, 8),
+    ("dist_gan_dcgan", (1, 28, 28), 100, {"classes": 4, "norm": None}, 4096, 8),
+    ("dist_gan_dcgan", (3, 48, 48), 128, {}, None, 4),
+    ("dist_gan_dcgan", (3, 64, 64), 100, {"classes": 5}, None, 4),
+    ("stacked_mnist", (3, 28, 28), 256, {"classes": 5}, 128, None),
+    ("stacked_mnist", (3, 28, 28), 256, {"k": 2}, 256, None),
+    ("stacked_mnist", (3, 28, 28), 256, {"k": 1, "classes": 4}, 512, None),
+    ("ssgan", (3, 32, 32), 128, {}, None, 8),
+    ("dist_gan_mlp", (1, 1, 2), 2, {"gen_out": "sigmoid"}, 128, 8),
+    ("dist_gan_mlp", (1, 1, 1), 1, {"variational": True, "discs": 2, "layers": 1}, 128, 4),
+]
 IDS = [f"{name} {shape[1]} {options}" for name, shape, _, options, _, _ in SETS]
 
 
 def build(name, shape, z_dim, options, width):
     torch.manual_seed(0)
     options = options | ({"width": width} if width else {})
-    return importlib.import_module(f"networks.{name}").get_network(data_shape=shape, z_dim=z_dim, **({} if name == "dist_gan_mlp" else {"n_classes": 0}), **options)
+    return importlib.import_module(f"networks.{name}").get_network(
+        data_shape=shape, z_dim=z_dim, **({} if name == "dist_gan_mlp" else {"n_classes": 0}), **options
+    )
 
 
 @pytest.mark.parametrize("name, shape, z_dim, options, m, width", SETS, ids=IDS)
@@ -47,16 +59,24 @@ def test_shapes_stages_and_heads(name, shape, z_dim, options, m, width):
     h = disc(x, stop=disc.layers - 1)
     assert disc.classes == classes and torch.equal(disc.features(x), h.flatten(1))
     if classes:
-        assert disc.rotation(x).shape == (3, classes) and torch.equal(disc.rotation(h, start=disc.layers - 1), disc.rotation(x))
+        assert disc.rotation(x).shape == (3, classes) and torch.equal(
+            disc.rotation(h, start=disc.layers - 1), disc.rotation(x)
+        )
     else:
         with pytest.raises(ValueError, match="classes=0"):
             disc.rotation(x)
 
 
-@pytest.mark.parametrize("name, shape, z_dim, options, m, width", [s for s in SETS if s[4]], ids=[i for i, s in zip(IDS, SETS) if s[4]])
+@pytest.mark.parametrize(
+    "name, shape, z_dim, options, m, width",
+    [s for s in SETS if s[4]],
+    ids=[i for i, s in zip(IDS, SETS) if s[4]],
+)
 def test_phi_has_the_published_size(name, shape, z_dim, options, m, width):
-    with torch.device("meta"):                                                   # sizes alone: nothing is computed
-        disc = build(name, shape, z_dim, {key: value for key, value in options.items() if key != "spec_norm"}, None)["disc"]
+    with torch.device("meta"):  # sizes alone: nothing is computed
+        disc = build(
+            name, shape, z_dim, {key: value for key, value in options.items() if key != "spec_norm"}, None
+        )["disc"]
         h = disc(torch.empty(2, *shape), stop=disc.layers - 1)
     assert h.flatten(1).shape == (2, m)
 
@@ -70,7 +90,11 @@ def test_every_parameter_has_a_gradient(name, shape, z_dim, options, m, width):
                 part.refresh()
     x = torch.rand(4, *shape) * 2 - 1
     loss = nets["gen"](torch.randn(4, z_dim)).square().sum() + nets["disc"](x).square().sum()
-    loss = loss + (nets["enc"](x).square().sum() if "enc" in nets else 0) + (nets["disc_recon"](x).sum() if "disc_recon" in nets else 0)
+    loss = (
+        loss
+        + (nets["enc"](x).square().sum() if "enc" in nets else 0)
+        + (nets["disc_recon"](x).sum() if "disc_recon" in nets else 0)
+    )
     if getattr(nets["disc"], "classes", 0):
         loss = loss + nets["disc"].rotation(x).square().sum()
     named = {f"{role}.{key}": p for role, net in nets.items() for key, p in net.named_parameters()}
@@ -115,11 +139,14 @@ def test_stacked_mnist_is_as_the_table_says():
         sizes.append(tuple(x.shape[1:]))
     assert sizes == [(2, 14, 14), (4, 7, 7), (8, 4, 4)]
     kinds = [type(m).__name__ for m in nets["disc"].modules()]
-    assert "BatchNorm2d" not in kinds and sum(isinstance(m, nn.BatchNorm2d) for m in nets["gen"].modules()) == 3
+    assert (
+        "BatchNorm2d" not in kinds and sum(isinstance(m, nn.BatchNorm2d) for m in nets["gen"].modules()) == 3
+    )
 
 
 def test_the_toys_discriminator_and_generator_are_those_of_the_plain_gan():
     from networks import mlp
+
     torch.manual_seed(3)
     plain = mlp.get_network((1, 1, 2), 2, activation="relu", init="he", width=8)
     torch.manual_seed(3)
@@ -128,10 +155,17 @@ def test_the_toys_discriminator_and_generator_are_those_of_the_plain_gan():
         assert all(torch.equal(a, b) for a, b in zip(plain[role].parameters(), ours[role].parameters()))
 
 
-@pytest.mark.parametrize("make, message", [
-    (lambda: stacked_mnist.get_network((3, 32, 32), 0, 8), "28x28"), (lambda: stacked_mnist.get_network((3, 28, 28), 0, 8, k=3), "k=3"),
-    (lambda: dist_gan_dcgan.get_network((3, 8, 8), 0, 8), "16 or more"), (lambda: dist_gan_dcgan.get_network((3, 32, 32), 0, 8, norm="layer"), "norm='layer'"),
-    (lambda: dist_gan_resnet.get_network((3, 36, 36), 0, 8), "multiples of 8"), (lambda: dist_gan_resnet.get_network((3, 32, 32), 0, 8, width=4, classes="5"), "classes='5'")])
+@pytest.mark.parametrize(
+    "make, message",
+    [
+        (lambda: stacked_mnist.get_network((3, 32, 32), 0, 8), "28x28"),
+        (lambda: stacked_mnist.get_network((3, 28, 28), 0, 8, k=3), "k=3"),
+        (lambda: dist_gan_dcgan.get_network((3, 8, 8), 0, 8), "16 or more"),
+        (lambda: dist_gan_dcgan.get_network((3, 32, 32), 0, 8, norm="layer"), "norm='layer'"),
+        (lambda: dist_gan_resnet.get_network((3, 36, 36), 0, 8), "multiples of 8"),
+        (lambda: dist_gan_resnet.get_network((3, 32, 32), 0, 8, width=4, classes="5"), "classes='5'"),
+    ],
+)
 def test_refusals(make, message):
     with pytest.raises(ValueError, match=message):
         make()

@@ -1,4 +1,5 @@
 """Folded convolutions against their plain forms, spectral normalisation against the SVD, and the stages' contract."""
+
 import copy
 
 import pytest
@@ -6,8 +7,18 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from networks.layers import (Conv3x3, GlobalPool, SpectralNorm, Staged, choice, glorot, image_shape, normal, spectral,
-                             to_maps)
+from networks.layers import (
+    Conv3x3,
+    GlobalPool,
+    SpectralNorm,
+    Staged,
+    choice,
+    glorot,
+    image_shape,
+    normal,
+    spectral,
+    to_maps,
+)
 
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-12}
 
@@ -51,12 +62,12 @@ def test_folded_kernel_by_hand():
     """A one-hot kernel: pooling spreads the tap over 2x2 of the 4x4 kernel with weight 1/4, doubling sums instead."""
     conv = Conv3x3(1, 1, "down", bias=False)
     with torch.no_grad():
-        conv.weight.zero_()[0, 0, 0, 1] = 4.0                # row above, same column: y[i, j] = 4 x[i - 1, j]
+        conv.weight.zero_()[0, 0, 0, 1] = 4.0  # row above, same column: y[i, j] = 4 x[i - 1, j]
     x = torch.arange(16.0).reshape(1, 1, 4, 4)
     assert torch.equal(conv(x)[0, 0], torch.tensor([[0.0 + 1, 2 + 3], [4 + 5 + 8 + 9, 6 + 7 + 10 + 11]]))
     conv = Conv3x3(1, 1, "up", bias=False)
     with torch.no_grad():
-        conv.weight.zero_()[0, 0, 0, 1] = 1.0                # y[i, j] = doubled[i - 1, j]
+        conv.weight.zero_()[0, 0, 0, 1] = 1.0  # y[i, j] = doubled[i - 1, j]
     y = conv(torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]]))[0, 0]
     assert torch.equal(y, torch.tensor([[0.0, 0, 0, 0], [1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4]]))
 
@@ -79,8 +90,10 @@ def test_conv_keeps_channels_last(mode, fold):
         conv = Conv3x3(4, 6, mode, fold=fold).to(memory_format=weights)
         x = torch.randn(2, 4, 8, 8).contiguous(memory_format=torch.channels_last).requires_grad_()
         y = conv(x)
-        grad, = torch.autograd.grad(y, x, torch.randn_like(y))
-        assert y.is_contiguous(memory_format=torch.channels_last) and grad.is_contiguous(memory_format=torch.channels_last)
+        (grad,) = torch.autograd.grad(y, x, torch.randn_like(y))
+        assert y.is_contiguous(memory_format=torch.channels_last) and grad.is_contiguous(
+            memory_format=torch.channels_last
+        )
 
 
 def test_to_maps_is_reshape_in_channels_last():
@@ -97,6 +110,7 @@ def test_pooling_shortcut_commutes():
 
 # Spectral normalisation
 
+
 def trained(features=6, out=4):
     """A spectrally normalised linear layer and its parametrisation."""
     torch.manual_seed(1)
@@ -108,8 +122,9 @@ def vectors(module):
     return [b.clone() for name, b in module.named_buffers() if name.endswith((".u", ".v"))]
 
 
-@pytest.mark.parametrize("layer", [nn.Conv2d(3, 5, 3), Conv3x3(4, 4, "down"), nn.Linear(7, 3), nn.Embedding(5, 4),
-                                   nn.Linear(4, 1)])
+@pytest.mark.parametrize(
+    "layer", [nn.Conv2d(3, 5, 3), Conv3x3(4, 4, "down"), nn.Linear(7, 3), nn.Embedding(5, 4), nn.Linear(4, 1)]
+)
 def test_sigma_is_the_largest_singular_value(layer):
     torch.manual_seed(0)
     original = layer.weight.detach().clone()
@@ -126,7 +141,7 @@ def test_sigma_is_the_largest_singular_value(layer):
 def test_construction_already_iterates():
     torch.manual_seed(0)
     layer = spectral(nn.Linear(64, 64))
-    assert 0.9 < torch.linalg.svdvals(layer.weight)[0] < 1.2                 # 15 iterations: near 1, never far above
+    assert 0.9 < torch.linalg.svdvals(layer.weight)[0] < 1.2  # 15 iterations: near 1, never far above
 
 
 def test_one_iteration_per_refresh_by_hand():
@@ -153,9 +168,9 @@ def test_iterations_depend_on_refresh_alone():
             layer(torch.randn(2, 6))
     layer.train()
     with torch.inference_mode():
-        layer(torch.randn(2, 6))                                             # sampling in mid-step
+        layer(torch.randn(2, 6))  # sampling in mid-step
     assert all(map(torch.equal, vectors(layer), before))
-    layer.weight                                                             # the refresh() above is still due
+    layer.weight  # the refresh() above is still due
     assert not all(map(torch.equal, vectors(layer), before))
     before = vectors(layer)
     with torch.no_grad():
@@ -175,7 +190,7 @@ def test_forwards_of_a_step_share_one_tensor_and_graph():
     assert layer.weight is shared
     with torch.no_grad():
         assert layer.weight.data_ptr() == shared.data_ptr() and not layer.weight.requires_grad
-    layer.parametrizations.weight.original.requires_grad_(False)             # D frozen for G's step
+    layer.parametrizations.weight.original.requires_grad_(False)  # D frozen for G's step
     assert layer.weight.data_ptr() == shared.data_ptr() and not layer.weight.requires_grad
     layer.parametrizations.weight.original.requires_grad_(True)
     assert layer.weight is shared
@@ -207,9 +222,9 @@ def test_gradient_is_that_of_the_formula():
     original = layer.parametrizations.weight.original
     norm.refresh()
     a = torch.randn(4, 6, dtype=torch.float64)
-    grad, = torch.autograd.grad((a * layer.weight).sum(), original, create_graph=True)
+    (grad,) = torch.autograd.grad((a * layer.weight).sum(), original, create_graph=True)
     sigma = norm.u @ original.detach() @ norm.v
-    by_hand = a / sigma - (a * original.detach()).sum() * torch.outer(norm.u, norm.v) / sigma ** 2
+    by_hand = a / sigma - (a * original.detach()).sum() * torch.outer(norm.u, norm.v) / sigma**2
     assert torch.allclose(grad, by_hand, atol=1e-12)
     norm.eval()
     assert torch.autograd.gradgradcheck(norm, (original.detach().clone().requires_grad_(),))
@@ -221,7 +236,7 @@ def test_an_older_graph_survives_the_next_iteration():
     y = layer(torch.ones(1, 6)).sum()
     expected = torch.autograd.grad(y, layer.parametrizations.weight.original, retain_graph=True)[0]
     norm.refresh()
-    layer(torch.ones(1, 6))                                                  # overwrites u and v
+    layer(torch.ones(1, 6))  # overwrites u and v
     assert torch.equal(torch.autograd.grad(y, layer.parametrizations.weight.original)[0], expected)
 
 
@@ -240,7 +255,7 @@ def test_no_stale_weight_after_an_update(fused):
         before, original = norm.u.clone(), layer.parametrizations.weight.original.detach()
         weight = layer.weight
         assert torch.allclose(weight, original / (norm.u @ original @ norm.v), atol=1e-6)
-        assert not torch.equal(norm.u, before)                               # the update was iterated on
+        assert not torch.equal(norm.u, before)  # the update was iterated on
 
 
 def test_plain_loop_with_two_backward_passes_a_step():
@@ -271,17 +286,21 @@ def test_state_dict_restores_bit_exactly_and_is_never_stale():
     for _ in range(3):
         norm.refresh()
         layer.weight
-    assert set(layer.state_dict()) == {"bias", "parametrizations.weight.original", "parametrizations.weight.0.u",
-                                       "parametrizations.weight.0.v"}
+    assert set(layer.state_dict()) == {
+        "bias",
+        "parametrizations.weight.original",
+        "parametrizations.weight.0.u",
+        "parametrizations.weight.0.v",
+    }
     other.parametrizations.weight[0].refresh()
-    other.weight                                                             # a live cache of other weights
+    other.weight  # a live cache of other weights
     other.load_state_dict(layer.state_dict())
     assert all(torch.equal(a, b) for a, b in zip(other.state_dict().values(), layer.state_dict().values()))
     assert torch.equal(other.eval().weight, layer.eval().weight)
     other.train(), layer.train()
     for module in (other, layer):
         module.parametrizations.weight[0].refresh()
-    assert torch.equal(other.weight, layer.weight)                           # both iterate from the same u, v
+    assert torch.equal(other.weight, layer.weight)  # both iterate from the same u, v
     assert torch.equal(other.parametrizations.weight[0].u, norm.u)
 
 
@@ -294,7 +313,9 @@ def test_moving_the_module_is_never_stale():
     conv = spectral(nn.Conv2d(3, 4, 3))
     before = conv.eval().weight
     conv.to(memory_format=torch.channels_last)
-    assert torch.allclose(conv.weight, before) and conv.weight.is_contiguous(memory_format=torch.channels_last)
+    assert torch.allclose(conv.weight, before) and conv.weight.is_contiguous(
+        memory_format=torch.channels_last
+    )
 
 
 def test_deepcopy_with_a_live_cache():
@@ -306,9 +327,14 @@ def test_deepcopy_with_a_live_cache():
     assert twin.parametrizations.weight[0].shared is None and norm.shared is not None
     with torch.no_grad():
         twin.parametrizations.weight.original.mul_(5)
-    assert torch.allclose(twin.eval().weight, layer.eval().weight, atol=1e-6)       # W / sigma does not change with scale
+    assert torch.allclose(
+        twin.eval().weight, layer.eval().weight, atol=1e-6
+    )  # W / sigma does not change with scale
     y.sum().backward()
-    assert layer.parametrizations.weight.original.grad is not None and twin.parametrizations.weight.original.grad is None
+    assert (
+        layer.parametrizations.weight.original.grad is not None
+        and twin.parametrizations.weight.original.grad is None
+    )
 
 
 def test_spectral_rejects_what_it_cannot_normalise():
@@ -326,6 +352,7 @@ def test_buffers_are_unit_vectors_of_the_matrix():
 
 # Stages, pooling, initialisation, checks
 
+
 def test_staged_by_hand():
     disc = Staged(nn.Linear(2, 3), nn.Tanh(), nn.Sequential(nn.Linear(3, 1), nn.Flatten(0)))
     x = torch.randn(5, 2)
@@ -339,7 +366,7 @@ def test_staged_by_hand():
 @pytest.mark.parametrize("call", [{"stop": 3}, {"start": 3}, {"stop": -1}, {"start": -1}])
 def test_staged_names_the_layer_it_lacks(call):
     disc = Staged(nn.Identity(), nn.Identity(), nn.Identity())
-    (name, k), = call.items()
+    ((name, k),) = call.items()
     with pytest.raises(ValueError, match=f"{name}={k}.* 0 to 2"):
         disc(torch.zeros(1), **call)
     with pytest.raises(ValueError, match="stop=1 comes before start=2"):
@@ -355,9 +382,9 @@ def test_global_pool():
 def test_initialisation():
     torch.manual_seed(0)
     bias = (conv := nn.Conv2d(32, 64, 3)).bias.clone()
-    bound = 2 ** 0.5 * (6 / (9 * 32 + 9 * 64)) ** 0.5
-    assert glorot(conv, 2 ** 0.5) is conv and torch.equal(conv.bias, bias)
-    assert conv.weight.abs().max() <= bound and abs(conv.weight.std() - bound / 3 ** 0.5) < 0.01 * bound
+    bound = 2**0.5 * (6 / (9 * 32 + 9 * 64)) ** 0.5
+    assert glorot(conv, 2**0.5) is conv and torch.equal(conv.bias, bias)
+    assert conv.weight.abs().max() <= bound and abs(conv.weight.std() - bound / 3**0.5) < 0.01 * bound
     weight = conv.weight.clone()
     assert torch.equal(glorot(conv, None).weight, weight)
     assert abs(normal(conv).weight.std() - 0.02) < 5e-4 and not conv.bias.any()
@@ -381,10 +408,21 @@ def test_checks_list_what_would_do():
 @pytest.mark.parametrize("name", ("Crop", "EveryOther", "VirtualBatchNorm"))
 def test_gradients_stay_channels_last(name):
     from networks import dist_gan, dist_gan_resnet, layers
-    part = {"Crop": lambda: dist_gan.Crop(7, 5), "EveryOther": dist_gan_resnet.EveryOther, "VirtualBatchNorm": lambda: layers.VirtualBatchNorm(6, 2)}[name]().double()
-    x = torch.randn(4, 6, 8, 8, dtype=torch.float64).contiguous(memory_format=torch.channels_last).requires_grad_()
+
+    part = {
+        "Crop": lambda: dist_gan.Crop(7, 5),
+        "EveryOther": dist_gan_resnet.EveryOther,
+        "VirtualBatchNorm": lambda: layers.VirtualBatchNorm(6, 2),
+    }[name]().double()
+    x = (
+        torch.randn(4, 6, 8, 8, dtype=torch.float64)
+        .contiguous(memory_format=torch.channels_last)
+        .requires_grad_()
+    )
     y = part(x)
-    grad, = torch.autograd.grad(y, x, torch.randn_like(y))
-    assert y.is_contiguous(memory_format=torch.channels_last) and grad.is_contiguous(memory_format=torch.channels_last)
+    (grad,) = torch.autograd.grad(y, x, torch.randn_like(y))
+    assert y.is_contiguous(memory_format=torch.channels_last) and grad.is_contiguous(
+        memory_format=torch.channels_last
+    )
     if name != "VirtualBatchNorm":
         assert torch.equal(y, x[:, :, :7, :5] if name == "Crop" else x[:, :, ::2, ::2])

@@ -49,7 +49,7 @@ def test_parts_change_nothing_and_no_large_tensor_is_made(monkeypatch):
 
     def derivatives():
         s = similarity(m, 2)
-        first, = torch.autograd.grad(s.square().sum(), m, create_graph=True)
+        (first,) = torch.autograd.grad(s.square().sum(), m, create_graph=True)
         return s, first, torch.autograd.grad(first.square().sum(), m)[0]
 
     whole = derivatives()
@@ -59,7 +59,9 @@ def test_parts_change_nothing_and_no_large_tensor_is_made(monkeypatch):
     class Watch(TorchDispatchMode):
         def __torch_dispatch__(self, func, types, args=(), kwargs=None):
             out = func(*args, **(kwargs or {}))
-            largest.extend(t.numel() for t in (out if isinstance(out, (tuple, list)) else [out]) if torch.is_tensor(t))
+            largest.extend(
+                t.numel() for t in (out if isinstance(out, (tuple, list)) else [out]) if torch.is_tensor(t)
+            )
             return out
 
     with Watch():
@@ -72,7 +74,7 @@ def test_distance_zero_has_derivative_zero():
     m = torch.ones(2, 5, 3, dtype=torch.float64, requires_grad=True)
     s = similarity(m)
     assert (s == 5).all()
-    first, = torch.autograd.grad((s * torch.randn_like(s)).sum(), m, create_graph=True)
+    (first,) = torch.autograd.grad((s * torch.randn_like(s)).sum(), m, create_graph=True)
     assert not first.any() and not torch.autograd.grad(first.sum(), m)[0].any()
 
 
@@ -91,13 +93,15 @@ def test_layer_is_its_formula(form, include_self):
         net.log_scale.data.normal_()
         t = t / t.square().sum(0).sqrt() * net.log_scale.exp()
     m = torch.einsum("na,abc->nbc", f, t)
-    c = torch.exp(-(m[:, None] - m[None]).abs().sum(3))                            # [i, j, b]
+    c = torch.exp(-(m[:, None] - m[None]).abs().sum(3))  # [i, j, b]
     keep = torch.ones(8, 8) if net.include_self else 1 - torch.eye(8)
     assert net.include_self == (form == "paper" if include_self is None else include_self)
     kept = c * keep[..., None]
     if form == "imagenet":
-        halves = [kept[:, half].sum(1) / keep[:, half].sum(1, keepdim=True) for half in (slice(0, 4), slice(4, 8))]
-        expected = torch.stack(halves, 1).flatten(1)                               # of the real half, then of the generated one
+        halves = [
+            kept[:, half].sum(1) / keep[:, half].sum(1, keepdim=True) for half in (slice(0, 4), slice(4, 8))
+        ]
+        expected = torch.stack(halves, 1).flatten(1)  # of the real half, then of the generated one
     else:
         expected = kept.sum(1) - (1 if form == "cifar" else 0)
     out = net(f)
@@ -134,8 +138,10 @@ def test_data_dependent_start(form):
     if form == "cifar":
         assert o.mean(0).abs().max() < 1e-5
     before = copy.deepcopy(net.state_dict())
-    net.start_from(torch.ones(10, 6))                      # equal examples: no scale can be told
-    assert all(torch.equal(a, b) for (name, a), b in zip(before.items(), net.state_dict().values()) if name != "bias")
+    net.start_from(torch.ones(10, 6))  # equal examples: no scale can be told
+    assert all(
+        torch.equal(a, b) for (name, a), b in zip(before.items(), net.state_dict().values()) if name != "bias"
+    )
 
 
 def test_initial_distances_are_about_one():

@@ -1,4 +1,5 @@
 """Every network file: shapes, stages, counts of parameters, layout, gradients, restoring, and the options it refuses."""
+
 import copy
 import glob
 import importlib
@@ -10,15 +11,41 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from networks import layers, model_resnet, model_resnet_bnd, model_resnet_ppresnet, model_resnet_specnorm, resnet, sngan
+from networks import (
+    layers,
+    model_resnet,
+    model_resnet_bnd,
+    model_resnet_ppresnet,
+    model_resnet_specnorm,
+    resnet,
+    sngan,
+)
 
 FOLDER = os.path.dirname(layers.__file__)
 FILES = sorted(os.path.basename(f)[:-3] for f in glob.glob(f"{FOLDER}/*.py"))
 # files with other roles, or that are not of images alone, have tests of their own
-OTHERS = {"__init__", "layers", "cyclegan", "cyclegan_mnist", "mlp", "autoencoder32", "dsprites", "bigan_mnist", "minibatch", "semi_mnist", "semi_cifar10",
-          "dist_gan", "dist_gan_resnet", "dist_gan_sncnn", "dist_gan_dcgan", "dist_gan_mlp", "stacked_mnist", "ssgan"}
+OTHERS = {
+    "__init__",
+    "layers",
+    "cyclegan",
+    "cyclegan_mnist",
+    "mlp",
+    "autoencoder32",
+    "dsprites",
+    "bigan_mnist",
+    "minibatch",
+    "semi_mnist",
+    "semi_cifar10",
+    "dist_gan",
+    "dist_gan_resnet",
+    "dist_gan_sncnn",
+    "dist_gan_dcgan",
+    "dist_gan_mlp",
+    "stacked_mnist",
+    "ssgan",
+}
 FILES = [f for f in FILES if f not in OTHERS]
-SHAPES = {"mnist": (1, 28, 28), "models_64x64": (3, 64, 64), "small": (1, 8, 8)}       # the others: 3x32x32
+SHAPES = {"mnist": (1, 28, 28), "models_64x64": (3, 64, 64), "small": (1, 8, 8)}  # the others: 3x32x32
 NARROW = {"sngan": {"width": 8, "gen_width": 12}, "mnist": {"width": 8, "dense_width": 32}}
 SPECTRAL = [f for f in FILES if "specnorm" in f or f in ("sngan", "small")]
 Z_DIM = 6
@@ -47,9 +74,24 @@ def refresh(net):
 
 def test_all_files_of_the_list_are_there():
     assert set(FILES) == {
-        "resnet", "model_resnet", "model_resnet_specnorm", "model_resnet_specnorm_nosigm", "model_resnet_nosigm",
-        "model_resnet_old", "model_resnet_old_specnorm", "model_resnet_preproc", "model_resnet_specnorm_preproc",
-        "model_resnet_ppresnet", "model_resnet_bnd", "sngan", "dcgan", "wgan_gp", "models_64x64", "mnist", "small"}
+        "resnet",
+        "model_resnet",
+        "model_resnet_specnorm",
+        "model_resnet_specnorm_nosigm",
+        "model_resnet_nosigm",
+        "model_resnet_old",
+        "model_resnet_old_specnorm",
+        "model_resnet_preproc",
+        "model_resnet_specnorm_preproc",
+        "model_resnet_ppresnet",
+        "model_resnet_bnd",
+        "sngan",
+        "dcgan",
+        "wgan_gp",
+        "models_64x64",
+        "mnist",
+        "small",
+    }
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -62,9 +104,10 @@ def test_shapes_range_and_logits(name):
         assert fake.shape == (5, *shape_of(name)) and fake.dtype == torch.float32
         assert fake.abs().max() <= 1 and not torch.equal(fake[0], fake[1])
         assert gen(50 * torch.randn(5, Z_DIM)).abs().max() <= 1
-        last = []                                           # what the last layer gives is what D gives: no sigmoid
+        last = []  # what the last layer gives is what D gives: no sigmoid
         [m for m in disc.modules() if isinstance(m, (nn.Linear, nn.Conv2d))][-1].register_forward_hook(
-            lambda module, inputs, output: last.append(output))
+            lambda module, inputs, output: last.append(output)
+        )
         logits = disc(fake)
         assert logits.shape == (5,) and torch.equal(logits, last[0].flatten())
     assert any(isinstance(m, nn.Tanh) for m in gen.modules())
@@ -82,15 +125,24 @@ def test_stages_compose_bit_exactly(name):
             assert len(h) == len(x) and torch.equal(disc(h, start=k), whole)
             for j in range(k):
                 assert torch.equal(disc(disc(x, stop=j), start=j, stop=k), h)
-            assert torch.equal(disc(x, stop=k), h)          # h was not overwritten in place by what came after
+            assert torch.equal(disc(x, stop=k), h)  # h was not overwritten in place by what came after
         with pytest.raises(ValueError, match=f"stop={disc.layers}"):
             disc(x, stop=disc.layers)
 
 
-@pytest.mark.parametrize("name, hidden", [
-    ("model_resnet", [(8, 16, 16), (8, 8, 8), (8, 8, 8), (8, 8, 8), (8,)]), ("model_resnet_old", [(8,)]),
-    ("model_resnet_preproc", [(16, 32, 32)]), ("model_resnet_ppresnet", [(16, 32, 32)]), ("models_64x64", []),
-    ("mnist", [(8, 14, 14), (16, 7, 7), (32,)]), ("dcgan", [(8, 16, 16), (16, 8, 8), (32, 4, 4)]), ("small", [(4, 4, 4), (8, 2, 2), (16,)])])
+@pytest.mark.parametrize(
+    "name, hidden",
+    [
+        ("model_resnet", [(8, 16, 16), (8, 8, 8), (8, 8, 8), (8, 8, 8), (8,)]),
+        ("model_resnet_old", [(8,)]),
+        ("model_resnet_preproc", [(16, 32, 32)]),
+        ("model_resnet_ppresnet", [(16, 32, 32)]),
+        ("models_64x64", []),
+        ("mnist", [(8, 14, 14), (16, 7, 7), (32,)]),
+        ("dcgan", [(8, 16, 16), (16, 8, 8), (32, 4, 4)]),
+        ("small", [(4, 4, 4), (8, 2, 2), (16,)]),
+    ],
+)
 def test_hidden_states(name, hidden):
     disc = build(name)["disc"].eval()
     assert disc.layers == len(hidden) + 1
@@ -107,7 +159,9 @@ def test_every_parameter_has_a_gradient(name):
         named = dict(net.named_parameters())
         for key, grad in zip(named, torch.autograd.grad(loss, list(named.values()), retain_graph=True)):
             assert grad.isfinite().all(), f"{role}.{key}"
-            assert named[key].ndim == 1 or grad.any(), f"{role}.{key}"       # a bias before a batch norm: rounding only
+            assert named[key].ndim == 1 or grad.any(), (
+                f"{role}.{key}"
+            )  # a bias before a batch norm: rounding only
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -126,6 +180,7 @@ def test_channels_last_is_kept_forward_and_backward(name):
                 check((key, side), maps)
                 if maps.requires_grad:
                     maps.register_hook(lambda grad, side=side: check((key, side, "gradient"), grad))
+
         return hook
 
     checked = set()
@@ -151,7 +206,7 @@ def test_copies_and_restores_bit_exactly(name):
         loss = nets["disc"](nets["gen"](z)).sum() - nets["disc"](x).sum()
         optim.zero_grad()
         loss.backward()
-        copied = copy.deepcopy(nets)                        # in mid-step, with gradients and live caches
+        copied = copy.deepcopy(nets)  # in mid-step, with gradients and live caches
         optim.step()
     assert any(not torch.equal(a, b) for a, b in zip(nets["disc"].parameters(), copied["disc"].parameters()))
     for role, net in nets.items():
@@ -164,7 +219,9 @@ def test_copies_and_restores_bit_exactly(name):
         fakes = nets["gen"](z), others["gen"](z)
         assert torch.equal(*fakes) and torch.equal(nets["disc"](x), others["disc"](x))
     for role, net in nets.items():
-        assert all(torch.equal(a, b) for a, b in zip(net.state_dict().values(), others[role].state_dict().values()))
+        assert all(
+            torch.equal(a, b) for a, b in zip(net.state_dict().values(), others[role].state_dict().values())
+        )
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -173,8 +230,14 @@ def test_seed_decides_the_initial_weights(name):
     assert all(torch.equal(a[key], b[key]) for key in a) and any(not torch.equal(a[key], c[key]) for key in a)
 
 
-@pytest.mark.parametrize("name", [f for f in FILES if "fold" in inspect.signature(
-    importlib.import_module(f"networks.{f}").get_network).parameters])
+@pytest.mark.parametrize(
+    "name",
+    [
+        f
+        for f in FILES
+        if "fold" in inspect.signature(importlib.import_module(f"networks.{f}").get_network).parameters
+    ],
+)
 def test_folding_changes_nothing_but_rounding(name):
     folded, plain = build(name), build(name, fold=False)
     x, z = images(name).double(), torch.randn(3, Z_DIM).double()
@@ -183,7 +246,7 @@ def test_folding_changes_nothing_but_rounding(name):
             assert torch.equal(a, b)
         a, b = (net[role].double().eval()(value) for net in (folded, plain))
         assert (a - b).abs().max() < 1e-12 * max(1, b.abs().max())
-    if name == "model_resnet_bnd":                          # not folded in D, see disc_block
+    if name == "model_resnet_bnd":  # not folded in D, see disc_block
         assert not any(getattr(m, "resample", None) for m in folded["disc"].modules())
 
 
@@ -194,7 +257,7 @@ def test_every_layer_of_d_is_normalised(name):
     assert found and all(hasattr(m, "parametrizations") for m in found)
     assert not any(hasattr(m, "parametrizations") for m in nets["gen"].modules())
     disc = nets["disc"].eval()
-    for m in found:                                         # at construction already
+    for m in found:  # at construction already
         assert 0.9 < torch.linalg.matrix_norm(m.weight.detach().flatten(1), 2) < 1.3
     x, y = images(name, 8), images(name, 8)
     assert disc(x).isfinite().all() and not torch.equal(disc(x), disc(y))
@@ -206,6 +269,7 @@ def test_the_others_are_not_normalised(name):
 
 
 # Counts of parameters, from the layer tables
+
 
 def conv(inputs, outputs, k=3):
     return inputs * outputs * k * k + outputs
@@ -225,8 +289,10 @@ def disc_count(inputs=3, width=128, bypass=True, norm=False, bias=True):
 
 PP_BLOCK = conv(3, 16) + conv(16, 16) + conv(3, 16, 1)
 COUNTS = {
-    "model_resnet": (1_019_779, 1_086_849), "model_resnet_nosigm": (1_019_779, 1_086_849),
-    "model_resnet_specnorm": (1_019_779, 1_086_849), "model_resnet_specnorm_nosigm": (1_019_779, 1_086_849),
+    "model_resnet": (1_019_779, 1_086_849),
+    "model_resnet_nosigm": (1_019_779, 1_086_849),
+    "model_resnet_specnorm": (1_019_779, 1_086_849),
+    "model_resnet_specnorm_nosigm": (1_019_779, 1_086_849),
     "model_resnet_old": (gen_count(), disc_count(bypass=False)),
     "model_resnet_old_specnorm": (gen_count(), disc_count(bypass=False)),
     "model_resnet_preproc": (gen_count(), conv(3, 16) + disc_count(16)),
@@ -234,12 +300,18 @@ COUNTS = {
     "model_resnet_ppresnet": (gen_count(), PP_BLOCK + disc_count(16)),
     "model_resnet_bnd": (gen_count(), disc_count(bypass=False, norm=True)),
     "sngan": (gen_count(width=256, shortcut=True), disc_count(bypass=False, bias=False)),
-    "models_64x64": (62 * 8192 + 2 * 8192 + 25 * (512 * 256 + 256 * 128 + 128 * 64 + 64 * 3) + 3 + 2 * (256 + 128 + 64),
-                     25 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512) + 64 + 2 * (128 + 256 + 512) + 16 * 512 + 1),
-    "dcgan": (62 * 8192 + 2 * (512 + 256 + 128) + 16 * (512 * 256 + 256 * 128 + 128 * 3) + 3,
-              16 * (3 * 128 + 128 * 256 + 256 * 512) + 128 + 2 * (256 + 512) + 8192 + 1),
-    "mnist": (62 * 1024 + 2 * 1024 + 1024 * 6272 + 2 * 6272 + 16 * (128 * 64 + 64) + 2 * 64 + 1,
-              conv(1, 64, 4) + 16 * 64 * 128 + 2 * 128 + 6272 * 1024 + 2 * 1024 + 1025),
+    "models_64x64": (
+        62 * 8192 + 2 * 8192 + 25 * (512 * 256 + 256 * 128 + 128 * 64 + 64 * 3) + 3 + 2 * (256 + 128 + 64),
+        25 * (3 * 64 + 64 * 128 + 128 * 256 + 256 * 512) + 64 + 2 * (128 + 256 + 512) + 16 * 512 + 1,
+    ),
+    "dcgan": (
+        62 * 8192 + 2 * (512 + 256 + 128) + 16 * (512 * 256 + 256 * 128 + 128 * 3) + 3,
+        16 * (3 * 128 + 128 * 256 + 256 * 512) + 128 + 2 * (256 + 512) + 8192 + 1,
+    ),
+    "mnist": (
+        62 * 1024 + 2 * 1024 + 1024 * 6272 + 2 * 6272 + 16 * (128 * 64 + 64) + 2 * 64 + 1,
+        conv(1, 64, 4) + 16 * 64 * 128 + 2 * 128 + 6272 * 1024 + 2 * 1024 + 1025,
+    ),
 }
 
 
@@ -260,12 +332,19 @@ def test_counts_of_power_iteration_vectors():
     assert 1_086_849 + vectors(original) == 1_096_480
     every = model_resnet_specnorm.get_network((3, 32, 32), 0, 62)["disc"]
     assert vectors(every) - vectors(original) == 2 * (128 + 128)
-    pre = [vectors(importlib.import_module("networks.model_resnet_specnorm_preproc").get_network(
-        (3, 32, 32), 0, 62, sn_pre=sn)["disc"]) for sn in (True, False)]
+    pre = [
+        vectors(
+            importlib.import_module("networks.model_resnet_specnorm_preproc").get_network(
+                (3, 32, 32), 0, 62, sn_pre=sn
+            )["disc"]
+        )
+        for sn in (True, False)
+    ]
     assert pre[0] - pre[1] == 16 + 27
 
 
 # The residual family against the layer tables written out
+
 
 def double(x):
     return x.repeat_interleave(2, 2).repeat_interleave(2, 3)
@@ -280,16 +359,21 @@ def apply(conv_module, x):
 
 
 def convs(block):
-    return [m for m in block.residual.modules() if isinstance(m, nn.Conv2d)], \
-           [m for m in block.shortcut.modules() if isinstance(m, nn.Conv2d)]
+    return [m for m in block.residual.modules() if isinstance(m, nn.Conv2d)], [
+        m for m in block.shortcut.modules() if isinstance(m, nn.Conv2d)
+    ]
 
 
 def batch_norm(x):
     """Fresh batch norm in training mode: scale 1, shift 0."""
-    return (x - x.mean((0, 2, 3), keepdim=True)) / (x.var((0, 2, 3), unbiased=False, keepdim=True) + 1e-5).sqrt()
+    return (x - x.mean((0, 2, 3), keepdim=True)) / (
+        x.var((0, 2, 3), unbiased=False, keepdim=True) + 1e-5
+    ).sqrt()
 
 
-@pytest.mark.parametrize("module, identity, normed", [(model_resnet, False, False), (model_resnet_bnd, True, True)])
+@pytest.mark.parametrize(
+    "module, identity, normed", [(model_resnet, False, False), (model_resnet_bnd, True, True)]
+)
 def test_discriminator_is_the_layer_table(module, identity, normed):
     """conv1x1 and pooling in the original's order, pooling apart from convolution, no ReLU on raw pixels."""
     torch.manual_seed(0)
@@ -350,15 +434,15 @@ def bound(module, gain):
 
 
 def test_initial_gains():
-    root = 2 ** 0.5
+    root = 2**0.5
     disc = build("model_resnet", width=32)["disc"]
     for k in range(4):
         residual, shortcut = convs(disc.stages[k])
         assert all(bound(c, 1) for c in residual)
         if k < 2:
             assert bound(shortcut[0], root)
-        else:                                               # the framework's default, U(-1/sqrt(fan_in), ...), and its bias
-            assert 0.9 * 32 ** -0.5 < shortcut[0].weight.abs().max() <= 32 ** -0.5 and shortcut[0].bias.any()
+        else:  # the framework's default, U(-1/sqrt(fan_in), ...), and its bias
+            assert 0.9 * 32**-0.5 < shortcut[0].weight.abs().max() <= 32**-0.5 and shortcut[0].bias.any()
     gen = build("model_resnet", width=32)["gen"]
     assert all(bound(c, 1) for block in gen.maps[:3] for c in convs(block)[0]) and bound(gen.maps[5], 1)
     nets = sngan.get_network((3, 32, 32), 0, Z_DIM, width=32, gen_width=32, spec_norm=False)
@@ -367,37 +451,75 @@ def test_initial_gains():
             residual, shortcut = convs(block)
             assert all(bound(c, root) for c in residual) and all(bound(c, 1) for c in shortcut)
     assert bound(nets["gen"].maps[5], 1)
-    assert not any(p.any() for net in nets.values() for key, p in net.named_parameters() if key.endswith("bias"))
+    assert not any(
+        p.any() for net in nets.values() for key, p in net.named_parameters() if key.endswith("bias")
+    )
 
 
 # Options and sizes
 
-@pytest.mark.parametrize("name, shape", [("resnet", (1, 8, 16)), ("resnet", (3, 48, 48)), ("sngan", (3, 64, 64)),
-                                         ("models_64x64", (1, 32, 32)), ("models_64x64", (3, 16, 16)), ("dcgan", (1, 28, 28)), ("dcgan", (3, 64, 64)), ("dcgan", (3, 48, 96)),
-                                         ("mnist", (3, 32, 32)), ("small", (3, 32, 32)), ("small", (1, 28, 28)),
-                                         ("small", (2, 12, 8))])
+
+@pytest.mark.parametrize(
+    "name, shape",
+    [
+        ("resnet", (1, 8, 16)),
+        ("resnet", (3, 48, 48)),
+        ("sngan", (3, 64, 64)),
+        ("models_64x64", (1, 32, 32)),
+        ("models_64x64", (3, 16, 16)),
+        ("dcgan", (1, 28, 28)),
+        ("dcgan", (3, 64, 64)),
+        ("dcgan", (3, 48, 96)),
+        ("mnist", (3, 32, 32)),
+        ("small", (3, 32, 32)),
+        ("small", (1, 28, 28)),
+        ("small", (2, 12, 8)),
+    ],
+)
 def test_other_sizes(name, shape):
-    nets = importlib.import_module(f"networks.{name}").get_network(shape, 10, Z_DIM, **NARROW.get(name, {"width": 8}))
+    nets = importlib.import_module(f"networks.{name}").get_network(
+        shape, 10, Z_DIM, **NARROW.get(name, {"width": 8})
+    )
     with torch.no_grad():
         fake = nets["gen"](torch.randn(2, Z_DIM))
         assert fake.shape == (2, *shape) and nets["disc"](fake).shape == (2,)
 
 
-@pytest.mark.parametrize("name, shape", [("resnet", (3, 28, 28)), ("sngan", (3, 32, 20)), ("models_64x64", (3, 48, 48)),
-                                         ("models_64x64", (3, 64, 32)), ("mnist", (1, 30, 28)), ("dcgan", (1, 27, 27)), ("small", (1, 8, 6))])
+@pytest.mark.parametrize(
+    "name, shape",
+    [
+        ("resnet", (3, 28, 28)),
+        ("sngan", (3, 32, 20)),
+        ("models_64x64", (3, 48, 48)),
+        ("models_64x64", (3, 64, 32)),
+        ("mnist", (1, 30, 28)),
+        ("dcgan", (1, 27, 27)),
+        ("small", (1, 8, 6)),
+    ],
+)
 def test_sizes_refused(name, shape):
     with pytest.raises(ValueError, match=f"{shape[1]}x{shape[2]}"):
         importlib.import_module(f"networks.{name}").get_network(shape, 0, Z_DIM)
 
 
-@pytest.mark.parametrize("name, option, listed", [
-    ("resnet", {"bypass": "conv3"}, "'conv', 'identity'"), ("resnet", {"pre": "relu"}, "'block'"),
-    ("resnet", {"norm": "layer"}, "'batch'"), ("resnet", {"pool": "max"}, "'sum'"), ("resnet", {"init": "he"}, "'sngan'"),
-    ("resnet", {"gen_shortcut": "bilinear"}, "'nearest'"), ("resnet", {"hidden": "all"}, "'blocks', 'pooled'"),
-    ("resnet", {"hidden": "pre"}, "'blocks', 'pooled'"), ("mnist", {"norm": "group"}, "'batch'"),
-    ("dcgan", {"norm": "layer"}, "'vbn'"), ("dcgan", {"disc_norm": "vbn"}, "'instance'")])
+@pytest.mark.parametrize(
+    "name, option, listed",
+    [
+        ("resnet", {"bypass": "conv3"}, "'conv', 'identity'"),
+        ("resnet", {"pre": "relu"}, "'block'"),
+        ("resnet", {"norm": "layer"}, "'batch'"),
+        ("resnet", {"pool": "max"}, "'sum'"),
+        ("resnet", {"init": "he"}, "'sngan'"),
+        ("resnet", {"gen_shortcut": "bilinear"}, "'nearest'"),
+        ("resnet", {"hidden": "all"}, "'blocks', 'pooled'"),
+        ("resnet", {"hidden": "pre"}, "'blocks', 'pooled'"),
+        ("mnist", {"norm": "group"}, "'batch'"),
+        ("dcgan", {"norm": "layer"}, "'vbn'"),
+        ("dcgan", {"disc_norm": "vbn"}, "'instance'"),
+    ],
+)
 def test_values_refused(name, option, listed):
-    (key, value), = option.items()
+    ((key, value),) = option.items()
     with pytest.raises(ValueError, match=f"{key}='{value}'.*{listed}"):
         build(name, **option)
 

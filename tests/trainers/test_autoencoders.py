@@ -1,4 +1,5 @@
 """Autoencoders: plain, adversarial mixup resynthesis, ACAI, beta-VAE, class mixing."""
+
 import math
 
 import pytest
@@ -9,11 +10,19 @@ from networks import autoencoder32, dsprites
 from tests.running import ROOT, assert_equal, newest, train
 from trainers import acai, amr, autoencoder, beta_vae, class_mixing
 
-NET = ["--network=networks/autoencoder32.py", "--network_args", "width=4", "code=4", "scales=2", "--samples=4"]
+NET = [
+    "--network=networks/autoencoder32.py",
+    "--network_args",
+    "width=4",
+    "code=4",
+    "scales=2",
+    "--samples=4",
+]
 
 
 def arguments(file, *words):
     from engine import flags
+
     args = flags.parse([f"--trainer={ROOT}/trainers/{file}.py", *words])
     args.steps_per_epoch, args.schedule_steps = 5, 10
     return args
@@ -32,7 +41,11 @@ def trainer(module, *words, **options):
 
 def batch(n=6, size=8):
     torch.manual_seed(1)
-    return {"x": torch.rand(n, 1, size, size) * 2 - 1, "y": torch.arange(n) % 10, "attributes": torch.randint(0, 2, (n, 3))}
+    return {
+        "x": torch.rand(n, 1, size, size) * 2 - 1,
+        "y": torch.arange(n) % 10,
+        "attributes": torch.randint(0, 2, (n, 3)),
+    }
 
 
 def steps(t, n, data=None):
@@ -43,11 +56,23 @@ def steps(t, n, data=None):
     return logs
 
 
-CASES = [(autoencoder, ()), (autoencoder, ("--recon_loss=l2", "--bpc", "--update_g_every=2")), (amr, ()), (amr, ("--disable_mix",)), (amr, ("--disable_g_recon",)),
-         (amr, ("--model=threegan", "--mixer=fm", "--gan_loss=mse")), (amr, ("--k=4", "--mixer=fm2", "--bpc", "--beta=0")),
-         (amr, ("--mixer=mixup2", "--weight_decay=1e-3", "--ema=0.9")), (acai, ()), (acai, ("--gan_loss=mse", "--disable_g_recon")),
-         (acai, ("--acai=paper",)), (beta_vae, ("--lr=1e-2",)), (beta_vae, ("--bpc", "--update_g_every=2", "--beta=4")),
-         (class_mixing, ("--eps=1e-3",)), (class_mixing, ("--cls_loss=mse", "--disable_mix", "--beta=0", "--update_g_every=2"))]
+CASES = [
+    (autoencoder, ()),
+    (autoencoder, ("--recon_loss=l2", "--bpc", "--update_g_every=2")),
+    (amr, ()),
+    (amr, ("--disable_mix",)),
+    (amr, ("--disable_g_recon",)),
+    (amr, ("--model=threegan", "--mixer=fm", "--gan_loss=mse")),
+    (amr, ("--k=4", "--mixer=fm2", "--bpc", "--beta=0")),
+    (amr, ("--mixer=mixup2", "--weight_decay=1e-3", "--ema=0.9")),
+    (acai, ()),
+    (acai, ("--gan_loss=mse", "--disable_g_recon")),
+    (acai, ("--acai=paper",)),
+    (beta_vae, ("--lr=1e-2",)),
+    (beta_vae, ("--bpc", "--update_g_every=2", "--beta=4")),
+    (class_mixing, ("--eps=1e-3",)),
+    (class_mixing, ("--cls_loss=mse", "--disable_mix", "--beta=0", "--update_g_every=2")),
+]
 NAMES = [f"{m.__name__.split('.')[-1]}{' '.join(w)}" for m, w in CASES]
 
 
@@ -62,11 +87,42 @@ def test_all_parameters_move_and_all_terms_are_finite(module, words):
     assert t.bad_steps.tolist() == [0, 0]
 
 
-@pytest.mark.parametrize("words, expected", [
-    ((), {"ae/recon", "ae/adv_recon", "ae/adv_mix", "ae/consistency", "disc/real", "disc/recon", "disc/mix", "probe/ce"}),
-    (("--disable_mix",), {"ae/recon", "ae/adv_recon", "disc/real", "disc/recon", "probe/ce"}),
-    (("--disable_g_recon", "--beta=0", "--cls_probe=none"), {"ae/recon", "ae/adv_mix", "disc/real", "disc/mix"}),
-    (("--bpc", "--beta=0"), {"ae/recon", "ae/adv_recon", "ae/adv_mix", "ae/probe", "disc/real", "disc/recon", "disc/mix", "probe/ce"})])
+@pytest.mark.parametrize(
+    "words, expected",
+    [
+        (
+            (),
+            {
+                "ae/recon",
+                "ae/adv_recon",
+                "ae/adv_mix",
+                "ae/consistency",
+                "disc/real",
+                "disc/recon",
+                "disc/mix",
+                "probe/ce",
+            },
+        ),
+        (("--disable_mix",), {"ae/recon", "ae/adv_recon", "disc/real", "disc/recon", "probe/ce"}),
+        (
+            ("--disable_g_recon", "--beta=0", "--cls_probe=none"),
+            {"ae/recon", "ae/adv_mix", "disc/real", "disc/mix"},
+        ),
+        (
+            ("--bpc", "--beta=0"),
+            {
+                "ae/recon",
+                "ae/adv_recon",
+                "ae/adv_mix",
+                "ae/probe",
+                "disc/real",
+                "disc/recon",
+                "disc/mix",
+                "probe/ce",
+            },
+        ),
+    ],
+)
 def test_the_terms_are_those_of_the_sheet(words, expected):
     assert set(steps(trainer(amr, *words), 1)[0]) == expected
 
@@ -81,15 +137,23 @@ def test_amr_terms_are_the_formulas(monkeypatch):
     h_mix = t.mix(h)
     torch.manual_seed(3)
     partner = torch.randperm(6)
-    assert torch.allclose(h_mix, a[:, None, None, None] * h + (1 - a)[:, None, None, None] * h[partner], atol=1e-6)
+    assert torch.allclose(
+        h_mix, a[:, None, None, None] * h + (1 - a)[:, None, None, None] * h[partner], atol=1e-6
+    )
     recon, mixed = t.dec(h), t.dec(h_mix)
     p = lambda images: torch.sigmoid(t.disc(images))
     terms = t.ae_terms(recon, h_mix, mixed) | t.recon_terms(x, recon, h, batch())
     assert torch.allclose(terms["recon"], 3 * (recon - x).abs().mean((1, 2, 3)), atol=1e-6)
-    assert torch.allclose(terms["adv_recon"], -p(recon).log(), atol=1e-5) and torch.allclose(terms["adv_mix"], -p(mixed).log(), atol=1e-5)
+    assert torch.allclose(terms["adv_recon"], -p(recon).log(), atol=1e-5) and torch.allclose(
+        terms["adv_mix"], -p(mixed).log(), atol=1e-5
+    )
     assert torch.allclose(terms["consistency"], 2 * (t.enc(mixed) - h_mix).abs().mean((1, 2, 3)), atol=1e-5)
     terms = t.d_terms(x, recon, mixed)
-    for name, expected in (("real", -p(x).log()), ("recon", -(1 - p(recon)).log()), ("mix", -(1 - p(mixed)).log())):
+    for name, expected in (
+        ("real", -p(x).log()),
+        ("recon", -(1 - p(recon)).log()),
+        ("mix", -(1 - p(mixed)).log()),
+    ):
         assert torch.allclose(terms[name], expected, atol=1e-5)
 
 
@@ -109,7 +173,9 @@ def test_acai_terms_are_the_formulas():
     h_mix, label = t.mix(h)
     torch.manual_seed(4)
     alpha, partner = torch.rand(6), torch.randperm(6)
-    assert torch.allclose(h_mix, alpha[:, None, None, None] * h + (1 - alpha)[:, None, None, None] * h[partner], atol=1e-6)
+    assert torch.allclose(
+        h_mix, alpha[:, None, None, None] * h + (1 - alpha)[:, None, None, None] * h[partner], atol=1e-6
+    )
     assert torch.allclose(label, 2 * torch.minimum(alpha, 1 - alpha))
     recon, mixed = t.dec(h), t.dec(h_mix)
     terms, p = t.d_terms(x, recon, mixed, label), torch.sigmoid(t.disc(mixed))
@@ -120,7 +186,9 @@ def test_acai_terms_are_the_formulas():
     h_mix, label = t.mix(h)
     torch.manual_seed(4)
     alpha = torch.rand(6) / 2
-    assert torch.allclose(h_mix, (1 - alpha)[:, None, None, None] * h + alpha[:, None, None, None] * h.flip(0), atol=1e-6) and torch.allclose(label, alpha)
+    assert torch.allclose(
+        h_mix, (1 - alpha)[:, None, None, None] * h + alpha[:, None, None, None] * h.flip(0), atol=1e-6
+    ) and torch.allclose(label, alpha)
     terms = t.d_terms(x, recon, mixed, label)
     assert torch.allclose(terms["mix"], (t.disc(mixed) - alpha) ** 2, atol=1e-6)
     assert torch.allclose(terms["recon"], t.disc(0.2 * x + 0.8 * recon) ** 2, atol=1e-6)
@@ -136,11 +204,11 @@ def test_beta_vae_terms_are_the_formulas(monkeypatch):
     t.step(batch(size=16), 0)
     mean, log_var = t.enc(x).chunk(2, 1)
     torch.manual_seed(1)
-    batch(size=16)                                       # the draws that come before the noise
+    batch(size=16)  # the draws that come before the noise
     recon = t.dec(mean + (log_var / 2).exp() * torch.randn_like(mean))
     bce = torch.nn.functional.binary_cross_entropy((recon + 1) / 2, (x + 1) / 2, reduction="sum") / 6
     assert torch.allclose(seen["ae"]["recon"].mean(), 2 * bce, rtol=1e-4)
-    assert torch.allclose(seen["ae"]["kl"], 1.5 * (mean ** 2 + log_var.exp() - 1 - log_var).sum(1), atol=1e-5)
+    assert torch.allclose(seen["ae"]["kl"], 1.5 * (mean**2 + log_var.exp() - 1 - log_var).sum(1), atol=1e-5)
     assert t.sample(3).shape == (3, 1, 16, 16) and t.encode(x).shape == (6, 3)
     with pytest.raises(UserError, match="vae=True"):
         beta_vae.get_trainer(dsprites.get_network((1, 16, 16), 0, width=4), arguments("beta_vae"))
@@ -159,7 +227,10 @@ def test_class_mixes_are_the_formulas():
     assert torch.allclose(t.mix_by_attributes(same, a)[0], same, atol=1e-6)
     log = steps(t, 1)[0]
     assert {"ae/adv_sup", "ae/cls", "ae/even", "ae/consistency_sup", "disc/sup", "disc/cls"} <= set(log)
-    for words, message in ((dict(attributes=0), "class_mixer"), (dict(attributes=4), "attributes=3 would do")):
+    for words, message in (
+        (dict(attributes=0), "class_mixer"),
+        (dict(attributes=4), "attributes=3 would do"),
+    ):
         with pytest.raises(UserError, match=message):
             steps(trainer(class_mixing, **words), 1)
     t = trainer(class_mixing)
@@ -176,7 +247,10 @@ def test_gradients_go_where_they_should():
         label = [t.mix(h)[1]] if module is acai else []
         terms = t.d_terms(x, t.dec(h), t.dec(h), *label)
         owned = [*t.enc.parameters(), *t.dec.parameters()]
-        assert all(g is None for g in torch.autograd.grad(sum(v.sum() for v in terms.values()), owned, allow_unused=True))
+        assert all(
+            g is None
+            for g in torch.autograd.grad(sum(v.sum() for v in terms.values()), owned, allow_unused=True)
+        )
     seen = {}
     for words in ((), ("--bpc",)):
         t = trainer(autoencoder, "--lamb=0", *words)
@@ -197,17 +271,30 @@ def test_the_autoencoder_changes_only_at_its_steps():
 
 
 def test_flags_that_cannot_be():
-    for module, words, message in ((amr, ("--model=threegan", "--k=2"), "--k=2"), (amr, ("--disable_mix", "--disable_g_recon"), "--disable_mix"),
-                                   (amr, ("--model=acaif3",), "acai.py"), (amr, ("--model=dcgan",), "--model"), (amr, ("--k=1",), "--k"),
-                                   (amr, ("--recon_loss=bce",), "output=tanh"), (acai, ("--mixer=fm2",), "--mixer=fm2"),
-                                   (acai, ("--acai=paper", "--gan_loss=bce"), "--gan_loss"), (autoencoder, ("--bpc", "--cls_probe=none"), "--bpc"),
-                                   (autoencoder, ("--gan_loss=bce",), "--gan_loss"), (amr, ("--mixer=cutmix",), "--mixer")):
+    for module, words, message in (
+        (amr, ("--model=threegan", "--k=2"), "--k=2"),
+        (amr, ("--disable_mix", "--disable_g_recon"), "--disable_mix"),
+        (amr, ("--model=acaif3",), "acai.py"),
+        (amr, ("--model=dcgan",), "--model"),
+        (amr, ("--k=1",), "--k"),
+        (amr, ("--recon_loss=bce",), "output=tanh"),
+        (acai, ("--mixer=fm2",), "--mixer=fm2"),
+        (acai, ("--acai=paper", "--gan_loss=bce"), "--gan_loss"),
+        (autoencoder, ("--bpc", "--cls_probe=none"), "--bpc"),
+        (autoencoder, ("--gan_loss=bce",), "--gan_loss"),
+        (amr, ("--mixer=cutmix",), "--mixer"),
+    ):
         with pytest.raises(UserError, match=message):
             trainer(module, *words)
     with pytest.raises(UserError, match="cls_probe=linear"):
         trainer(autoencoder, "--cls_probe=linear", probe=False)
     assert trainer(amr, "--recon_loss=bce_sum", output="tanh").args.recon_loss == "bce_sum"
-    assert [trainer(amr, w).k for w in ("--model=swapgan", "--model=threegan", "--model=kgan", "--k=5")] == [2, 3, 2, 5]
+    assert [trainer(amr, w).k for w in ("--model=swapgan", "--model=threegan", "--model=kgan", "--k=5")] == [
+        2,
+        3,
+        2,
+        5,
+    ]
 
 
 def test_spectral_norm_iterates_once_a_step():
@@ -224,16 +311,45 @@ def test_probe_learns_what_the_code_shows():
     t = trainer(autoencoder, "--lr=0.02", "--lamb=0")
     data = batch(40)
     data["y"] = torch.arange(40) % 2
-    data["x"] = data["x"] * 0.1 + torch.where(data["y"][:, None, None, None] > 0, torch.linspace(-1, 1, 8), torch.linspace(-1, 1, 8)[:, None])
+    data["x"] = data["x"] * 0.1 + torch.where(
+        data["y"][:, None, None, None] > 0, torch.linspace(-1, 1, 8), torch.linspace(-1, 1, 8)[:, None]
+    )
     steps(t, 100, data)
     assert t.held_out_means({"test": [data]})["probe/test_acc"] > 0.9
 
 
-MADE = ["--network=networks/autoencoder32.py", "--network_args", "width=4", "code=8", "scales=2", "attributes=3", "--iterator=tests/made_parts.py", "--samples=4"]
-VAE = ["--network=networks/dsprites.py", "--network_args", "vae=True", "width=4", "ndf=4", "hidden=8", "code=3", "--iterator=tests/made_parts.py", "--iterator_args", "size=16",
-       "--samples=4"]
-RESUMED = [("autoencoder", NET, "--ema=0.9"), ("amr", NET, "--mixer=fm2", "--update_g_every=2", "--weight_decay=1e-5"), ("amr", MADE, "--disable_mix"), ("acai", MADE),
-           ("acai", NET, "--acai=paper"), ("class_mixing", MADE), ("beta_vae", VAE)]
+MADE = [
+    "--network=networks/autoencoder32.py",
+    "--network_args",
+    "width=4",
+    "code=8",
+    "scales=2",
+    "attributes=3",
+    "--iterator=tests/made_parts.py",
+    "--samples=4",
+]
+VAE = [
+    "--network=networks/dsprites.py",
+    "--network_args",
+    "vae=True",
+    "width=4",
+    "ndf=4",
+    "hidden=8",
+    "code=3",
+    "--iterator=tests/made_parts.py",
+    "--iterator_args",
+    "size=16",
+    "--samples=4",
+]
+RESUMED = [
+    ("autoencoder", NET, "--ema=0.9"),
+    ("amr", NET, "--mixer=fm2", "--update_g_every=2", "--weight_decay=1e-5"),
+    ("amr", MADE, "--disable_mix"),
+    ("acai", MADE),
+    ("acai", NET, "--acai=paper"),
+    ("class_mixing", MADE),
+    ("beta_vae", VAE),
+]
 
 
 @pytest.mark.parametrize("name, net, words", [(name, net, words) for name, net, *words in RESUMED])
@@ -243,6 +359,8 @@ def test_a_run_in_two_parts_equals_an_unbroken_one(tmp_path, name, net, words):
     for n in (3, 8):
         assert train(tmp_path / "parts", f"--max_steps={n}", "--resume=auto", *words) == 0
     assert_equal(newest(tmp_path / "whole"), newest(tmp_path / "parts"))
-    records = [(tmp_path / kind / "deleteme" / "s0" / "metrics.jsonl").read_bytes() for kind in ("whole", "parts")]
+    records = [
+        (tmp_path / kind / "deleteme" / "s0" / "metrics.jsonl").read_bytes() for kind in ("whole", "parts")
+    ]
     assert records[0] == records[1] and b"probe/test_acc" in records[0]
     assert net is NET or b"probe/valid_acc" in records[0]

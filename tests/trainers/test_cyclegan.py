@@ -1,4 +1,5 @@
 """CycleGAN: terms against their formulas, the image pool, who is updated, exact resumes, refusals."""
+
 import itertools
 import math
 
@@ -13,12 +14,24 @@ from networks import cyclegan_mnist
 from tests.running import ROOT, assert_equal, newest, train
 from trainers import cyclegan
 
-WORDS = [f"--trainer={ROOT}/trainers/cyclegan.py", f"--network={ROOT}/networks/cyclegan_mnist.py", "--network_args", "width=4", "disc_width=4", "blocks=1",
-         "--iterator_args", "size=16", "channels=1", "channels_b=3", "--samples=4"]
+WORDS = [
+    f"--trainer={ROOT}/trainers/cyclegan.py",
+    f"--network={ROOT}/networks/cyclegan_mnist.py",
+    "--network_args",
+    "width=4",
+    "disc_width=4",
+    "blocks=1",
+    "--iterator_args",
+    "size=16",
+    "channels=1",
+    "channels_b=3",
+    "--samples=4",
+]
 
 
 def arguments(*words, channels=(1, 3), size=16):
     from engine import flags
+
     args = flags.parse([f"--trainer={ROOT}/trainers/cyclegan.py", *words])
     args.steps_per_epoch, args.schedule_steps = 5, 10
     args.data_shape, args.data_shape_b = ([c, size, size] for c in channels)
@@ -29,7 +42,9 @@ def trainer(*words, channels=(1, 3), nets=None, **options):
     torch.manual_seed(0)
     args = arguments(*words, channels=channels)
     options = {"width": 4, "disc_width": 4, "blocks": 1} | options
-    return cyclegan.get_trainer(nets or cyclegan_mnist.get_network(args.data_shape, 0, 0, args.data_shape_b, **options), args).train()
+    return cyclegan.get_trainer(
+        nets or cyclegan_mnist.get_network(args.data_shape, 0, 0, args.data_shape_b, **options), args
+    ).train()
 
 
 def batch(n=6, channels=(1, 3), size=16, seed=1):
@@ -55,7 +70,9 @@ def test_every_parameter_moves_with_any_objective(loss, mean):
     assert all(math.isfinite(v) and v.ndim == 0 for v in log.values()) and t.bad_steps.tolist() == [0, 0]
     still = {n for n, p in t.named_parameters() if torch.equal(before[n], p)}
     # a constant added to a Wasserstein critic, or inside the margin to a hinge one, changes nothing
-    assert still <= ({"disc_a.stages.3.0.bias", "disc_b.stages.3.0.bias"} if loss in ("wgan", "hinge") else set())
+    assert still <= (
+        {"disc_a.stages.3.0.bias", "disc_b.stages.3.0.bias"} if loss in ("wgan", "hinge") else set()
+    )
 
 
 class Offset(nn.Module):
@@ -80,14 +97,19 @@ def test_identity_translators_have_no_cycle_or_identity_loss():
     for name in ("cycle_a", "cycle_b", "identity_ab", "identity_ba"):
         assert terms[name].shape == (6,) and not terms[name].any()
     with torch.no_grad():
-        t.gen_ab.w.fill_(0.25)                          # |F(G(b)) - b| = |F(b) - b| = |G(F(a)) - a| = 1/4
+        t.gen_ab.w.fill_(0.25)  # |F(G(b)) - b| = |F(b) - b| = |G(F(a)) - a| = 1/4
     terms = t.g_terms(data["x"], data["x_b"], t.gen_ba(data["x_b"]), t.gen_ab(data["x"]))
-    assert torch.allclose(terms["cycle_a"], torch.full((6,), 2.5)) and torch.allclose(terms["cycle_b"], torch.full((6,), 2.5))
+    assert torch.allclose(terms["cycle_a"], torch.full((6,), 2.5)) and torch.allclose(
+        terms["cycle_b"], torch.full((6,), 2.5)
+    )
     assert torch.allclose(terms["identity_ab"], torch.full((6,), 1.25)) and not terms["identity_ba"].any()
 
 
 def test_each_cycle_has_its_own_weight():
-    t, data = trainer("--lambda_a=3", "--lambda_b=7").double().eval(), {n: x.double() for n, x in batch().items()}
+    t, data = (
+        trainer("--lambda_a=3", "--lambda_b=7").double().eval(),
+        {n: x.double() for n, x in batch().items()},
+    )
     a, b = data["x"], data["x_b"]
     terms = t.g_terms(a, b, t.gen_ba(b), t.gen_ab(a))
     assert torch.allclose(terms["cycle_a"], 3 * (t.gen_ba(t.gen_ab(a)) - a).abs().mean((1, 2, 3)))
@@ -109,11 +131,15 @@ def test_least_squares_are_the_papers():
     other = trainer("--loss=jsgan", "--d_weight=2").double().eval()
     terms = other.d_terms(a, b, fake_a, fake_b)
     assert torch.isclose(terms["real_a"].mean(), 2 * nn.functional.softplus(-other.disc_a(a)).mean())
-    assert torch.isclose(other.g_terms(a, b, fake_a, fake_b)["adv_ab"].mean(), nn.functional.softplus(-other.disc_b(fake_b)).mean())
+    assert torch.isclose(
+        other.g_terms(a, b, fake_a, fake_b)["adv_ab"].mean(),
+        nn.functional.softplus(-other.disc_b(fake_b)).mean(),
+    )
 
 
 def test_penalty_of_a_linear_patch_discriminator():
     """D's mean logit is a . x + c: the penalty is (|a| - 1)^2 for any images."""
+
     class Linear(nn.Module):
         def __init__(self):
             super().__init__()
@@ -121,11 +147,14 @@ def test_penalty_of_a_linear_patch_discriminator():
 
         def forward(self, x):
             return torch.einsum("hwd,nd->nhw", self.w, x.mean(1).flatten(1))
+
     t, data = trainer("--penalty", "gp=3").double(), {n: x.double() for n, x in batch().items()}
     t.disc_a = t.disc_b = Linear()
     terms = t.d_terms(data["x"], data["x_b"], t.gen_ba(data["x_b"]), t.gen_ab(data["x"]))
     norm = t.disc_a.w.mean((0, 1)).norm()
-    assert torch.allclose(terms["gp_a"], 3 * (norm - 1).square()) and torch.allclose(terms["gp_b"], 3 * (norm / 3 ** 0.5 - 1).square())
+    assert torch.allclose(terms["gp_a"], 3 * (norm - 1).square()) and torch.allclose(
+        terms["gp_b"], 3 * (norm / 3**0.5 - 1).square()
+    )
 
 
 def test_a_d_step_leaves_the_translators_alone_and_the_reverse():
@@ -135,7 +164,12 @@ def test_a_d_step_leaves_the_translators_alone_and_the_reverse():
     for name, others in (("gens", "disc"), ("discs", "gen")):
         before = {n: p.clone() for n, p in t.named_parameters()}
         fake_a, fake_b = t.gen_ba(b), t.gen_ab(a)
-        t.update(name, t.g_terms(a, b, fake_a, fake_b) if name == "gens" else t.d_terms(a, b, fake_a.detach(), fake_b.detach()))
+        t.update(
+            name,
+            t.g_terms(a, b, fake_a, fake_b)
+            if name == "gens"
+            else t.d_terms(a, b, fake_a.detach(), fake_b.detach()),
+        )
         for n, p in t.named_parameters():
             assert p.grad is None and torch.equal(before[n], p) == n.startswith(others), n
 
@@ -143,12 +177,17 @@ def test_a_d_step_leaves_the_translators_alone_and_the_reverse():
 def test_the_step_detaches_what_the_discriminators_see(monkeypatch):
     t, seen = trainer("--pool_size=0"), []
     terms = t.d_terms
-    monkeypatch.setattr(t, "d_terms", lambda a, b, fake_a, fake_b: seen.append((fake_a, fake_b)) or terms(a, b, fake_a, fake_b))
+    monkeypatch.setattr(
+        t,
+        "d_terms",
+        lambda a, b, fake_a, fake_b: seen.append((fake_a, fake_b)) or terms(a, b, fake_a, fake_b),
+    )
     steps(t, 1)
     assert not any(fake.requires_grad for fake in seen[0])
 
 
 # --- the pool
+
 
 def images(values):
     return torch.tensor(values, dtype=torch.float32).reshape(-1, 1, 1, 1).expand(-1, 1, 2, 2).contiguous()
@@ -162,13 +201,16 @@ def test_the_pool_fills_first_then_exchanges_half():
     returned = torch.cat([pool(part) for part in images(range(size, size + n)).split(10)])[:, 0, 0, 0]
     came = torch.arange(size, size + n)
     share = (returned == came).float().mean().item()
-    assert abs(share - 0.5) < 4 * (0.25 / n) ** 0.5      # four deviations
+    assert abs(share - 0.5) < 4 * (0.25 / n) ** 0.5  # four deviations
     age = (came - returned)[returned != came]
     # an image stays for a geometric number of exchanges, one in 50 each, and there is one exchange for two images: 100 on average
     assert age.min() > 0 and abs(age[1000:].float().mean() - 100) < 5
     kept = torch.cat([returned, pool.images[:, 0, 0, 0]])
     swapped = torch.cat([first[:, 0, 0, 0], came[returned != came]])
-    assert torch.equal(kept[torch.cat([returned != came, torch.ones(size, dtype=torch.bool)])].sort().values, swapped.sort().values)   # no image is lost or doubled
+    assert torch.equal(
+        kept[torch.cat([returned != came, torch.ones(size, dtype=torch.bool)])].sort().values,
+        swapped.sort().values,
+    )  # no image is lost or doubled
 
 
 @pytest.mark.parametrize("cut", (1, 3, 7))
@@ -182,7 +224,7 @@ def test_the_pool_takes_images_one_after_another(cut):
         torch.set_rng_state(state)
         swap, slot = torch.rand(len(part)) < 0.5, torch.randint(3, (len(part),))
         held = int(single.filled)
-        for i, image in enumerate(part):                # the definition, written out
+        for i, image in enumerate(part):  # the definition, written out
             if held < 3:
                 single.images[held], held, expected = image, held + 1, image
             elif swap[i]:
@@ -192,7 +234,7 @@ def test_the_pool_takes_images_one_after_another(cut):
             assert torch.equal(out[i], expected)
         single.filled.fill_(held)
         assert torch.equal(whole.images, single.images) and int(whole.filled) == held
-        torch.manual_seed(int(torch.randint(10 ** 6, (), generator=draw)))
+        torch.manual_seed(int(torch.randint(10**6, (), generator=draw)))
 
 
 def test_no_pool_returns_what_came_and_draws_nothing():
@@ -218,20 +260,28 @@ def test_the_discriminators_see_the_pools_images():
         held = t.pool_a.images.clone()
         seen.clear()
         t.step(batch(seed=step), step)
-        made, _, shown = seen                           # in the translators' step; the real ones; D's fakes
+        made, _, shown = seen  # in the translators' step; the real ones; D's fakes
         old = [any(torch.equal(image, other) for other in held) for image in shown]
         new = [any(torch.equal(image, other) for other in made) for image in shown]
         assert all(o != n for o, n in zip(old, new))
         exchanged += sum(old)
-    assert 8 < exchanged < 36                           # of 44 images after the pool was full, half in the mean
+    assert 8 < exchanged < 36  # of 44 images after the pool was full, half in the mean
 
 
 # --- runs
 
+
 def test_a_split_and_resumed_run_equals_a_whole_one(tmp_path):
-    words = [*WORDS, "--pool_size=11", "--ema=0.9", "--lr_schedule=half", "--schedule_steps=9", "--batch_size=4"]
+    words = [
+        *WORDS,
+        "--pool_size=11",
+        "--ema=0.9",
+        "--lr_schedule=half",
+        "--schedule_steps=9",
+        "--batch_size=4",
+    ]
     assert train(tmp_path, *words, "--name=whole", "--max_steps=9") == 0
-    assert train(tmp_path, *words, "--name=parts", "--max_steps=2") == 0          # 8 images: the pool is not full yet
+    assert train(tmp_path, *words, "--name=parts", "--max_steps=2") == 0  # 8 images: the pool is not full yet
     assert train(tmp_path, *words, "--name=parts", "--max_steps=5", "--resume=auto") == 0
     assert train(tmp_path, *words, "--name=parts", "--max_steps=9", "--resume=auto") == 0
     whole = newest(tmp_path, "whole")
@@ -267,12 +317,20 @@ def test_pictures_are_three_rows_of_twenty():
         assert pictures["ab"].shape == pictures["ba"].shape == (3, 20, 3, 16, 16)
         a, made, back = pictures["ab"]
         assert torch.equal(a[:, :1], data["x"][:20]) and torch.equal(made, t.gen_ab(data["x"][:20]))
-        assert torch.equal(back, t.gen_ba(made).expand(-1, 3, -1, -1)) and torch.equal(pictures["ba"][0], data["x_b"][:20])
+        assert torch.equal(back, t.gen_ba(made).expand(-1, 3, -1, -1)) and torch.equal(
+            pictures["ba"][0], data["x_b"][:20]
+        )
 
 
-@pytest.mark.parametrize("words, channels, said", [
-    (["--identity=0.5"], (1, 3), "--identity=0.5: given for domains of 1 and 3 channels"), (["--loss=none"], (1, 3), "--loss"),
-    (["--penalty", "r9=1"], (1, 3), "--penalty"), (["--pool_size=-1"], (1, 3), "--pool_size")])
+@pytest.mark.parametrize(
+    "words, channels, said",
+    [
+        (["--identity=0.5"], (1, 3), "--identity=0.5: given for domains of 1 and 3 channels"),
+        (["--loss=none"], (1, 3), "--loss"),
+        (["--penalty", "r9=1"], (1, 3), "--penalty"),
+        (["--pool_size=-1"], (1, 3), "--pool_size"),
+    ],
+)
 def test_refusals(words, channels, said):
     with pytest.raises(UserError, match=said):
         trainer(*words, channels=channels)
@@ -283,13 +341,17 @@ def test_one_domain_is_refused_and_wgan_warned_of():
     del args.data_shape_b
     with pytest.raises(UserError, match="has one domain"):
         cyclegan.get_trainer(cyclegan_mnist.get_network((1, 16, 16), 0, 0, width=4), args)
-    assert any("Lipschitz" in w for w in trainer("--loss=wgan").warnings) and not trainer("--loss=wgan", "--penalty", "gp=10").warnings
+    assert (
+        any("Lipschitz" in w for w in trainer("--loss=wgan").warnings)
+        and not trainer("--loss=wgan", "--penalty", "gp=10").warnings
+    )
     with pytest.raises(UserError, match="--mode=translate"):
         trainer().sample(3)
 
 
 def test_pictures_are_of_test_images_where_there_are_some():
     from tests import made
+
     data, t = made.get_iterators(2, size=16, channels=1, channels_b=3), trainer()
     assert t.measures(data) == []
     with t.evaluating():
@@ -300,6 +362,7 @@ def test_pictures_are_of_test_images_where_there_are_some():
 
 def test_sample_fns_translate_the_test_images(tmp_path):
     from tests import made
+
     data = made.get_iterators(8, size=16, channels=1, channels_b=3)
     t = trainer()
     with t.evaluating():

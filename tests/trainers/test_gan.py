@@ -16,6 +16,7 @@ LOSSES, MIXES = ("jsgan", "minimax", "wgan", "hinge", "lsgan"), ("none", "pixel"
 
 def arguments(*words):
     from engine import flags
+
     args = flags.parse(list(words))
     args.steps_per_epoch, args.schedule_steps = 5, 10
     return args
@@ -41,8 +42,19 @@ def test_the_product_of_options_steps(loss, mixup, label, ff):
         with pytest.raises(UserError, match="--mixup_ff"):
             trainer("--mixup_ff")
         return
-    t = trainer(f"--loss={loss}", f"--mixup={mixup}", f"--mixup_label={label}", "--penalty", "gp=10", "r1=0.1", "r2=0.1", "dragan=1",
-                "--dnorm=0.5", f"--dnorm_step={'joint' if ff else 'separate'}", *(["--mixup_ff"] if ff else []))
+    t = trainer(
+        f"--loss={loss}",
+        f"--mixup={mixup}",
+        f"--mixup_label={label}",
+        "--penalty",
+        "gp=10",
+        "r1=0.1",
+        "r2=0.1",
+        "dragan=1",
+        "--dnorm=0.5",
+        f"--dnorm_step={'joint' if ff else 'separate'}",
+        *(["--mixup_ff"] if ff else []),
+    )
     before = {n: p.clone() for n, p in t.named_parameters()}
     for step in range(3):
         t.begin(step)
@@ -65,17 +77,29 @@ def test_terms_are_the_formulas(loss, monkeypatch):
     t = trainer(f"--loss={loss}", "--mixup=1", "--mixup_ff", "--alpha=0.7").eval()
     real, fake = batch()["x"], batch()["x"].flip(0) * 0.5
     weights = torch.stack([torch.linspace(0, 0.5, 6), 1 - torch.linspace(0, 0.5, 6)])
-    monkeypatch.setattr(gan, "beta_weights", lambda n, alpha, fold, device: weights if (n, alpha, fold) == (6, 0.7, True) else None)
+    monkeypatch.setattr(
+        gan,
+        "beta_weights",
+        lambda n, alpha, fold, device: weights if (n, alpha, fold) == (6, 0.7, True) else None,
+    )
     torch.manual_seed(5)
     terms = t.d_terms(real, fake)
     torch.manual_seed(5)
-    torch.randint(1, ())                                # the layer's draw
+    torch.randint(1, ())  # the layer's draw
     partner = torch.randperm(6)
     lam, objective, disc = weights[0].reshape(-1, 1, 1, 1), gan.OBJECTIVES[loss], t.disc
     h_real, h_fake = disc(real, stop=1), disc(fake, stop=1)
-    assert torch.allclose(terms["real"], objective.d_real(disc(real)), atol=1e-6) and torch.allclose(terms["fake"], objective.d_fake(disc(fake)), atol=1e-6)
-    assert torch.allclose(terms["mix"], objective.d_fake(disc(lam * h_real + (1 - lam) * h_fake, start=1)), atol=1e-6)
-    assert torch.allclose(terms["mix_ff"], objective.d_fake(disc(lam * h_fake + (1 - lam) * h_fake[partner], start=1)), atol=1e-6)
+    assert torch.allclose(terms["real"], objective.d_real(disc(real)), atol=1e-6) and torch.allclose(
+        terms["fake"], objective.d_fake(disc(fake)), atol=1e-6
+    )
+    assert torch.allclose(
+        terms["mix"], objective.d_fake(disc(lam * h_real + (1 - lam) * h_fake, start=1)), atol=1e-6
+    )
+    assert torch.allclose(
+        terms["mix_ff"],
+        objective.d_fake(disc(lam * h_fake + (1 - lam) * h_fake[partner], start=1)),
+        atol=1e-6,
+    )
 
 
 def test_soft_labels_replace_the_ordinary_terms(monkeypatch):
@@ -86,7 +110,9 @@ def test_soft_labels_replace_the_ordinary_terms(monkeypatch):
     real, fake = batch()["x"], batch()["x"].flip(0)
     terms = t.d_terms(real, fake)
     w = lam.reshape(-1, 1, 1, 1)
-    expected = nn.functional.binary_cross_entropy_with_logits(t.disc(w * real + (1 - w) * fake), lam, reduction="none")
+    expected = nn.functional.binary_cross_entropy_with_logits(
+        t.disc(w * real + (1 - w) * fake), lam, reduction="none"
+    )
     assert list(terms) == ["mix"] and torch.allclose(terms["mix"], expected, atol=1e-6)
 
 
@@ -115,7 +141,11 @@ def test_hidden_and_pixel_mixing_coincide_in_a_linear_discriminator(monkeypatch)
     monkeypatch.setattr(gan, "beta_weights", lambda *a: weights)
     mixes = []
     for mixup in ("pixel", "1"):
-        mixes.append(trainer(f"--mixup={mixup}", "--loss=wgan", "--dnorm=1", nets=nets).d_terms(batch()["x"], batch()["x"].flip(0))["mix"])
+        mixes.append(
+            trainer(f"--mixup={mixup}", "--loss=wgan", "--dnorm=1", nets=nets).d_terms(
+                batch()["x"], batch()["x"].flip(0)
+            )["mix"]
+        )
     assert torch.allclose(*mixes, atol=1e-5)
 
 
@@ -134,7 +164,7 @@ def test_a_d_step_leaves_g_alone_and_the_reverse():
     t = trainer("--update_g_every=2")
     t.begin(1)
     before = {n: p.clone() for n, p in t.named_parameters()}
-    log = t.step(batch(), 1)                      # step 1 of 0, 1, 2 ...: not one of G's
+    log = t.step(batch(), 1)  # step 1 of 0, 1, 2 ...: not one of G's
     assert not any(n.startswith("gen/") for n in log)
     assert all(torch.equal(before[n], p) == n.startswith("gen.") for n, p in t.named_parameters())
     t.begin(2)
@@ -157,7 +187,7 @@ def test_dnorm_is_of_the_probability_and_joint_or_a_step_of_its_own():
     t = trainer("--dnorm=2").eval()
     real = batch()["x"].requires_grad_()
     p = torch.sigmoid(t.disc(real))
-    grad, = torch.autograd.grad(p.sum(), real)
+    (grad,) = torch.autograd.grad(p.sum(), real)
     expected = 2 * grad.flatten(1).square().sum(1)
     assert torch.allclose(t.d_terms(real.detach(), -real.detach())["dnorm"], expected, rtol=1e-4)
     t = trainer("--dnorm=2", "--dnorm_step=separate")
@@ -167,24 +197,35 @@ def test_dnorm_is_of_the_probability_and_joint_or_a_step_of_its_own():
 
 
 def test_what_cannot_be_is_refused_or_warned_of_by_name():
-    with pytest.raises(UserError, match=r"--mixup=0,9: needs layer 9, the discriminator of .* offers layers 0 to 3"):
+    with pytest.raises(
+        UserError, match=r"--mixup=0,9: needs layer 9, the discriminator of .* offers layers 0 to 3"
+    ):
         trainer("--mixup=0,9")
     plain = {"gen": nn.Linear(5, 5), "disc": nn.Sequential(nn.Flatten(), nn.Linear(64, 1), nn.Flatten(0))}
     with pytest.raises(UserError, match="--mixup=hidden"):
         trainer("--mixup=hidden", nets=plain)
     assert "Lipschitz" in trainer("--loss=wgan", nets=plain).warnings[0]
     assert not trainer("--loss=wgan", "--penalty", "gp=10", nets=plain).warnings
-    assert not trainer("--loss=wgan").warnings                                   # spectral norm
-    theirs = {"gen": nn.Linear(5, 5), "disc": nn.Sequential(nn.Flatten(), nn.utils.parametrizations.spectral_norm(nn.Linear(64, 1)))}
+    assert not trainer("--loss=wgan").warnings  # spectral norm
+    theirs = {
+        "gen": nn.Linear(5, 5),
+        "disc": nn.Sequential(nn.Flatten(), nn.utils.parametrizations.spectral_norm(nn.Linear(64, 1))),
+    }
     assert not trainer("--loss=wgan", nets=theirs).warnings
-    normed = {"gen": nn.Linear(5, 5), "disc": nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64), nn.Linear(64, 1))}
+    normed = {
+        "gen": nn.Linear(5, 5),
+        "disc": nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64), nn.Linear(64, 1)),
+    }
     assert "batch norm" in trainer("--penalty", "gp=1", nets=normed).warnings[0]
     with pytest.raises(UserError, match="MixupGAN needs gen, disc"):
         trainer(nets={"gen": nn.Linear(5, 5)})
 
 
 def test_a_plain_discriminator_trains_with_pixel_mixup():
-    nets = {"gen": small.get_network((1, 8, 8), 0, 5, width=8)["gen"], "disc": nn.Sequential(nn.Flatten(), nn.Linear(64, 1), nn.Flatten(0))}
+    nets = {
+        "gen": small.get_network((1, 8, 8), 0, 5, width=8)["gen"],
+        "disc": nn.Sequential(nn.Flatten(), nn.Linear(64, 1), nn.Flatten(0)),
+    }
     t = trainer("--mixup=pixel", nets=nets)
     t.begin(0)
     assert math.isfinite(t.step(batch(), 0)["disc/mix"])
@@ -199,7 +240,7 @@ def test_spectral_norm_iterates_once_an_update():
     for step in range(3):
         t.begin(step)
         t.step(batch(), step)
-    assert len(counts) == 3                              # G's forward and all of D's share one iteration
+    assert len(counts) == 3  # G's forward and all of D's share one iteration
 
 
 def test_diagnosis_changes_nothing():
@@ -214,7 +255,9 @@ def test_diagnosis_changes_nothing():
 
 def test_not_finite_updates_are_skipped_and_counted():
     t = trainer()
-    for step, x in enumerate((batch()["x"], batch()["x"] * float("nan"), batch()["x"] * float("inf"), batch()["x"])):
+    for step, x in enumerate(
+        (batch()["x"], batch()["x"] * float("nan"), batch()["x"] * float("inf"), batch()["x"])
+    ):
         t.begin(step)
         before = {n: p.clone() for n, p in t.disc.named_parameters()}
         t.update("disc", {"real": t.objective.d_real(t.disc(x))})
@@ -244,24 +287,51 @@ def test_learning_rates_follow_from_the_step():
     rates = [(t.begin(step), t.optims["gen"].param_groups[0]["lr"])[1] for step in (0, 5, 10, 11, 3)]
     assert rates == pytest.approx([0.1, 0.05, 0.0, 0.0, 0.07]) and rates[2] == 0.0
     t = trainer("--lr_schedule=exp", "--lr=0.1", "--lr_gamma=0.5")
-    assert [(t.begin(step), t.optims["disc"].param_groups[0]["lr"])[1] for step in (0, 4, 5, 14)] == pytest.approx([0.1, 0.1, 0.05, 0.025])
+    assert [
+        (t.begin(step), t.optims["disc"].param_groups[0]["lr"])[1] for step in (0, 4, 5, 14)
+    ] == pytest.approx([0.1, 0.1, 0.05, 0.025])
 
 
-@pytest.mark.parametrize("words", [(), ("--mixup=vh2", "--ema=0.9", "--penalty", "gp=1"), ("--dnorm=1", "--dnorm_step=separate", "--lr_schedule=exp"),
-                                   ("--loss=hinge", "--mixup=pixel", "--mixup_ff", "--update_g_every=3", "--z_dist=uniform")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--mixup=vh2", "--ema=0.9", "--penalty", "gp=1"),
+        ("--dnorm=1", "--dnorm_step=separate", "--lr_schedule=exp"),
+        ("--loss=hinge", "--mixup=pixel", "--mixup_ff", "--update_g_every=3", "--z_dist=uniform"),
+    ],
+)
 def test_a_run_in_two_parts_equals_an_unbroken_one(tmp_path, words):
     assert train(tmp_path / "whole", "--max_steps=12", *words) == 0
-    for steps in (5, 7, 12):                            # in mid-epoch, in mid-window of the log
+    for steps in (5, 7, 12):  # in mid-epoch, in mid-window of the log
         assert train(tmp_path / "parts", f"--max_steps={steps}", "--resume=auto", *words) == 0
     assert_equal(newest(tmp_path / "whole"), newest(tmp_path / "parts"))
-    records = [(tmp_path / kind / "deleteme" / "s0" / "metrics.jsonl").read_bytes() for kind in ("whole", "parts")]
+    records = [
+        (tmp_path / kind / "deleteme" / "s0" / "metrics.jsonl").read_bytes() for kind in ("whole", "parts")
+    ]
     assert records[0] == records[1] and records[0].count(b"\n") == 6
 
 
 def test_sampling_and_saving_do_not_change_the_run(tmp_path):
-    assert train(tmp_path / "quiet", "--max_steps=10", "--save_every=0", "--save_images_every=0", "--log_every=100") == 0
-    assert train(tmp_path / "busy", "--max_steps=10", "--save_every_steps=1", "--save_images_every=1", "--log_every=1") == 0
-    assert_equal(newest(tmp_path / "quiet"), newest(tmp_path / "busy"), besides=("flags", "means", "provisional"))
+    assert (
+        train(
+            tmp_path / "quiet", "--max_steps=10", "--save_every=0", "--save_images_every=0", "--log_every=100"
+        )
+        == 0
+    )
+    assert (
+        train(
+            tmp_path / "busy",
+            "--max_steps=10",
+            "--save_every_steps=1",
+            "--save_images_every=1",
+            "--log_every=1",
+        )
+        == 0
+    )
+    assert_equal(
+        newest(tmp_path / "quiet"), newest(tmp_path / "busy"), besides=("flags", "means", "provisional")
+    )
 
 
 def test_one_pass_of_a_discriminator_for_several_batches():
@@ -282,24 +352,41 @@ def test_one_pass_of_a_discriminator_for_several_batches():
     comparing = nn.Sequential(nn.Linear(3, 3), MinibatchDiscrimination(3, 2, 2)).double()
     assert torch.equal(judged(comparing)[0], comparing(a)) and calls == [4, 2]
     pairs = t.together(independent, lambda x, y: independent(x) + y, (a, a[:, :2]), (b, b[:, :2]))
-    assert torch.allclose(pairs[0], independent(a) + a[:, :2], rtol=1e-12) and torch.allclose(pairs[1], independent(b) + b[:, :2], rtol=1e-12)
+    assert torch.allclose(pairs[0], independent(a) + a[:, :2], rtol=1e-12) and torch.allclose(
+        pairs[1], independent(b) + b[:, :2], rtol=1e-12
+    )
     assert t.together(independent, independent) == []
 
 
-@pytest.mark.parametrize("words", (["--dnorm=0.5"], ["--penalty", "r1=1", "r2=0.5"], ["--penalty", "r2=1", "--mixup=hidden"], ["--dnorm=0.5", "--penalty", "r1=1", "gp=1", "--mixup=hidden", "--mixup_ff"], ["--loss=hinge", "--dnorm=2", "--mixup=1"]))
+@pytest.mark.parametrize(
+    "words",
+    (
+        ["--dnorm=0.5"],
+        ["--penalty", "r1=1", "r2=0.5"],
+        ["--penalty", "r2=1", "--mixup=hidden"],
+        ["--dnorm=0.5", "--penalty", "r1=1", "gp=1", "--mixup=hidden", "--mixup_ff"],
+        ["--loss=hinge", "--dnorm=2", "--mixup=1"],
+    ),
+)
 def test_one_pass_serves_the_verdict_and_the_penalties_on_its_slope(words):
     """Terms and gradients as those of passes apart, in float64."""
     found = []
     for apart in (False, True):
         t = trainer(*words).double()
-        assert t.slopes.keys() == {name for name in ("dnorm", "r1", "r2") if any(name in word for word in words)}
+        assert t.slopes.keys() == {
+            name for name in ("dnorm", "r1", "r2") if any(name in word for word in words)
+        }
         if apart:
             t.slopes, t.sloping = {}, set()
         x = batch()["x"].double()
         t.begin(0)
         torch.manual_seed(1)
         terms = t.d_terms(x, -x)
-        found.append((terms, t.gradients(sum(term.mean() for term in terms.values()), t.parameters_of("disc"))))
+        found.append(
+            (terms, t.gradients(sum(term.mean() for term in terms.values()), t.parameters_of("disc")))
+        )
     (ours, grads), (plain, plain_grads) = found
-    assert ours.keys() == plain.keys() and all(torch.allclose(ours[name], plain[name], atol=1e-12) for name in plain)
+    assert ours.keys() == plain.keys() and all(
+        torch.allclose(ours[name], plain[name], atol=1e-12) for name in plain
+    )
     assert all(torch.allclose(a, b, atol=1e-11) for a, b in zip(grads, plain_grads))

@@ -1,4 +1,5 @@
 """The improved techniques in trainers/gan.py: terms, layers, what they compose with and what they refuse."""
+
 import math
 
 import pytest
@@ -17,7 +18,12 @@ ALL = ["--g_loss=mixed", "--historical_averaging=1", "--real_label=0.9"]
 
 def trainer(*words, **options):
     torch.manual_seed(0)
-    nets = dcgan.get_network((1, 8, 8), 0, 5, **{"width": 8, "references": 6 if options.get("norm") == "vbn" else None, "depth": 1} | options)
+    nets = dcgan.get_network(
+        (1, 8, 8),
+        0,
+        5,
+        **{"width": 8, "references": 6 if options.get("norm") == "vbn" else None, "depth": 1} | options,
+    )
     t = gan.get_trainer(nets, arguments("--z_dim=5", *words)).train()
     t.initialise(batch(8))
     return t
@@ -34,13 +40,21 @@ def run(t, steps=3, n=6):
 @pytest.mark.parametrize("mixup", ("none", "pixel", "hidden"))
 @pytest.mark.parametrize("label", ("hard", "soft"))
 def test_all_techniques_compose_with_mixup(form, mixup, label):
-    words = [*ALL, f"--mixup={mixup}", f"--mixup_label={label}", "--ema=0.9", *(["--mixup_ff"] if mixup != "none" else [])]
-    if form != "imagenet":                              # a joint batch has no gradient of an image's own logit
+    words = [
+        *ALL,
+        f"--mixup={mixup}",
+        f"--mixup_label={label}",
+        "--ema=0.9",
+        *(["--mixup_ff"] if mixup != "none" else []),
+    ]
+    if form != "imagenet":  # a joint batch has no gradient of an image's own logit
         words += ["--penalty", "gp=1", "r1=0.1", "--dnorm=0.1", "--dnorm_step=separate"]
     t = trainer(*words, norm="vbn", minibatch_disc="4x3", minibatch_form=form)
     before = {n: p.clone() for n, p in t.named_parameters()}
     log = run(t)
-    assert {"gen/adv", "gen/fm", "gen/history", "disc/history"} <= set(log) and all(math.isfinite(v) for v in log.values())
+    assert {"gen/adv", "gen/fm", "gen/history", "disc/history"} <= set(log) and all(
+        math.isfinite(v) for v in log.values()
+    )
     assert t.bad_steps.tolist() == [0, 0]
     still = [n for n, p in t.named_parameters() if torch.equal(before[n], p)]
     # a generator that matches means with batch-independent norms still moves everywhere; so does every kernel
@@ -52,15 +66,22 @@ def test_all_techniques_compose_with_mixup(form, mixup, label):
 def test_feature_matching_replaces_or_joins_the_verdict(form, layer):
     words = [f"--fm_form={form}", "--fm_weight=3", *([] if layer is None else [f"--fm_layer={layer}"])]
     torch.manual_seed(0)
-    t = gan.get_trainer(small.get_network((1, 8, 8), 0, 5, width=8), arguments("--z_dim=5", "--g_loss=mixed", "--adv_weight=0.5", *words)).eval()
+    t = gan.get_trainer(
+        small.get_network((1, 8, 8), 0, 5, width=8),
+        arguments("--z_dim=5", "--g_loss=mixed", "--adv_weight=0.5", *words),
+    ).eval()
     real = batch()["x"]
     torch.manual_seed(7)
     terms = t.g_terms(real)
     torch.manual_seed(7)
     fake, k = t.gen(t.noise(6)), 3 if layer is None else layer
-    assert torch.allclose(terms["fm"], 3 * MATCHING[form](t.disc(real, stop=k), t.disc(fake, stop=k)), rtol=1e-5)
+    assert torch.allclose(
+        terms["fm"], 3 * MATCHING[form](t.disc(real, stop=k), t.disc(fake, stop=k)), rtol=1e-5
+    )
     assert torch.allclose(terms["adv"], 0.5 * t.objective.g(t.disc(fake)), rtol=1e-5)
-    alone = gan.get_trainer({"gen": t.gen, "disc": t.disc}, arguments("--z_dim=5", "--g_loss=feature_matching")).eval()
+    alone = gan.get_trainer(
+        {"gen": t.gen, "disc": t.disc}, arguments("--z_dim=5", "--g_loss=feature_matching")
+    ).eval()
     assert list(alone.g_terms(real)) == ["fm"]
 
 
@@ -81,10 +102,19 @@ def test_g_steps():
 
 
 def test_the_mean_is_that_of_every_update_of_either_player():
-    t = trainer("--historical_averaging=0.5", "--dnorm=0.1", "--dnorm_step=separate", "--update_g_every=2", disc_norm=None)
+    t = trainer(
+        "--historical_averaging=0.5",
+        "--dnorm=0.1",
+        "--dnorm_step=separate",
+        "--update_g_every=2",
+        disc_norm=None,
+    )
     seen = {"gen": [], "disc": []}
     for name, optim in t.optims.items():
-        optim.apply = lambda *given, apply=optim.apply, name=name: (seen[name].append([p.detach().double().clone() for p in t.parameters_of(name)]), apply(*given))
+        optim.apply = lambda *given, apply=optim.apply, name=name: (
+            seen[name].append([p.detach().double().clone() for p in t.parameters_of(name)]),
+            apply(*given),
+        )
     run(t, 5)
     assert [len(values) for values in seen.values()] == [3, 10]
     for name, values in seen.items():
@@ -94,7 +124,9 @@ def test_the_mean_is_that_of_every_update_of_either_player():
     log = t.step(batch(), 5)
     assert log["disc/history"] > 0 and {"disc/dnorm", "disc/real"} <= set(log)
     grads = {}
-    t.optims["gen"].apply = lambda gradients, bad: grads.update({i: g.clone() for i, g in enumerate(gradients)})
+    t.optims["gen"].apply = lambda gradients, bad: grads.update(
+        {i: g.clone() for i, g in enumerate(gradients)}
+    )
     t.update("gen", {"nothing": sum(p.sum() * 0 for p in t.parameters_of("gen"))})
     for i, (p, mean) in enumerate(zip(t.parameters_of("gen"), t.histories["gen"].means)):
         assert torch.allclose(grads[i], 0.5 * 2 * (p - mean.float()), atol=1e-7)
@@ -109,18 +141,26 @@ def test_labels_of_d_and_of_mixes(monkeypatch):
         t = trainer("--real_label=0.9", "--fake_label=0.2", "--mixup=pixel", f"--mixup_label={label}").eval()
         terms, w = t.d_terms(real, fake), lam.reshape(-1, 1, 1, 1)
         target = torch.full((6,), 0.2) if label == "hard" else 0.9 * lam + 0.2 * (1 - lam)
-        assert torch.allclose(terms["mix"], bce(t.disc(w * real + (1 - w) * fake), target, reduction="none"), atol=1e-6)
+        assert torch.allclose(
+            terms["mix"], bce(t.disc(w * real + (1 - w) * fake), target, reduction="none"), atol=1e-6
+        )
         if label == "hard":
-            assert torch.allclose(terms["real"], bce(t.disc(real), torch.full((6,), 0.9), reduction="none"), atol=1e-6)
+            assert torch.allclose(
+                terms["real"], bce(t.disc(real), torch.full((6,), 0.9), reduction="none"), atol=1e-6
+            )
 
 
 def test_joint_batches_put_the_judged_beside_the_real(monkeypatch):
-    monkeypatch.setattr(gan, "beta_weights", lambda n, *a: torch.stack([torch.full((n,), 0.25), torch.full((n,), 0.75)]))
+    monkeypatch.setattr(
+        gan, "beta_weights", lambda n, *a: torch.stack([torch.full((n,), 0.25), torch.full((n,), 0.75)])
+    )
     t = trainer("--mixup=1", minibatch_disc="4x3", minibatch_form="imagenet", disc_norm=None).eval()
     real, fake = batch()["x"], -batch()["x"].flip(0)
     terms = t.d_terms(real, fake)
     logits = t.disc(torch.cat([real, fake]))
-    assert torch.allclose(terms["real"], t.objective.d_real(logits[:6]), atol=1e-6) and torch.allclose(terms["fake"], t.objective.d_fake(logits[6:]), atol=1e-6)
+    assert torch.allclose(terms["real"], t.objective.d_real(logits[:6]), atol=1e-6) and torch.allclose(
+        terms["fake"], t.objective.d_fake(logits[6:]), atol=1e-6
+    )
     h_real, h_fake = t.disc(real, stop=1), t.disc(fake, stop=1)
     mixed = t.disc(torch.cat([h_real, 0.25 * h_real + 0.75 * h_fake]), start=1)[6:]
     assert torch.allclose(terms["mix"], t.objective.d_fake(mixed), atol=1e-6)
@@ -133,7 +173,10 @@ def test_joint_batches_put_the_judged_beside_the_real(monkeypatch):
     assert not torch.allclose(adv, t.objective.g(t.disc(torch.cat([-real, fake]))[6:]), atol=1e-6)
 
 
-@pytest.mark.parametrize("words, judged", ((["--g_loss=mixed", "--fm_layer=2"], "adv"), (["--mixup=2"], "real"), (["--mixup=2"], "fake")))
+@pytest.mark.parametrize(
+    "words, judged",
+    ((["--g_loss=mixed", "--fm_layer=2"], "adv"), (["--mixup=2"], "real"), (["--mixup=2"], "fake")),
+)
 def test_batch_norm_sees_both_halves_of_a_joint_batch(words, judged):
     """Whatever the layer at which D is cut: G is judged as D was trained."""
     t = trainer(*words, minibatch_disc="4x3", minibatch_form="imagenet", depth=2)
@@ -141,15 +184,25 @@ def test_batch_norm_sees_both_halves_of_a_joint_batch(words, judged):
     t.gen.forward = lambda z: fake
     logits = t.disc(torch.cat([real, fake]))
     terms = t.g_terms(real) if judged == "adv" else t.d_terms(real, fake)
-    expected = {"adv": t.objective.g(logits[6:]), "real": t.objective.d_real(logits[:6]), "fake": t.objective.d_fake(logits[6:])}[judged]
+    expected = {
+        "adv": t.objective.g(logits[6:]),
+        "real": t.objective.d_real(logits[:6]),
+        "fake": t.objective.d_fake(logits[6:]),
+    }[judged]
     assert torch.allclose(terms[judged], expected, atol=1e-5)
-    assert not torch.allclose(t.disc(torch.cat([t.disc(real, stop=2), t.disc(fake, stop=2)]), start=2), logits, atol=1e-4)
+    assert not torch.allclose(
+        t.disc(torch.cat([t.disc(real, stop=2), t.disc(fake, stop=2)]), start=2), logits, atol=1e-4
+    )
 
 
 def test_other_logits_and_streams_are_refused():
     from networks import semi_mnist
+
     t = gan.get_trainer(semi_mnist.get_network((1, 8, 8), 3, 5, width=8), arguments("--z_dim=5")).train()
-    with pytest.raises(UserError, match=r"--network: .* gives \[2, 3\] for two images; one logit each, \[2\], would do; several classes go with --trainer=trainers/semi_supervised.py"):
+    with pytest.raises(
+        UserError,
+        match=r"--network: .* gives \[2, 3\] for two images; one logit each, \[2\], would do; several classes go with --trainer=trainers/semi_supervised.py",
+    ):
         t.initialise(batch())
     with pytest.raises(UserError, match="--iterator: .* gives unlabelled images too"):
         trainer().initialise(batch() | {"x_unlabelled": batch()["x"]})
@@ -164,7 +217,7 @@ def test_penalties_differentiate_minibatch_discrimination_twice():
     def value():
         return gan.PENALTIES["r1"](t.score, x, x).mean()
 
-    grad, = torch.autograd.grad(value(), theta)
+    (grad,) = torch.autograd.grad(value(), theta)
     for at in ((0, 0, 0), (5, 3, 2), (17, 1, 1)):
         theta.data[at] += 1e-6
         up = value()
@@ -184,19 +237,30 @@ def test_preparation_sets_the_reference_and_the_kernels_scale():
     assert torch.allclose(distance.amin(2).mean(1), torch.full((4,), 2.0), rtol=1e-3)
 
 
-@pytest.mark.parametrize("words, said", [
-    (["--g_loss=mixed", "--fm_layer=9"], "--fm_layer=9: .* offers layers 0 to 1"),
-    (["--loss=wgan", "--real_label=0.9"], "--real_label, --fake_label: a Wasserstein critic has no labels"),
-    (["--real_label=0.3", "--fake_label=0.3"], "--fake_label=0.3: not below --real_label=0.3"),
-    (["--loss=hinge", "--g_label=0.5"], "--g_label=0.5: goes with --loss=jsgan"),
-    (["--penalty", "r1=1"], "--penalty, --dnorm: the discriminator compares"), (["--dnorm=1"], "--penalty, --dnorm: the discriminator compares")])
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--g_loss=mixed", "--fm_layer=9"], "--fm_layer=9: .* offers layers 0 to 1"),
+        (
+            ["--loss=wgan", "--real_label=0.9"],
+            "--real_label, --fake_label: a Wasserstein critic has no labels",
+        ),
+        (["--real_label=0.3", "--fake_label=0.3"], "--fake_label=0.3: not below --real_label=0.3"),
+        (["--loss=hinge", "--g_label=0.5"], "--g_label=0.5: goes with --loss=jsgan"),
+        (["--penalty", "r1=1"], "--penalty, --dnorm: the discriminator compares"),
+        (["--dnorm=1"], "--penalty, --dnorm: the discriminator compares"),
+    ],
+)
 def test_what_cannot_be_is_refused(words, said):
     with pytest.raises(UserError, match=said):
         trainer(*words, minibatch_disc="4x3", minibatch_form="imagenet")
 
 
 def test_matching_needs_a_hidden_layer_or_to_be_told():
-    nets = {"gen": small.get_network((1, 8, 8), 0, 5, width=8)["gen"], "disc": nn.Sequential(nn.Flatten(), nn.Linear(64, 1), nn.Flatten(0))}
+    nets = {
+        "gen": small.get_network((1, 8, 8), 0, 5, width=8)["gen"],
+        "disc": nn.Sequential(nn.Flatten(), nn.Linear(64, 1), nn.Flatten(0)),
+    }
     with pytest.raises(UserError, match="--g_loss=feature_matching: .* no hidden layer"):
         gan.get_trainer(nets, arguments("--z_dim=5", "--g_loss=feature_matching"))
     t = gan.get_trainer(nets, arguments("--z_dim=5", "--g_loss=feature_matching", "--fm_layer=0"))
@@ -206,8 +270,19 @@ def test_matching_needs_a_hidden_layer_or_to_be_told():
 
 @pytest.mark.parametrize("form", ("paper", "cifar", "imagenet"))
 def test_resume_is_bitwise_with_all_techniques(form, tmp_path):
-    words = ["--network=networks/dcgan.py", "--network_args", "norm=vbn", "minibatch_disc=4x3", f"minibatch_form={form}", "references=6", *ALL, "--mixup=hidden", "--ema=0.9",
-             "--dnorm=0" if form == "imagenet" else "--dnorm=0.1", "--dnorm_step=separate"]
+    words = [
+        "--network=networks/dcgan.py",
+        "--network_args",
+        "norm=vbn",
+        "minibatch_disc=4x3",
+        f"minibatch_form={form}",
+        "references=6",
+        *ALL,
+        "--mixup=hidden",
+        "--ema=0.9",
+        "--dnorm=0" if form == "imagenet" else "--dnorm=0.1",
+        "--dnorm_step=separate",
+    ]
     assert train(tmp_path, *words, "--name=whole", "--max_steps=7") == 0
     assert train(tmp_path, *words, "--name=parts", "--max_steps=3") == 0
     assert train(tmp_path, *words, "--name=parts", "--max_steps=7", "--resume=auto") == 0
@@ -215,4 +290,6 @@ def test_resume_is_bitwise_with_all_techniques(form, tmp_path):
     state = newest(tmp_path, "whole")["modules"]
     assert {"gen.reference", "gen_ema.reference", "histories.gen.t", "histories.disc.mean0"} <= set(state)
     assert state["histories.gen.t"] == 7 and state["histories.disc.t"] == (7 if form == "imagenet" else 14)
-    assert (tmp_path / "whole" / "s0" / "metrics.jsonl").read_bytes() == (tmp_path / "parts" / "s0" / "metrics.jsonl").read_bytes()
+    assert (tmp_path / "whole" / "s0" / "metrics.jsonl").read_bytes() == (
+        tmp_path / "parts" / "s0" / "metrics.jsonl"
+    ).read_bytes()

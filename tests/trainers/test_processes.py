@@ -1,4 +1,5 @@
 """Several processes on one machine (gloo) against one."""
+
 import json
 import os
 import sys
@@ -9,10 +10,23 @@ import torch
 from tests.processes import gradients_agree
 from tests.running import SMALL, assert_equal, launch, newest
 
-CASES = [("--loss=jsgan",), ("--loss=minimax", "--penalty", "r1=1", "r2=0.5"), ("--loss=wgan", "--penalty", "gp=10"),
-         ("--loss=hinge", "--dnorm=0.5"), ("--loss=lsgan", "--dnorm=0.5", "--dnorm_step=separate"), ("--mixup=pixel", "--mixup_ff"),
-         ("--mixup=1", "--mixup_label=soft"), ("--mixup=0,3", "--penalty", "gp=1", "r1=1", "--ema=0.9", "--lr_schedule=linear"),
-         ("--real_label=0.9", "--fake_label=0.1", "--mixup=pixel", "--mixup_label=soft", "--historical_averaging=1")]
+CASES = [
+    ("--loss=jsgan",),
+    ("--loss=minimax", "--penalty", "r1=1", "r2=0.5"),
+    ("--loss=wgan", "--penalty", "gp=10"),
+    ("--loss=hinge", "--dnorm=0.5"),
+    ("--loss=lsgan", "--dnorm=0.5", "--dnorm_step=separate"),
+    ("--mixup=pixel", "--mixup_ff"),
+    ("--mixup=1", "--mixup_label=soft"),
+    ("--mixup=0,3", "--penalty", "gp=1", "r1=1", "--ema=0.9", "--lr_schedule=linear"),
+    (
+        "--real_label=0.9",
+        "--fake_label=0.1",
+        "--mixup=pixel",
+        "--mixup_label=soft",
+        "--historical_averaging=1",
+    ),
+]
 
 
 def gan_gradients(part, watch, batch=8):
@@ -21,9 +35,14 @@ def gan_gradients(part, watch, batch=8):
     from networks import small
     from tests.trainers.test_gan import arguments
     from trainers import gan
+
     draw, part = torch.Generator().manual_seed(3), part(batch)
     real, fake = (torch.rand(batch, 1, 8, 8, generator=draw) * 2 - 1 for _ in range(2))
-    z, lam, eps = torch.randn(batch, 5, generator=draw), torch.rand(batch, generator=draw) / 2, torch.rand(batch, 1, 1, 1, generator=draw)
+    z, lam, eps = (
+        torch.randn(batch, 5, generator=draw),
+        torch.rand(batch, generator=draw) / 2,
+        torch.rand(batch, 1, 1, 1, generator=draw),
+    )
     gan.beta_weights = lambda n, *a: torch.stack([lam[part], 1 - lam[part]])
     gan.pick = lambda layers: layers[-1]
     penalties.uniform = lambda x: eps[part]
@@ -31,7 +50,12 @@ def gan_gradients(part, watch, batch=8):
     torch.randperm = lambda n, **k: torch.arange(n).reshape(-1, 2).flip(1).flatten()
     for words in CASES:
         torch.manual_seed(0)
-        t = watch(gan.get_trainer(small.get_network((1, 8, 8), 0, 5, width=8), arguments("--z_dim=5", *words)).eval(), " ".join(words))
+        t = watch(
+            gan.get_trainer(
+                small.get_network((1, 8, 8), 0, 5, width=8), arguments("--z_dim=5", *words)
+            ).eval(),
+            " ".join(words),
+        )
         t.update("disc", t.d_terms(real[part], fake[part]))
         t.update("gen", {"adv": t.objective.g(t.disc(t.gen(z[part])))})
 
@@ -46,21 +70,38 @@ def bigan_gradients(part, watch, batch=8):
     from networks import bigan_mnist
     from tests.trainers.test_bigan import arguments
     from trainers import bigan
+
     draw, part = torch.Generator().manual_seed(3), part(batch)
     x, z = torch.rand(batch, 1, 8, 8, generator=draw) * 2 - 1, torch.randn(batch, 5, generator=draw)
     for loss in ("jsgan", "minimax"):
         torch.manual_seed(0)
-        t = watch(bigan.get_trainer(bigan_mnist.get_network((1, 8, 8), 0, 5, "seed", width=8), arguments(f"--loss={loss}")).eval(), loss)
+        t = watch(
+            bigan.get_trainer(
+                bigan_mnist.get_network((1, 8, 8), 0, 5, "seed", width=8), arguments(f"--loss={loss}")
+            ).eval(),
+            loss,
+        )
         t.noise = lambda n: z[part]
         t.step({"x": x[part]}, 0)
 
 
 def test_two_processes_of_bigan_average_to_the_gradient_of_the_whole_batch(tmp_path):
-    assert gradients_agree(bigan_gradients, tmp_path, atol=1e-7, rtol=1e-4) == {"jsgan/ge", "jsgan/disc", "minimax/ge", "minimax/disc"}
+    assert gradients_agree(bigan_gradients, tmp_path, atol=1e-7, rtol=1e-4) == {
+        "jsgan/ge",
+        "jsgan/disc",
+        "minimax/ge",
+        "minimax/disc",
+    }
 
 
 def torchrun(tmp_path, *words, processes=2):
-    launcher = (sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={processes}")
+    launcher = (
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        f"--nproc_per_node={processes}",
+    )
     done = launch(*SMALL, f"--save_path={tmp_path}", *words, launcher=launcher)
     assert done.returncode == 0, done.stderr[-8000:]
     return done
@@ -97,21 +138,43 @@ def test_no_thread_of_the_group_outlives_it(tmp_path):
 
 def test_each_process_keeps_its_own_image_pool(tmp_path):
     """CycleGAN in two processes, stopped when the pools of 5 hold 3: the same bits, both pools included."""
-    words = ["--trainer=trainers/cyclegan.py", "--network=networks/cyclegan_mnist.py", "--network_args", "disc_width=8", "--iterator_args", "size=16", "channels_b=3",
-             "--batch_size=6", "--pool_size=5", "--lr_schedule=half", "--schedule_steps=6"]
+    words = [
+        "--trainer=trainers/cyclegan.py",
+        "--network=networks/cyclegan_mnist.py",
+        "--network_args",
+        "disc_width=8",
+        "--iterator_args",
+        "size=16",
+        "channels_b=3",
+        "--batch_size=6",
+        "--pool_size=5",
+        "--lr_schedule=half",
+        "--schedule_steps=6",
+    ]
     torchrun(tmp_path, "--name=whole", "--max_steps=6", *words)
     for steps in (1, 6):
         torchrun(tmp_path, "--name=parts", f"--max_steps={steps}", "--resume=auto", *words)
     whole = newest(tmp_path, "whole")
     assert_equal(whole, newest(tmp_path, "parts"))
     first, second = whole["modules"]["pool_b.images"]
-    assert first.shape == (5, 3, 16, 16) and not torch.equal(first, second) and [int(n) for n in whole["modules"]["pool_b.filled"]] == [5, 5]
+    assert (
+        first.shape == (5, 3, 16, 16)
+        and not torch.equal(first, second)
+        and [int(n) for n in whole["modules"]["pool_b.filled"]] == [5, 5]
+    )
     assert len(set((tmp_path / n / "s0" / "metrics.jsonl").read_bytes() for n in ("whole", "parts"))) == 1
 
 
 @pytest.mark.slow
 def test_bigan_in_two_processes_resumes_bit_for_bit(tmp_path):
-    words = ["--trainer=trainers/bigan.py", "--network=networks/bigan_mnist.py", "--iterator=tests/made_parts.py", "--ema=0.9", "--lr_schedule=half_exp", "--schedule_steps=9"]
+    words = [
+        "--trainer=trainers/bigan.py",
+        "--network=networks/bigan_mnist.py",
+        "--iterator=tests/made_parts.py",
+        "--ema=0.9",
+        "--lr_schedule=half_exp",
+        "--schedule_steps=9",
+    ]
     torchrun(tmp_path, "--name=whole", "--max_steps=9", *words)
     for steps in (4, 9):
         torchrun(tmp_path, "--name=parts", f"--max_steps={steps}", "--resume=auto", *words)
@@ -122,8 +185,21 @@ def test_bigan_in_two_processes_resumes_bit_for_bit(tmp_path):
 @pytest.mark.slow
 def test_improved_techniques_in_two_processes_resume_bit_for_bit(tmp_path):
     """Reference batch, scales and biases that start from data are process 0's in both; histories, which are not sent, agree."""
-    words = ["--network=networks/dcgan.py", "--network_args", "norm=vbn", "references=5", "minibatch_disc=4x3", "minibatch_form=cifar", "--g_loss=mixed", "--historical_averaging=1",
-             "--real_label=0.9", "--mixup=hidden", "--iterator_args", "n=37", "--save_every_steps=3"]
+    words = [
+        "--network=networks/dcgan.py",
+        "--network_args",
+        "norm=vbn",
+        "references=5",
+        "minibatch_disc=4x3",
+        "minibatch_form=cifar",
+        "--g_loss=mixed",
+        "--historical_averaging=1",
+        "--real_label=0.9",
+        "--mixup=hidden",
+        "--iterator_args",
+        "n=37",
+        "--save_every_steps=3",
+    ]
     torchrun(tmp_path, "--name=whole", "--max_steps=8", *words)
     torchrun(tmp_path, "--name=parts", "--max_steps=3", *words)
     torchrun(tmp_path, "--name=parts", "--max_steps=8", "--resume=auto", *words)
@@ -132,8 +208,18 @@ def test_improved_techniques_in_two_processes_resume_bit_for_bit(tmp_path):
 
 @pytest.mark.slow
 def test_semi_supervised_in_two_processes_resumes_bit_for_bit(tmp_path):
-    words = ["--trainer=trainers/semi_supervised.py", "--iterator=iterators/semi.py", "--iterator_args", "base=tests/made_parts.py", "labels_per_class=2",
-             "--network=networks/semi_mnist.py", "--network_args", "width=16", "--disc_ema=0.9", "--mixup=hidden"]
+    words = [
+        "--trainer=trainers/semi_supervised.py",
+        "--iterator=iterators/semi.py",
+        "--iterator_args",
+        "base=tests/made_parts.py",
+        "labels_per_class=2",
+        "--network=networks/semi_mnist.py",
+        "--network_args",
+        "width=16",
+        "--disc_ema=0.9",
+        "--mixup=hidden",
+    ]
     torchrun(tmp_path, "--name=whole", "--max_steps=8", *words)
     torchrun(tmp_path, "--name=parts", "--max_steps=3", *words)
     torchrun(tmp_path, "--name=parts", "--max_steps=8", "--resume=auto", *words)
@@ -147,8 +233,20 @@ def test_an_error_in_one_process_ends_all(tmp_path):
 
 
 def test_two_processes_on_points_measure_and_draw_once(tmp_path):
-    torchrun(tmp_path, "--name=points", "--max_steps=10", "--iterator_args", "size=1", "--network=networks/mlp.py")
+    torchrun(
+        tmp_path, "--name=points", "--max_steps=10", "--iterator_args", "size=1", "--network=networks/mlp.py"
+    )
     run = tmp_path / "points" / "s0"
     records = [json.loads(line) for line in open(run / "metrics.jsonl")]
-    assert [r["step"] for r in records if "points/w1" in r] == [5, 10] and [r["step"] for r in records] == [2, 4, 5, 6, 8, 10]
-    assert sorted(os.listdir(run / "samples")) == ["step_00000005.png", "step_00000010.png"] and (run / "animation.gif").exists()
+    assert [r["step"] for r in records if "points/w1" in r] == [5, 10] and [r["step"] for r in records] == [
+        2,
+        4,
+        5,
+        6,
+        8,
+        10,
+    ]
+    assert (
+        sorted(os.listdir(run / "samples")) == ["step_00000005.png", "step_00000010.png"]
+        and (run / "animation.gif").exists()
+    )

@@ -10,20 +10,36 @@ from tests.running import assert_equal, newest, train
 from tests.trainers.test_gan import batch
 from trainers import semi_supervised
 
-WORDS = ["--trainer=trainers/semi_supervised.py", "--iterator=iterators/semi.py", "--iterator_args", "base=tests/made_parts.py", "labels_per_class=2", "--network=networks/semi_mnist.py",
-         "--network_args", "width=16", "--disc_ema=0.9"]
+WORDS = [
+    "--trainer=trainers/semi_supervised.py",
+    "--iterator=iterators/semi.py",
+    "--iterator_args",
+    "base=tests/made_parts.py",
+    "labels_per_class=2",
+    "--network=networks/semi_mnist.py",
+    "--network_args",
+    "width=16",
+    "--disc_ema=0.9",
+]
 
 
 def trainer(*words, nets=None):
     from engine import flags
+
     args = flags.parse(["--trainer=trainers/semi_supervised.py", "--z_dim=5", *words])
     args.steps_per_epoch, args.schedule_steps, args.n_classes = 5, 10, 3
     torch.manual_seed(0)
-    return semi_supervised.get_trainer(nets or semi_mnist.get_network((1, 8, 8), 3, 5, width=16, noise=(0.0, 0.0)), args).train()
+    return semi_supervised.get_trainer(
+        nets or semi_mnist.get_network((1, 8, 8), 3, 5, width=16, noise=(0.0, 0.0)), args
+    ).train()
 
 
 def mixed_batch(n=6):
-    return batch(n) | {"y": torch.arange(n) % 3, "x_unlabelled": -batch(n)["x"], "x_unlabelled_g": batch(n)["x"].flip(0)}
+    return batch(n) | {
+        "y": torch.arange(n) % 3,
+        "x_unlabelled": -batch(n)["x"],
+        "x_unlabelled_g": batch(n)["x"].flip(0),
+    }
 
 
 def test_k_classes_are_a_softmax_over_k_plus_1_with_the_last_logit_0():
@@ -41,11 +57,16 @@ def test_k_classes_are_a_softmax_over_k_plus_1_with_the_last_logit_0():
         assert torch.allclose(torch.sigmoid(t.score(x)), 1 - over_all(x)[:, -1], atol=1e-12)
         terms = t.d_terms(x, fake)
         expected = -(1 - over_all(x)[:, -1]).log() / 2, -over_all(fake)[:, -1].log() / 2
-        assert torch.allclose(terms["real"], expected[0], rtol=1e-6) and torch.allclose(terms["fake"], expected[1], rtol=1e-6)
+        assert torch.allclose(terms["real"], expected[0], rtol=1e-6) and torch.allclose(
+            terms["fake"], expected[1], rtol=1e-6
+        )
         # the paper's form: -1/2 lse + 1/2 softplus(lse) on real ones, 1/2 softplus(lse) on generated ones; and half a GAN's cross-entropies
         lse = t.score(x), t.score(fake)
         assert torch.allclose(terms["real"], -lse[0] / 2 + F.softplus(lse[0]) / 2, atol=1e-9)
-        bce = [F.binary_cross_entropy_with_logits(l, torch.full_like(l, label), reduction="none") for l, label in zip(lse, (1.0, 0.0))]
+        bce = [
+            F.binary_cross_entropy_with_logits(l, torch.full_like(l, label), reduction="none")
+            for l, label in zip(lse, (1.0, 0.0))
+        ]
         assert torch.allclose(terms["real"] + terms["fake"], (bce[0] + bce[1]) / 2, atol=1e-9)
     y = torch.arange(6) % 3
     assert torch.allclose(t.classification({"x": x, "y": y}), -F.log_softmax(t.disc(x), 1)[range(6), y])
@@ -68,11 +89,22 @@ def test_stable_at_logits_of_a_thousand():
         terms = t.d_terms(x, x) | {"sup": t.classification({"x": x, "y": torch.arange(4) % 3})}
         grads = torch.autograd.grad(sum(v.sum() for v in terms.values()), t.disc.w)
         assert all(v.isfinite().all() for v in (*terms.values(), *grads))
-        assert torch.allclose(terms["real"], torch.full((4,), 0.0 if sign > 0 else (1000 - math.log(3)) / 2), atol=1e-3)
+        assert torch.allclose(
+            terms["real"], torch.full((4,), 0.0 if sign > 0 else (1000 - math.log(3)) / 2), atol=1e-3
+        )
 
 
-@pytest.mark.parametrize("words", ([], ["--mixup=pixel", "--mixup_ff"], ["--mixup=hidden", "--mixup_label=soft"], ["--mixup=0,3", "--g_loss=mixed", "--real_label=0.9"],
-                                   ["--historical_averaging=1", "--penalty", "r1=0.1", "--dnorm=0.1"], ["--unsup_weight=0.3", "--g_steps=2"]))
+@pytest.mark.parametrize(
+    "words",
+    (
+        [],
+        ["--mixup=pixel", "--mixup_ff"],
+        ["--mixup=hidden", "--mixup_label=soft"],
+        ["--mixup=0,3", "--g_loss=mixed", "--real_label=0.9"],
+        ["--historical_averaging=1", "--penalty", "r1=0.1", "--dnorm=0.1"],
+        ["--unsup_weight=0.3", "--g_steps=2"],
+    ),
+)
 def test_steps_move_every_parameter(words):
     t = trainer(*words, nets=semi_mnist.get_network((1, 8, 8), 3, 5, width=64))
     t.initialise(mixed_batch())
@@ -105,7 +137,9 @@ def test_the_generators_step_takes_its_own_unlabelled_batch():
 def test_averaged_discriminator_and_held_learning_rate():
     t = trainer("--disc_ema=0.5", "--lr_schedule=linear", "--lr_hold=0.5")
     assert [t.lr_factor(s) for s in (0, 5, 6, 9, 10)] == [1, 1, pytest.approx(0.8), pytest.approx(0.2), 0]
-    assert {o.param_groups[0]["eps"] for o in t.optims.values()} == {1e-4} and trainer("--adam_eps=1e-8").optims["gen"].param_groups[0]["eps"] == 1e-8
+    assert {o.param_groups[0]["eps"] for o in t.optims.values()} == {1e-4} and trainer(
+        "--adam_eps=1e-8"
+    ).optims["gen"].param_groups[0]["eps"] == 1e-8
     expected = [p.clone() for p in t.disc.parameters()]
     for step in range(3):
         t.begin(step)
@@ -128,7 +162,9 @@ def test_errors_are_parts_of_whole_splits():
 
 
 def test_data_without_unlabelled_images_is_named():
-    with pytest.raises(UserError, match="gives no x_unlabelled; --iterator=iterators/semi.py --iterator_args base="):
+    with pytest.raises(
+        UserError, match="gives no x_unlabelled; --iterator=iterators/semi.py --iterator_args base="
+    ):
         trainer().train_step(batch() | {"y": torch.zeros(6, dtype=torch.int64)}, 0)
 
 
@@ -153,14 +189,23 @@ def test_dnorm_in_a_step_of_its_own_is_one():
 
 def test_a_discriminator_of_one_logit_is_refused():
     from networks import small
+
     t = trainer(nets=small.get_network((1, 8, 8), 0, 5, width=8))
     with pytest.raises(UserError, match=r"--network: .* gives \[2\] for two images; logits of 3 classes"):
         t.initialise(mixed_batch())
 
 
 def test_flags_without_use_for_labelled_images_alone_are_named():
-    t = trainer("--supervised", "--real_label=0.9", "--fm_form=absolute", "--g_steps=3", "--alpha=0.5", "--ema=0.5")
-    assert sorted(w.split(":")[0] for w in t.warnings) == ["--alpha", "--ema", "--fm_form", "--g_steps", "--real_label"]
+    t = trainer(
+        "--supervised", "--real_label=0.9", "--fm_form=absolute", "--g_steps=3", "--alpha=0.5", "--ema=0.5"
+    )
+    assert sorted(w.split(":")[0] for w in t.warnings) == [
+        "--alpha",
+        "--ema",
+        "--fm_form",
+        "--g_steps",
+        "--real_label",
+    ]
     assert all("does nothing without unlabelled images" in w for w in t.warnings)
 
 
@@ -173,17 +218,30 @@ def test_the_wasserstein_estimate_is_that_of_the_scores(weight):
     score = t.verdicts
     t.verdicts = lambda *a: scores.append(score(*a)) or scores[-1]
     log = t.step(mixed_batch(), 0)
-    assert log["disc/wasserstein"] == pytest.approx(float(scores[0]["real"].mean() - scores[0]["fake"].mean()), rel=1e-4)
+    assert log["disc/wasserstein"] == pytest.approx(
+        float(scores[0]["real"].mean() - scores[0]["fake"].mean()), rel=1e-4
+    )
 
 
 def test_a_misspelt_word_is_answered_with_all_words():
     from engine.load import call
     from iterators import semi
-    with pytest.raises(UserError, match="given labels_per_classes=...; base, labels_per_class, label_seed, fresh, size, valid, "):
-        call(semi.get_iterators, {"batch_size": 4}, {"base": "iterators/digits.py", "labels_per_classes": 3}, "--iterator_args")
+
+    with pytest.raises(
+        UserError,
+        match="given labels_per_classes=...; base, labels_per_class, label_seed, fresh, size, valid, ",
+    ):
+        call(
+            semi.get_iterators,
+            {"batch_size": 4},
+            {"base": "iterators/digits.py", "labels_per_classes": 3},
+            "--iterator_args",
+        )
 
 
-@pytest.mark.parametrize("options, said", (({"width": 3}, "width=3"), ({"noise": 1}, "noise=1: two standard deviations")))
+@pytest.mark.parametrize(
+    "options, said", (({"width": 3}, "width=3"), ({"noise": 1}, "noise=1: two standard deviations"))
+)
 def test_options_that_cannot_be_are_refused(options, said):
     with pytest.raises(ValueError, match=said):
         semi_mnist.get_network((1, 8, 8), 3, 5, **options)
