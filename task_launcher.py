@@ -12,8 +12,7 @@ from engine.errors import UserError
 from engine.loop import fit
 from engine.preemption import INTERRUPTED, Interrupted, Stopper, time_limit
 from engine.run import RunDirectory
-from eval import points
-from eval.modes import MODES, SHARED
+from eval.modes import MODES, SHARED, points
 from iterators.common import wrap
 
 
@@ -45,7 +44,7 @@ def evaluations(args, trainer, data, device, run):
     """The events of --eval_every. What they need (weights, a classifier, real statistics) is looked for, or made, before the first step."""
     if not args.eval_every:
         return []
-    from eval.scoring import Scorer
+    from eval.modes.scoring import Scorer
 
     scorer = Scorer(args, data, device, run)
     trainer.remarks.append(scorer.describe())

@@ -17,11 +17,11 @@ from scipy import linalg
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from benchmarks.common import machine, matrix_product, medians  # noqa: E402
 from engine import memory  # noqa: E402
-from eval import extractors  # noqa: E402
-from eval.frechet import frechet_of_few, trace_of_root  # noqa: E402
-from eval.kid import kid  # noqa: E402
-from eval.manifold import manifold  # noqa: E402
-from eval.statistics import Moments  # noqa: E402
+from eval.metrics import extractors  # noqa: E402
+from eval.metrics.frechet import frechet_of_few, trace_of_root  # noqa: E402
+from eval.metrics.kid import kid  # noqa: E402
+from eval.metrics.manifold import manifold  # noqa: E402
+from eval.metrics.statistics import Moments  # noqa: E402
 
 INCEPTION_FLOP = 11.4e9  # of one image of 299x299
 

@@ -8,7 +8,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from benchmarks.common import command_line, ROOT, machine, words_of  # noqa: E402
+from benchmarks.common import ROOT, command_line, machine, words_of  # noqa: E402
 from engine.flags import Parser, positive  # noqa: E402
 
 

@@ -22,11 +22,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from benchmarks.common import command_line, ROOT, machine, matrix_product, medians, words_of  # noqa: E402
+from benchmarks.common import ROOT, command_line, machine, matrix_product, medians, words_of  # noqa: E402
 from engine import flags, memory, setup  # noqa: E402
 from engine.errors import UserError  # noqa: E402
-from engine.record import Means  # noqa: E402
 from engine.randomness import seed_step  # noqa: E402
+from engine.record import Means  # noqa: E402
 from losses.penalties import zero_centred  # noqa: E402
 
 COLOUR, GREY = (3, 32, 32), (1, 32, 32)

@@ -13,6 +13,7 @@ import struct
 import torch
 
 from engine.errors import UserError
+from engine.files import write_atomically
 
 MARK = b"sha256:"
 NAME = re.compile(r"step_(\d{8,})\.pt")
@@ -21,27 +22,6 @@ NAME = re.compile(r"step_(\d{8,})\.pt")
 def path_of(folder, step):
     """checkpoints' file name for a step: <folder>/step_<8 digits>.pt."""
     return os.path.join(folder, f"step_{step:08d}.pt")
-
-
-def write_atomically(path, *parts):
-    """Writes the bytes under a temporary name, syncs, and renames: `path` is the old file or the whole new one, at any moment."""
-    temporary = f"{path}.tmp{os.getpid()}"
-    try:
-        with open(temporary, "wb") as file:
-            for part in parts:
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.remove(temporary)
-        raise
-    folder = os.open(os.path.dirname(os.path.abspath(path)), os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the rename itself
-    finally:
-        os.close(folder)
 
 
 def save(path, state):

@@ -6,11 +6,10 @@ import json
 import os
 
 from engine.errors import MissingError, UserError
+from engine.files import PROJECT
 from engine.load import load_file, pairs
 
-DEFAULT_TRAINER = os.path.join(
-    os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "trainers", "gan.py"
-)
+DEFAULT_TRAINER = os.path.join(PROJECT, "trainers", "gan.py")
 
 # Flags that do not touch the mathematics: where, how long, how often, on what. All others must match on resume.
 MAY_CHANGE = {

@@ -1,6 +1,5 @@
-"""What a run leaves behind for eyes and scripts: means, metrics.jsonl, the console, image grids, curves. Reads the device only when it writes."""
+"""What a run leaves behind for eyes and scripts: means, metrics.jsonl, the console. Reads the device only when it writes."""
 
-import io
 import json
 import math
 import os
@@ -10,8 +9,8 @@ import time
 import torch
 
 from engine import distributed
-from engine.checkpoint import write_atomically
 from engine.errors import MissingError
+from engine.files import write_atomically
 
 
 class Means:
@@ -153,71 +152,6 @@ def duration(seconds):
     """Seconds as h:mm:ss."""
     minutes, seconds = divmod(int(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
-
-
-def to_uint8(images):
-    """[-1, 1] -> 0 .. 255 by rounding 127.5 (x + 1), clipped; the one place where images become bytes. Not a number -> 0."""
-    return images.float().nan_to_num(-1.0).add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).cpu()
-
-
-def grid(images, columns=None):
-    """Images [n, C, H, W] in [-1, 1] as one PIL image, row by row; small ones enlarged (each pixel a square) so that a person can read them.
-
-    Images [rows, columns, C, H, W] are laid out as they are given.
-    """
-    from PIL import Image
-
-    if images.ndim == 5:
-        images, columns = images.flatten(0, 1), images.shape[1]
-    n, channels, height, width = images.shape
-    columns = columns or math.ceil(math.sqrt(n))
-    rows = math.ceil(n / columns)
-    scale = max(1, round(48 / max(height, width)))
-    tiles = to_uint8(images).repeat_interleave(scale, 2).repeat_interleave(scale, 3)
-    height, width, gap = height * scale, width * scale, 2
-    sheet = torch.zeros(
-        channels, rows * (height + gap) + gap, columns * (width + gap) + gap, dtype=torch.uint8
-    )
-    for i, tile in enumerate(tiles):
-        top, left = gap + i // columns * (height + gap), gap + i % columns * (width + gap)
-        sheet[:, top : top + height, left : left + width] = tile
-    sheet = sheet[:3] if channels >= 3 else sheet[:1]
-    return Image.fromarray(
-        sheet.permute(1, 2, 0).squeeze(2).numpy() if channels < 3 else sheet.permute(1, 2, 0).numpy()
-    )
-
-
-def save_picture(picture, path):
-    """Writes a PIL image as PNG, whole or not at all."""
-    data = io.BytesIO()
-    picture.save(data, "png")
-    write_atomically(path, data.getvalue())
-
-
-def curves(records, path, title):
-    """A picture of the logged scalars over steps: one panel a network (the part of the name before the slash)."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    names = sorted(
-        {n for record in records for n, v in record.items() if n != "step" and isinstance(v, (int, float))}
-    )
-    panels = sorted({n.split("/")[0] for n in names})
-    if not panels:
-        return
-    figure = Figure(figsize=(5.5 * len(panels), 4), layout="constrained")
-    FigureCanvasAgg(figure)
-    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
-        for name in (n for n in names if n.split("/")[0] == panel):
-            points = [(r["step"], r[name]) for r in records if isinstance(r.get(name), (int, float))]
-            axes.plot(*zip(*points), label=name.split("/", 1)[-1], linewidth=1)
-        axes.set(title=panel, xlabel="step")
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize=8)
-    figure.suptitle(title)
-    temporary = path + ".tmp.png"
-    figure.savefig(temporary, dpi=110)
-    os.replace(temporary, path)
 
 
 class TensorBoard:

@@ -10,8 +10,9 @@ import time
 
 import torch
 
-from engine import checkpoint, distributed, flags, record
+from engine import checkpoint, distributed, flags, pictures, record
 from engine.errors import MissingError, UserError
+from engine.files import write_atomically
 from engine.lock import Lock
 
 
@@ -55,7 +56,7 @@ class RunDirectory:
     def status(self, state, step, text):
         """status.json: state (running, finished, interrupted, failed, diverged), step, a sentence."""
         if self.writes and os.path.isdir(self.folder):
-            checkpoint.write_atomically(
+            write_atomically(
                 os.path.join(self.folder, "status.json"),
                 json.dumps({"state": state, "step": step, "text": text}, indent=1).encode(),
             )
@@ -204,7 +205,7 @@ class RunDirectory:
 
     def write_flags(self):
         """flags.json: every flag, and steps_per_epoch as the data gave it."""
-        checkpoint.write_atomically(
+        write_atomically(
             os.path.join(self.folder, "flags.json"),
             json.dumps(vars(self.args), indent=1, sort_keys=True).encode(),
         )
@@ -254,7 +255,7 @@ class RunDirectory:
         if not self.writes:
             return
         if self.painter is not None:
-            pictures = {"": self.painter(trainer, step)}
+            made = {"": self.painter(trainer, step)}
         else:
             from engine.randomness import seeded
 
@@ -264,9 +265,9 @@ class RunDirectory:
                     if hasattr(trainer, "pictures")
                     else {"": trainer.sample(self.args.samples)}
                 )
-            pictures = {name: record.grid(images) for name, images in drawn.items()}
-        for name, picture in pictures.items():
-            record.save_picture(
+            made = {name: pictures.grid(images) for name, images in drawn.items()}
+        for name, picture in made.items():
+            pictures.save_picture(
                 picture, os.path.join(self.samples, f"step_{step:08d}{'_' + name if name else ''}.png")
             )
             if self.board:
@@ -275,7 +276,7 @@ class RunDirectory:
     def plot(self):
         """curves.png from metrics.jsonl."""
         if self.writes:
-            record.curves(
+            pictures.curves(
                 self.metrics.read(),
                 os.path.join(self.folder, "curves.png"),
                 f"{self.args.name}, seed {self.args.seed}",

@@ -8,7 +8,7 @@ import numpy as np
 from engine import distributed
 from engine.errors import MissingError, UserError
 from iterators import common
-from iterators.cache import IN_MEMORY, Files, cached_images
+from iterators.library.cache import IN_MEMORY, Files, cached_images
 
 
 def get_iterators(

@@ -6,8 +6,9 @@ import numpy as np
 
 from engine import distributed
 from engine.errors import MissingError
-from iterators import common, vision
-from iterators.cache import IN_MEMORY, Files, cached_images
+from iterators import common
+from iterators.library import vision
+from iterators.library.cache import IN_MEMORY, Files, cached_images
 
 LAYOUT = (
     "celeba/img_align_celeba/ (or celeba/img_align_celeba.zip), celeba/list_eval_partition.txt and "

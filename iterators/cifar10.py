@@ -3,7 +3,8 @@
 import os
 
 from engine.errors import UserError
-from iterators import common, images, vision
+from iterators import common, images
+from iterators.library import vision
 
 CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
 ALSO = (

@@ -1,6 +1,7 @@
 """CIFAR-100 (Krizhevsky 2009, Learning multiple layers of features from tiny images), through torchvision."""
 
-from iterators import common, vision
+from iterators import common
+from iterators.library import vision
 
 
 def get_iterators(

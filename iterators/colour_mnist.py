@@ -16,8 +16,10 @@ import torch.nn.functional as F
 from engine.errors import MissingError, UserError
 from engine.load import call
 from engine.randomness import generator, key
-from iterators import cache, digits as sklearn_digits, fashion_mnist, kmnist, mnist
-from iterators.unpaired import Unpaired
+from iterators import digits as sklearn_digits
+from iterators import fashion_mnist, kmnist, mnist
+from iterators.library import cache
+from iterators.library.unpaired import Unpaired
 
 SOURCES = {"mnist": mnist, "digits": sklearn_digits, "kmnist": kmnist, "fashion_mnist": fashion_mnist}
 SIZE, LARGE = 28, 64  # pixels of an image, and of its crop of the photograph

@@ -10,7 +10,8 @@ import numpy as np
 
 from engine.errors import MissingError
 from engine.randomness import permutation
-from iterators import cache, common
+from iterators import common
+from iterators.library import cache
 
 
 def get_iterators(batch_size, seed=0, num_workers=2, size=None, valid=0, flip=False, subset=None):

@@ -1,6 +1,7 @@
 """Fashion-MNIST, pictures of clothes (Xiao, Rasul and Vollgraf 2017, arXiv 1708.07747), through torchvision."""
 
-from iterators import common, vision
+from iterators import common
+from iterators.library import vision
 
 
 def get_iterators(

@@ -6,8 +6,9 @@ import numpy as np
 
 from engine import distributed
 from engine.errors import MissingError, UserError
-from iterators import cache as image_cache
-from iterators import common, vision
+from iterators import common
+from iterators.library import cache as image_cache
+from iterators.library import vision
 
 TRAIN, TEST = [f"train_data_batch_{k}.npz" for k in range(1, 11)], ["val_data.npz"]
 

@@ -7,7 +7,7 @@ import numpy as np
 from engine import distributed
 from engine.errors import MissingError, UserError
 from iterators import common
-from iterators.cache import EXTENSIONS, IN_MEMORY, Files, cached_images
+from iterators.library.cache import EXTENSIONS, IN_MEMORY, Files, cached_images
 
 SPLITS = {"train": "train", "valid": "valid", "val": "valid", "test": "test"}
 

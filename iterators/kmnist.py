@@ -1,6 +1,7 @@
 """Kuzushiji-MNIST, cursive Japanese characters (Clanuwat et al. 2018, arXiv 1812.01718), through torchvision."""
 
-from iterators import common, vision
+from iterators import common
+from iterators.library import vision
 
 
 def get_iterators(

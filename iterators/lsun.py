@@ -5,8 +5,9 @@ import os
 from engine import distributed
 from engine.errors import MissingError, UserError
 from engine.randomness import permutation
-from iterators import common, vision
-from iterators.cache import IN_MEMORY, cached_images, whole
+from iterators import common
+from iterators.library import vision
+from iterators.library.cache import IN_MEMORY, cached_images, whole
 
 
 def get_iterators(

@@ -1,6 +1,7 @@
 """MNIST, handwritten digits (LeCun, Cortes and Burges 1998), through torchvision."""
 
-from iterators import common, vision
+from iterators import common
+from iterators.library import vision
 
 
 def get_iterators(

@@ -5,7 +5,8 @@ import torch
 
 from engine.errors import UserError
 from engine.randomness import permutation
-from iterators import common, vision
+from iterators import common
+from iterators.library import vision
 from iterators.points1d import check_count
 
 SETS = {

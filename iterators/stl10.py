@@ -1,7 +1,8 @@
 """STL-10 (Coates, Lee and Ng 2011), through torchvision."""
 
 from engine.errors import UserError
-from iterators import common, vision
+from iterators import common
+from iterators.library import vision
 
 
 def get_iterators(

@@ -1,6 +1,7 @@
 """Street View House Numbers, cropped digits (Netzer et al. 2011), through torchvision."""
 
-from iterators import common, vision
+from iterators import common
+from iterators.library import vision
 
 
 def get_iterators(

@@ -5,8 +5,9 @@ import os
 import torch
 
 from engine.errors import UserError
-from iterators import cache as image_cache, images
-from iterators.unpaired import Unpaired
+from iterators import images
+from iterators.library import cache as image_cache
+from iterators.library.unpaired import Unpaired
 
 
 def get_iterators(

@@ -1,7 +1,5 @@
 """SSGAN: the SN-GAN networks of networks/sngan.py with a rotation head on D's pooled features (Chen et al. 2019, arXiv 1811.11212; compare_gan, mimicry)."""
 
-from torch import nn
-
 from networks import dist_gan, sngan
 from networks.layers import glorot, spectral
 

@@ -3,8 +3,8 @@
 import torch
 
 from iterators.common import DataIterator
+from iterators.library.unpaired import Unpaired
 from iterators.semi import FewLabels
-from iterators.unpaired import Unpaired
 
 
 def get_iterators(

@@ -1,4 +1,4 @@
-"""What trainers with an encoder share: how codes are asked for, and the flags of the modes that look at them (eval/autoencoder_modes.py)."""
+"""What trainers with an encoder share: how codes are asked for, and the flags of the modes that look at them (eval/modes/autoencoder.py)."""
 
 from engine.flags import count, number, positive
 from trainers.base import Trainer

@@ -226,7 +226,7 @@ class Pool(nn.Module):
             self.full = held == self.size
         both = torch.cat([self.images, images]).permute(
             0, 2, 3, 1
-        )  # see iterators/common.py: channels-last rows are picked faster so
+        )  # see iterators/library/iterator.py: channels-last rows are picked faster so
         pick = lambda rows: both.index_select(
             0, torch.tensor(rows).to(both.device, non_blocking=True)
         ).permute(0, 3, 1, 2)

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import torch
 
-from engine import record
+from engine import pictures, record
 
 
 def test_means_are_over_the_times_a_name_came_and_survive_a_capture():
@@ -52,29 +52,29 @@ def test_metrics_are_cut_and_a_torn_line_is_dropped(tmp_path):
 
 def test_bytes_are_rounded_and_clipped():
     x = torch.tensor([-2.0, -1.0, -1 + 0.49 / 127.5, -1 + 0.51 / 127.5, 0.0, 1.0, 3.0, float("nan")])
-    assert record.to_uint8(x).tolist() == [0, 0, 0, 1, 128, 255, 255, 0]
+    assert pictures.to_uint8(x).tolist() == [0, 0, 0, 1, 128, 255, 255, 0]
     every = torch.arange(256)
-    assert torch.equal(record.to_uint8(every / 127.5 - 1), every.to(torch.uint8))
+    assert torch.equal(pictures.to_uint8(every / 127.5 - 1), every.to(torch.uint8))
 
 
 def test_grids_put_images_row_by_row_and_enlarge_small_ones():
     images = torch.full((5, 1, 8, 8), -1.0)
     images[1] = 1.0
-    sheet = np.asarray(record.grid(images))
+    sheet = np.asarray(pictures.grid(images))
     tile = 8 * 6
     assert sheet.shape == (2 * (tile + 2) + 2, 3 * (tile + 2) + 2)
     assert (sheet[2 : 2 + tile, 4 + tile : 4 + 2 * tile] == 255).all() and sheet.astype(
         int
     ).sum() == 255 * tile * tile
-    assert np.asarray(record.grid(torch.zeros(4, 3, 64, 64))).shape == (2 * 66 + 2, 2 * 66 + 2, 3)
+    assert np.asarray(pictures.grid(torch.zeros(4, 3, 64, 64))).shape == (2 * 66 + 2, 2 * 66 + 2, 3)
 
 
 def test_curves_make_a_picture_that_opens(tmp_path):
     from PIL import Image
 
     path = str(tmp_path / "curves.png")
-    record.curves([], path, "nothing yet")
-    record.curves(
+    pictures.curves([], path, "nothing yet")
+    pictures.curves(
         [
             {"step": 1, "gen/adv": 1.0, "disc/real": 2.0},
             {"step": 2, "disc/real": None},

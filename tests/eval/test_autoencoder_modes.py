@@ -149,7 +149,7 @@ def test_logreg_and_what_tables_make_of_it(mode, capsys):
     )
     assert found["probes"]["PCA"]["test"] == 1.0  # brightness tells the label
     capsys.readouterr()
-    from eval import tables
+    from eval.reports import tables
 
     assert (
         tables.main([str(at.parent.parent), "--metric", "probe accuracy, codes", "probe accuracy, PCA"]) == 0
@@ -176,7 +176,7 @@ def test_the_table_of_an_encoder_and_what_tables_make_of_it(mode, capsys):
     )
     assert margin == trained - random
     capsys.readouterr()
-    from eval import tables
+    from eval.reports import tables
 
     assert tables.main([str(at.parent.parent), "--metric", "NNC_e", "margin CLS_e", "EGr"]) == 0
     out = capsys.readouterr().out
@@ -185,8 +185,9 @@ def test_the_table_of_an_encoder_and_what_tables_make_of_it(mode, capsys):
 
 def test_the_tables_numbers_are_their_definitions(runs, tmp_path):
     import torch
-    from eval import autoencoder_modes as modes, probe
+
     from engine import flags, setup
+    from eval.modes import autoencoder as modes
     from tests import made_parts
 
     here = os.getcwd()
@@ -254,7 +255,7 @@ def test_disentangle(mode):
 
 
 def test_sampling(mode):
-    from eval.modes import draw
+    from eval.modes.gan import draw
 
     assert draw and mode("sample", "vae", "--samples=4")
 

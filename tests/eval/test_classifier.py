@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from engine.errors import UserError
-from eval import classifier, extractors
+from eval.metrics import classifier, extractors
 from iterators.common import DataIterator
 
 
@@ -86,7 +86,7 @@ def test_larger_images_are_averaged_down(kind, channels):
 
 
 def test_colour_images_have_a_classifier_of_their_own_and_a_score_of_at_most_their_classes(quick, tmp_path):
-    from eval import evaluate
+    from eval.metrics import evaluate
 
     def coloured(seed):  # mirrored pairs of quarters differ in colour alone
         x, y = blobs(160, seed=seed, channels=3)

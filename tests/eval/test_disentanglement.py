@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from eval.disentanglement import beta_vae, factor_vae
+from eval.metrics.disentanglement import beta_vae, factor_vae
 
 SIZES = (3, 6, 40, 32, 32)
 FEW = dict(images=32, train=400, evaluation=400)

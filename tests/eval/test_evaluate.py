@@ -8,10 +8,10 @@ import torch
 import torch.multiprocessing as mp
 
 from engine.errors import UserError
-from eval import evaluate as module
-from eval.evaluate import evaluate, reference
-from eval.extractors import get
-from eval.frechet import frechet
+from eval.metrics import evaluate as module
+from eval.metrics.evaluate import evaluate, reference
+from eval.metrics.extractors import get
+from eval.metrics.frechet import frechet
 from iterators.common import DataIterator
 from tests.eval.test_statistics import LINEAR, PIXELS
 

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from engine.errors import MissingError, UserError
-from eval import extractors
-from eval.extractors import get
+from eval.metrics import extractors
+from eval.metrics.extractors import get
 from iterators.common import DataIterator
 
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from engine.errors import MissingError, UserError
-from eval import folder
+from eval.metrics import folder
 from tests.running import ROOT
 
 

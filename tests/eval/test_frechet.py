@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from eval.frechet import frechet, frechet_of_few, trace_of_root
+from eval.metrics.frechet import frechet, frechet_of_few, trace_of_root
 
 
 def draw(n, d, seed=0, scale=1.0):

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from eval.inception_score import Score, inception_score, split_of
+from eval.metrics.inception_score import Score, inception_score, split_of
 
 
 def test_of_one_hot_probabilities_spread_equally_is_the_number_of_classes():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from eval.kid import kid, mmd
+from eval.metrics.kid import kid, mmd
 
 
 def draw(n, d=5, seed=0):

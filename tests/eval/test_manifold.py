@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from eval import manifold as module
-from eval.manifold import manifold
+from eval.metrics import manifold as module
+from eval.metrics.manifold import manifold
 
 
 def draw(n, d=3, seed=0):

@@ -2,7 +2,7 @@ import math
 
 import torch
 
-from eval.interpolate import slerp
+from eval.modes.walks import slerp
 from tests.running import mode, train
 
 

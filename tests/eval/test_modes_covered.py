@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from eval.modes_covered import classes, counts_of, mixture
+from eval.metrics.modes_covered import classes, counts_of, mixture
 
 
 def test_mixture_by_hand():

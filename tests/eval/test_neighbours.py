@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from eval.neighbours import nearest, picture
+from eval.metrics.neighbours import nearest, picture
 from iterators.common import DataIterator
 
 

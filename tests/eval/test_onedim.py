@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from eval.onedim import jensen_shannon, wasserstein1
+from eval.metrics.onedim import jensen_shannon, wasserstein1
 
 
 def test_wasserstein_by_hand():

@@ -12,9 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
+from engine import pictures
 from engine.errors import MissingError, UserError
-from eval import animation
-from eval.points import Points, are
+from eval.modes.points import Points, are
 from iterators import points1d, points2d
 from iterators.common import DataIterator
 from tests.faults import inject
@@ -259,7 +259,7 @@ def test_animation_of_images_and_of_nothing(tmp_path):
     )
     assert len(frames_of(tmp_path / "deleteme" / "s0" / "animation.gif")[0]) == 2
     with pytest.raises(MissingError, match="no pictures"):
-        animation.animate(SimpleNamespace(samples=str(tmp_path / "none"), folder=str(tmp_path)), ARGS)
+        pictures.animate(SimpleNamespace(samples=str(tmp_path / "none"), folder=str(tmp_path)), ARGS)
 
 
 def assert_alike(a, b):

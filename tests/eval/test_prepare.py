@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from engine.errors import MissingError
-from eval import prepare
+from eval.metrics import prepare
 
 
 def test_fetches_checks_and_then_leaves_alone(tmp_path):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from eval import probe
+from eval.metrics import probe
 
 
 def blobs(n, k=3, d=4, spread=0.3, seed=0):

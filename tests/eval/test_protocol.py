@@ -3,7 +3,7 @@
 import pytest
 
 from engine.errors import UserError
-from eval.protocol import label, parse, short
+from eval.metrics.protocol import label, parse, short
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,15 @@
 import html.parser
-import json
 import math
 import os
-import re
 import shutil
 import subprocess
 
 import numpy as np
 import pytest
 from PIL import Image
-
-from eval import report, tables
 from test_tables import FD, make_run, many, put
+
+from eval.reports import page as report
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 VOID = {"meta", "img", "br", "hr"}

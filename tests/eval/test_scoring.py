@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from engine.errors import UserError
-from eval import tables
+from eval.reports import tables
 from tests.running import assert_equal, launch, mode, newest, train
 
 EVAL = ["--eval_every=1", "--extractor=pixels", "--metrics", "kid", "fid", "--ema=0.9"]

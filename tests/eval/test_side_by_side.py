@@ -1,7 +1,7 @@
 import pytest
 from PIL import Image, ImageSequence
 
-from eval import side_by_side
+from eval.reports import side_by_side
 
 
 def run(folder, name, seed, steps, colour, size=(40, 30), picture=""):

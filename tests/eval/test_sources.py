@@ -6,7 +6,7 @@ from torch.utils.data import Dataset
 
 from engine.errors import UserError
 from engine.randomness import permutation
-from eval import sources
+from eval.metrics import sources
 from iterators.common import DataIterator, random_flip
 
 

@@ -6,7 +6,7 @@ import math
 import pytest
 
 from engine.errors import UserError
-from eval import classifier
+from eval.metrics import classifier
 from tests.iterators.test_data_sets import write_idx
 from tests.running import mode, train
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from engine.errors import UserError
-from eval import sources, statistics
-from eval.extractors import Extractor, Pixels
-from eval.statistics import Moments, collect
+from eval.metrics import sources, statistics
+from eval.metrics.extractors import Extractor, Pixels
+from eval.metrics.statistics import Moments, collect
 
 PIXELS = Extractor("pixels", Pixels(), "cpu", "none", "none", "", has_logits=False)
 

@@ -10,7 +10,7 @@ import sys
 import pytest
 from scipy import stats
 
-from eval import runs, tables
+from eval.reports import runs, tables
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FD = "FD-classifier 1k-test"

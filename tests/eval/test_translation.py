@@ -8,7 +8,8 @@ import torch
 
 import task_launcher
 from engine.errors import UserError
-from eval import runs, translation
+from eval.modes import translation
+from eval.reports import runs
 from iterators import colour_mnist
 from tests.iterators.test_unpaired import folders
 from tests.running import ROOT, mode, train

@@ -16,7 +16,6 @@ from PIL import Image
 
 from engine.errors import MissingError, UserError
 from iterators import (
-    cache,
     celeba,
     cifar10,
     cifar100,
@@ -28,8 +27,8 @@ from iterators import (
     mnist,
     stl10,
     svhn,
-    vision,
 )
+from iterators.library import cache, vision
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -396,7 +395,8 @@ PROCESS = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from engine import distributed
-from iterators import cache, images
+from iterators.library import cache
+from iterators import images
 distributed.start("cpu")
 decoded, decode = [], cache.decode
 cache.decode = lambda *given, **more: decoded.append(1) or decode(*given, **more)

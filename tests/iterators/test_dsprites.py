@@ -6,7 +6,7 @@ import torch
 
 from engine.errors import MissingError, UserError
 from iterators import dsprites
-from iterators.dsprites import SIZES, factors_of, index_of
+from iterators.dsprites import factors_of, index_of
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from engine.errors import MissingError, UserError
-from iterators import cache, images
+from iterators import images
+from iterators.library import cache
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -379,7 +380,7 @@ def test_leftovers_of_killed_processes_go(tmp_path):
 WRITER = """
 import hashlib, sys
 sys.path.insert(0, sys.argv[1])
-from iterators.cache import Files, by_split, cached_images
+from iterators.library.cache import Files, by_split, cached_images
 files = Files(sys.argv[2])
 print("ready", flush=True)
 sys.stdin.readline()

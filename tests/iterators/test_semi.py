@@ -3,8 +3,9 @@ import os
 import pytest
 import torch
 
+from engine import distributed
 from engine.errors import UserError
-from iterators import common, semi
+from iterators import semi
 from tests.running import ROOT
 
 BASE = os.path.join(ROOT, "tests", "made_parts.py")
@@ -73,9 +74,9 @@ def test_any_step_can_be_started_from(step):
 def test_processes_share_the_labelled_batch(monkeypatch):
     whole = take(streams()["train"], 12)
     parts = []
-    monkeypatch.setattr(common.distributed, "world_size", lambda: 2)
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
     for rank in (0, 1):
-        monkeypatch.setattr(common.distributed, "rank", lambda rank=rank: rank)
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
         parts.append(take(streams()["train"], 12))
     for a, b, c in zip(whole, *parts):
         assert all(torch.equal(a[key], torch.cat([b[key], c[key]])) for key in ("x", "y", "x_unlabelled"))

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from engine.errors import MissingError, UserError
-from eval import extractors, modes_covered, sources
-from eval.classifier import labelled
+from eval.metrics import extractors, modes_covered, sources
+from eval.metrics.classifier import labelled
 from iterators import imagenet32, mnist, stacked_mnist
 from tests.iterators.test_data_sets import everything, write_idx
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from engine.errors import MissingError, UserError
 from iterators import colour_mnist, unpaired_images
-from iterators.unpaired import Unpaired
+from iterators.library.unpaired import Unpaired
 
 
 def numbered(n, channels=1):

@@ -14,9 +14,3 @@ def slerp(z0, z1, t):
     parallel = w.sin() < 1e-4
     a, b = ((torch.sin(s * w) / torch.where(parallel, torch.ones_like(w), w.sin())) for s in (1 - t, t))
     return torch.where(parallel, 1 - t, a) * z0[:, None] + torch.where(parallel, t, b) * z1[:, None]
-
-
-def gif(path, frames, seconds=0.1):
-    """PIL images as an animation that repeats. seconds: how long a frame is shown, or one number a frame."""
-    times = [round(1000 * t) for t in seconds] if isinstance(seconds, list) else round(1000 * seconds)
-    frames[0].save(path, "gif", save_all=True, append_images=frames[1:], duration=times, loop=0)

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Subset
 
 from engine.errors import UserError
 from engine.randomness import seeded
-from eval import sources, statistics
+from eval.metrics import sources, statistics
 
 RECIPE = {"version": 1, "steps": 2000, "batch": 128, "lr": 3e-3, "turn": 10, "scale": 0.1, "shift": 0.08}
 COLOUR = {

@@ -14,7 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from engine import distributed
 from engine.errors import MissingError, UserError
 from engine.load import load_file
-from eval import classifier
+from eval.metrics import classifier
 
 NAMES = ("auto", "inception", "efficientnet", "classifier", "stacked-classifier", "pixels")
 TITLES = {"fid": "FID", "is": "IS", "kid": "KID"}

@@ -11,7 +11,7 @@ import torch
 from engine import distributed
 from engine.errors import UserError
 from engine.randomness import seeded
-from eval import modes_covered, onedim
+from eval.metrics import modes_covered, onedim
 
 SAMPLES = {
     1: 5000,

@@ -10,8 +10,8 @@ import torch
 
 from engine import checkpoint, distributed
 from engine.errors import UserError
-from eval import sources
-from eval.inception_score import Score, split_of
+from eval.metrics import sources
+from eval.metrics.inception_score import Score, split_of
 
 FORMAT = 1  # part of every key: raise it when the same images would give other statistics
 

@@ -1,6 +1,6 @@
 """What --mode=translate measures of two translators F: A -> B and G: B -> A, and the measures themselves.
 
-A trainer offers to_b(a) and to_a(b); the data's iterators are of two domains (iterators/unpaired.py).
+A trainer offers to_b(a) and to_a(b); the data's iterators are of two domains (iterators/library/unpaired.py).
 """
 
 import json
@@ -9,11 +9,11 @@ import os
 import torch
 import torch.nn.functional as F
 
-from engine import record
+from engine import pictures
 from engine.errors import UserError
 from engine.randomness import seeded
-from eval import classifier, evaluate, extractors
-from eval.autoencoder_modes import folder_of, tell
+from eval.metrics import classifier, evaluate, extractors
+from eval.modes.autoencoder import folder_of, tell
 
 COLUMNS = 20
 
@@ -38,7 +38,7 @@ def translate(trainer, data, run, args):
             images, y = images_of(data[split].domains[source], data[split])
             with seeded(args.seed, "translate", source):
                 result, made = way(images, there, back, args.noise_std)
-            record.grid(rows(images, made, back)).save(
+            pictures.grid(rows(images, made, back)).save(
                 os.path.join(path, f"step{step:08d}_{source}{target}.png")
             )
             judge = classifier_of(data, target) if y is not None else None
@@ -86,7 +86,7 @@ def way(images, there, back, noise_std):
     """
     made = apply(there, images)
     error = lambda translation: (apply(back, translation) - images).abs().mean().item()
-    clean, rounded = error(made), error(record.to_uint8(made).to(made.device) / 127.5 - 1)
+    clean, rounded = error(made), error(pictures.to_uint8(made).to(made.device) / 127.5 - 1)
     noisy = error(made + noise_std * torch.randn_like(made))
     return {
         "cycle_error": clean,
@@ -121,7 +121,7 @@ def classifier_of(data, name):
 
 def accuracy(net, images, y):
     """The share of images in [-1, 1] that the classifier gives their label, rounded to bytes first."""
-    return classifier.accuracy(net, record.to_uint8(images), y.cpu())
+    return classifier.accuracy(net, pictures.to_uint8(images), y.cpu())
 
 
 def background_std(images):

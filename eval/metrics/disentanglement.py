@@ -6,7 +6,7 @@ encode(factors int64 [n, K]) -> codes [n, J] of images rendered from these facto
 import numpy as np
 import torch
 
-from eval import probe
+from eval.metrics import probe
 
 ACTIVE = 0.05  # deviation below which a code's dimension counts as unused (disentanglement_lib)
 

@@ -1,4 +1,4 @@
-"""What --mode can do with a trained encoder: functions of (trainer, data, run, args) that return an exit code, as in eval/modes.py.
+"""What --mode can do with a trained encoder: functions of (trainer, data, run, args) that return an exit code, as in eval/modes/.
 
 Each writes to <run>/<mode>/, under names with the step. A trainer (trainers/codes.py) has a network enc, and offers encode(x), decode(h) and
 interpolate(h, other, p).
@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from engine import record, setup
+from engine import pictures, setup
 from engine.errors import MissingError, UserError
+from engine.pictures import gif
 from engine.randomness import permutation
-from eval import disentanglement, probe
-from eval.interpolate import gif
+from eval.metrics import disentanglement, probe
 
 RED, GREEN = (220, 40, 40), (40, 180, 60)
 
@@ -95,8 +95,8 @@ def codes_of(encode, iterator, most=None):
 def strips(path, walks):
     """Walks [k, n, C, H, W], one picture a pair and all.png with a row a pair."""
     for i in range(walks.shape[1]):
-        record.grid(walks[:, i : i + 1].transpose(0, 1)).save(os.path.join(path, f"pair_{i:04d}.png"))
-    record.grid(walks.transpose(0, 1)).save(os.path.join(path, "all.png"))
+        pictures.grid(walks[:, i : i + 1].transpose(0, 1)).save(os.path.join(path, f"pair_{i:04d}.png"))
+    pictures.grid(walks.transpose(0, 1)).save(os.path.join(path, "all.png"))
     print(f"{walks.shape[1]} pairs, {len(walks)} images each: {path}")
 
 
@@ -149,7 +149,7 @@ def supervised(split):
                     )
                 )
                 row = torch.cat([x[i - 1 : i] if i else x[-1:], images, x[i : i + 1]])
-                record.grid(row[None]).save(os.path.join(path, f"pair_{i:04d}.png"))
+                pictures.grid(row[None]).save(os.path.join(path, f"pair_{i:04d}.png"))
                 squares(torch.cat([first[None], wanted, second[None]])).save(
                     os.path.join(path, f"pair_{i:04d}_attributes.png")
                 )
@@ -178,7 +178,7 @@ def save_frames(trainer, data, run, args):
         )  # [n, k, C, H, W]
     frames = []
     for images in legs.flatten(0, 1).split(1):
-        pixels = record.to_uint8(images)[0]
+        pixels = pictures.to_uint8(images)[0]
         picture = Image.fromarray(
             pixels.permute(1, 2, 0).squeeze(2).numpy()
             if len(pixels) == 1
@@ -292,7 +292,7 @@ def tsne(trainer, data, run, args):
 
 
 def logreg(trainer, data, run, args):
-    """The frozen probe (eval/probe.py) of codes, and of two yardsticks of the same dimension: PCA of the pixels, and the untrained encoder.
+    """The frozen probe (eval/metrics/probe.py) of codes, and of two yardsticks of the same dimension: PCA of the pixels, and the untrained encoder.
     Fitted on train, chosen on valid, reported on test: probe.json, and lines for `python -m eval.tables` in evaluations.jsonl."""
     step, data = restored(trainer, data, run, args)
     parts = [split_of(data, name) for name in ("train", "valid", "test")]
@@ -344,7 +344,7 @@ def logreg(trainer, data, run, args):
 def encoder(trainer, data, run, args):
     """E and an untrained E of the same architecture, frozen, by four accuracies on test; and how well G inverts E, as in the table of Donahue et al. 2017's code.
 
-    NNC: one nearest neighbour among the training images, CLS: logistic regression (eval/probe.py), on E(x) (_e) and on the layer before it (_e-).
+    NNC: one nearest neighbour among the training images, CLS: logistic regression (eval/metrics/probe.py), on E(x) (_e) and on the layer before it (_e-).
     EGr: mean |x - G(E(x))|_2 with pixels in [0, 1]; EGr_b: the same of another test image x. Writes step<...>.json, and lines for
     `python -m eval.tables` in evaluations.jsonl.
     """
@@ -424,7 +424,7 @@ def recon_errors(trainer, batches, seed=0):
 
 
 def tell(run, step, metric, name, value, protocol, **more):
-    """One line of evaluations.jsonl, which eval/runs.py reads."""
+    """One line of evaluations.jsonl, which eval/reports/runs.py reads."""
     line = {
         "step": step,
         "metric": metric,
@@ -464,7 +464,7 @@ def class_embeddings(trainer, data, run, args):
 
 
 def disentangle(trainer, data, run, args):
-    """The FactorVAE and the beta-VAE metric of the codes (eval/disentanglement.py) on data that renders factors, as dSprites does."""
+    """The FactorVAE and the beta-VAE metric of the codes (eval/metrics/disentanglement.py) on data that renders factors, as dSprites does."""
     step, data = restored(trainer, data, run, args)
     source = getattr(data["train"], "source", None)
     if not hasattr(source, "images"):

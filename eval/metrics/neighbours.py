@@ -2,14 +2,14 @@
 
 import torch
 
-from engine.record import grid
-from eval import sources
+from engine.pictures import grid
+from eval.metrics import sources
 
 
 def nearest(samples, real, k=5, extractor=None, batch=1024):
     """{"indices": int64 [m, k], "distances": float64 [m, k], "images": uint8 [m, k, C, H, W]} of the k nearest of the real images.
 
-    samples: [m, C, H, W], uint8 or in [-1, 1]; real: as `eval.sources.of` takes it, read in its own order, which the indices
+    samples: [m, C, H, W], uint8 or in [-1, 1]; real: as `eval.metrics.sources.of` takes it, read in its own order, which the indices
     count. Distances are Euclidean between pixels 0 .. 255 (exact: sums of whole numbers), or between an extractor's features. To be
     called in one process.
     """

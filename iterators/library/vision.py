@@ -16,7 +16,7 @@ import numpy as np
 
 from engine import distributed
 from engine.errors import MissingError
-from iterators import cache as image_cache
+from iterators.library import cache as image_cache
 
 
 def data_root(root):

@@ -2,11 +2,12 @@
 
 import os
 
-from engine import distributed, record
+from engine import distributed, pictures
 from engine.errors import UserError
+from engine.pictures import gif
 from engine.randomness import seeded
-from eval import animation, autoencoder_modes, points, translation
-from eval.interpolate import gif, slerp
+from eval.modes import points
+from eval.modes.walks import slerp
 
 
 def sample(trainer, data, run, args):
@@ -42,18 +43,18 @@ def write(images, out, kind):
     """Images [n, C, H, W] in [-1, 1] to a .png grid, a .npz or (kind "") a folder; points [n, 1, 1, d] to a .npz as they are."""
     os.makedirs(os.path.dirname(os.path.abspath(out)) if kind else out, exist_ok=True)
     if kind == ".png":
-        record.grid(images).save(out)
+        pictures.grid(images).save(out)
     elif kind == ".npz":
         import numpy as np
 
         if points.are(images.shape[1:]):
             np.savez(out, points=images.flatten(1).numpy())
             return
-        np.savez(out, images=record.to_uint8(images).permute(0, 2, 3, 1).numpy())
+        np.savez(out, images=pictures.to_uint8(images).permute(0, 2, 3, 1).numpy())
     else:
         from PIL import Image
 
-        for i, image in enumerate(record.to_uint8(images)):
+        for i, image in enumerate(pictures.to_uint8(images)):
             array = image.permute(1, 2, 0).squeeze(2) if len(image) == 1 else image.permute(1, 2, 0)
             Image.fromarray(array.numpy()).save(os.path.join(out, f"{i:06d}.png"))
 
@@ -72,8 +73,8 @@ def interpolate(trainer, data, run, args):
         images = torch.cat([trainer.generate(walk) for walk in walks])
     columns = images.unflatten(0, (args.samples, args.frames)).transpose(0, 1)
     path = os.path.join(run.folder, f"interpolate_{step:08d}")
-    record.grid(images, args.frames).save(path + ".png")
-    frames = [record.grid(column) for column in columns]
+    pictures.grid(images, args.frames).save(path + ".png")
+    frames = [pictures.grid(column) for column in columns]
     gif(path + ".gif", frames + frames[-2:0:-1])
     print(f"{args.samples} walks of {run.folder} at step {step}: {path}.png and .gif")
     return 0
@@ -98,7 +99,7 @@ def evaluate(trainer, data, run, args):
     Points: their measures, printed."""
     if points.are(args.data_shape):
         return measure_points(trainer, data(), run, args)
-    from eval.scoring import Scorer
+    from eval.modes.scoring import Scorer
 
     states = list(run.states(args.at))
     scorer = Scorer(args, data(), trainer.bad_steps.device, run)
@@ -115,7 +116,7 @@ def evaluate(trainer, data, run, args):
 
 
 def measure_points(trainer, data, run, args):
-    """The measures of `eval.points` of --at latest, best or all checkpoints, or that of a step, printed."""
+    """The measures of `eval.modes.points` of --at latest, best or all checkpoints, or that of a step, printed."""
     measured = points.Points(data, args)
     say(measured.describe())
     for _, state in run.states(args.at):
@@ -133,14 +134,14 @@ def say(text):
 
 def animate(trainer, data, run, args):
     """The pictures of samples/, one after the other: animation.gif."""
-    for path, n in animation.animate(run, args):
+    for path, n in pictures.animate(run, args):
         print(f"animation of {n} frames: {path}")
     return 0
 
 
 def neighbours(trainer, data, run, args):
     """The 5 training images nearest to each of --samples generated ones: neighbours_<step>.png, a row a sample, and their distances in pixels 0 .. 255."""
-    from eval.neighbours import nearest, picture
+    from eval.metrics.neighbours import nearest, picture
 
     points.refuse(args, "--mode=neighbours")
     step = run.restore(trainer)
@@ -155,15 +156,10 @@ def neighbours(trainer, data, run, args):
     return 0
 
 
-SHARED = ("sample", "evaluate")  # what several processes can do together; other modes are for one
-MODES = (
-    {
-        "sample": sample,
-        "interpolate": interpolate,
-        "evaluate": evaluate,
-        "neighbours": neighbours,
-        "animate": animate,
-    }
-    | autoencoder_modes.MODES
-    | translation.MODES
-)
+MODES = {
+    "sample": sample,
+    "interpolate": interpolate,
+    "evaluate": evaluate,
+    "neighbours": neighbours,
+    "animate": animate,
+}

@@ -3,7 +3,7 @@
 import torch
 
 from engine.randomness import permutation
-from iterators.common import Arrays, DataIterator
+from iterators.library.iterator import Arrays, DataIterator
 
 
 class Pair(Arrays):

@@ -8,8 +8,8 @@ from torch.utils.data import DataLoader, Subset
 
 from engine import distributed
 from engine.errors import UserError
+from engine.pictures import to_uint8
 from engine.randomness import permutation, seeded
-from engine.record import to_uint8
 
 BLOCK = 64  # samples drawn under one seed: part of what makes results comparable
 
@@ -25,7 +25,7 @@ def of(real, split="train"):
     source, indices = getattr(real, "source", None), getattr(real, "indices", None)
     if isinstance(
         getattr(source, "tensors", None), dict
-    ):  # an Arrays of iterators/common.py; a TensorDataset has a tuple
+    ):  # an Arrays of iterators/library/iterator.py; a TensorDataset has a tuple
         return Rows(source.tensors["x"], None if split == "train" else indices)
     if hasattr(source, "__getitem__") and hasattr(source, "__len__"):
         return Items(source, real, None if split == "train" else indices)
@@ -164,7 +164,7 @@ def images_of(batch, keys=("x",)):
 
 
 def to_bytes(images, what):
-    """uint8 [N, C, H, W]: as they are, or rounded from [-1, 1] by `engine.record.to_uint8`.
+    """uint8 [N, C, H, W]: as they are, or rounded from [-1, 1] by `engine.pictures.to_uint8`.
 
     Raises UserError if one holds a value that is not finite: rounded, it would be an image like any other.
     """

@@ -4,8 +4,9 @@ import json
 import os
 
 from engine import checkpoint, distributed
+from engine.files import write_atomically
 from engine.record import Metrics
-from eval import evaluate, extractors
+from eval.metrics import evaluate, extractors
 
 
 class Scorer:
@@ -61,7 +62,7 @@ class Scorer:
             kept = [
                 line for line, old in self.file.lines() if not (old["step"] == step and old["name"] in names)
             ]
-            checkpoint.write_atomically(
+            write_atomically(
                 self.file.path,
                 *[line.encode() for line in kept],
                 *[(json.dumps(result) + "\n").encode() for result in results],

@@ -1,6 +1,6 @@
 """Scores of a generator against real images, as dictionaries that say what they were computed from.
 
-FID, Inception score, KID, precision, recall, density, coverage, classes covered; with any extractor of `eval.extractors`.
+FID, Inception score, KID, precision, recall, density, coverage, classes covered; with any extractor of `eval.metrics.extractors`.
 """
 
 import importlib.metadata
@@ -10,10 +10,11 @@ import torch
 
 from engine import distributed
 from engine.errors import UserError
-from eval import modes_covered, protocol as protocols, sources, statistics
-from eval.frechet import frechet, frechet_of_few
-from eval.kid import kid
-from eval.manifold import manifold
+from eval.metrics import modes_covered, sources, statistics
+from eval.metrics import protocol as protocols
+from eval.metrics.frechet import frechet, frechet_of_few
+from eval.metrics.kid import kid
+from eval.metrics.manifold import manifold
 
 METRICS = ("fid", "is", "kid", "prdc", "modes")
 HIGHER_IS_BETTER = {
@@ -38,9 +39,9 @@ class Reference:
 
 
 def reference(real, extractor, protocol, metrics=("fid", "is", "kid", "prdc"), batch=64, cache=None):
-    """The Reference for a protocol (see `eval.protocol`), found in <cache>/statistics/ or computed, and kept there.
+    """The Reference for a protocol (see `eval.metrics.protocol`), found in <cache>/statistics/ or computed, and kept there.
 
-    real: {split: DataIterator}, of which the protocol names one; or one source of real images as `eval.sources.of` takes them.
+    real: {split: DataIterator}, of which the protocol names one; or one source of real images as `eval.metrics.sources.of` takes them.
     The key is made of the images themselves, split, count, extractor, the sha256 of its weights and its resizing: statistics of
     other images or weights are never found. Data sets that are not held in memory are not kept. Called in every process.
     Raises UserError where the split is missing or smaller than the protocol asks.

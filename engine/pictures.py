@@ -1,0 +1,136 @@
+"""Pictures that a person looks at: grids, curves, animations. Needs no torch of its own, so that reports start without it."""
+
+import io
+import math
+import os
+import re
+
+from PIL import Image
+
+from engine.errors import MissingError
+from engine.files import write_atomically
+
+FRAME = re.compile(r"step_(\d{8})(_.+)?\.png")
+COLOURS = 128
+
+
+def to_uint8(images):
+    """[-1, 1] -> 0 .. 255 by rounding 127.5 (x + 1), clipped; the one place where images become bytes. Not a number -> 0."""
+    return images.float().nan_to_num(-1.0).add(1).mul(127.5).round().clamp(0, 255).byte().cpu()
+
+
+def grid(images, columns=None):
+    """Images [n, C, H, W] in [-1, 1] as one PIL image, row by row; small ones enlarged (each pixel a square) so that a person can read them.
+
+    Images [rows, columns, C, H, W] are laid out as they are given.
+    """
+    if images.ndim == 5:
+        images, columns = images.flatten(0, 1), images.shape[1]
+    n, channels, height, width = images.shape
+    columns = columns or math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    scale = max(1, round(48 / max(height, width)))
+    tiles = to_uint8(images).repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+    height, width, gap = height * scale, width * scale, 2
+    sheet = tiles.new_zeros(channels, rows * (height + gap) + gap, columns * (width + gap) + gap)
+    for i, tile in enumerate(tiles):
+        top, left = gap + i // columns * (height + gap), gap + i % columns * (width + gap)
+        sheet[:, top : top + height, left : left + width] = tile
+    sheet = sheet[:3] if channels >= 3 else sheet[:1]
+    return Image.fromarray(
+        sheet.permute(1, 2, 0).squeeze(2).numpy() if channels < 3 else sheet.permute(1, 2, 0).numpy()
+    )
+
+
+def save_picture(picture, path):
+    """Writes a PIL image as PNG, whole or not at all."""
+    data = io.BytesIO()
+    picture.save(data, "png")
+    write_atomically(path, data.getvalue())
+
+
+def curves(records, path, title):
+    """A picture of the logged scalars over steps: one panel a network (the part of the name before the slash)."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    names = sorted(
+        {n for record in records for n, v in record.items() if n != "step" and isinstance(v, (int, float))}
+    )
+    panels = sorted({n.split("/")[0] for n in names})
+    if not panels:
+        return
+    figure = Figure(figsize=(5.5 * len(panels), 4), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
+        for name in (n for n in names if n.split("/")[0] == panel):
+            points = [(r["step"], r[name]) for r in records if isinstance(r.get(name), (int, float))]
+            axes.plot(*zip(*points), label=name.split("/", 1)[-1], linewidth=1)
+        axes.set(title=panel, xlabel="step")
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=8)
+    figure.suptitle(title)
+    temporary = path + ".tmp.png"
+    figure.savefig(temporary, dpi=110)
+    os.replace(temporary, path)
+
+
+def gif(path, frames, seconds=0.1):
+    """PIL images as an animation that repeats. seconds: how long a frame is shown, or one number a frame."""
+    times = [round(1000 * t) for t in seconds] if isinstance(seconds, list) else round(1000 * seconds)
+    frames[0].save(path, "gif", save_all=True, append_images=frames[1:], duration=times, loop=0)
+
+
+def frames(folder, every=0):
+    """{name: [(step, path), ...] by step} of the pictures step_<8 digits>[_<name>].png in a folder.
+
+    every: only multiples of so many steps, and the last; a run that was prolonged has pictures of its earlier ends besides.
+    """
+    found = {}
+    for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        match = FRAME.fullmatch(file)
+        if match:
+            found.setdefault((match[2] or "")[1:], []).append((int(match[1]), os.path.join(folder, file)))
+    return {
+        name: [
+            (step, path) for step, path in entries if not every or step % every == 0 or step == entries[-1][0]
+        ]
+        for name, entries in found.items()
+    }
+
+
+def animate(run, args):
+    """Writes <run>/animation.gif, or animation_<name>.gif where pictures have names, from samples/; returns [(path, number of frames), ...].
+
+    A frame a tenth of a second, the last for a second; one palette for all. Raises MissingError where there is no picture.
+    """
+    found = frames(run.samples, args.steps_per_epoch * args.save_images_every)
+    if not found:
+        raise MissingError(
+            f"--mode=animate: no pictures in {run.samples}; a run that trained with --save_images_every=1 has one an epoch"
+        )
+    written = []
+    for name, entries in found.items():
+        pictures = [Image.open(path).convert("RGB") for _, path in entries]
+        pictures = [
+            picture for picture in pictures if picture.size == pictures[-1].size
+        ]  # --samples may have changed
+        path = os.path.join(run.folder, f"animation{'_' + name if name else ''}.gif")
+        palette = side_by_side([pictures[0], pictures[len(pictures) // 2], pictures[-1]]).quantize(COLOURS)
+        gif(
+            path + ".tmp",
+            [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures],
+            [0.1] * (len(pictures) - 1) + [1.0],
+        )
+        os.replace(path + ".tmp", path)
+        written.append((path, len(pictures)))
+    return written
+
+
+def side_by_side(pictures):
+    """Pictures of one size as one."""
+    width, height = pictures[0].size
+    sheet = Image.new("RGB", (width * len(pictures), height))
+    for k, picture in enumerate(pictures):
+        sheet.paste(picture, (k * width, 0))
+    return sheet
