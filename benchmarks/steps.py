@@ -109,7 +109,7 @@ class Case:
 
     def step(self):
         seed_step(0, self.step_number)
-        self.trainer.begin(self.step_number)
+        self.trainer.on_step_start(self.step_number)
         self.means.add(self.trainer.step(self.batch, self.step_number))
         self.step_number += 1
 
@@ -138,7 +138,7 @@ class ByHand(Case):
 
     def step(self):
         t, real = self.trainer, self.batch["x"]
-        t.renew(t)
+        t.refresh_caches(t)
         if self.step_number % self.period == 0:
             t.disc.requires_grad_(False)
             t.objective.g(t.disc(t.gen(t.noise(len(real))))).mean().backward()

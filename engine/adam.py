@@ -18,7 +18,7 @@ class Adam(torch.optim.Adam):
 
     lists = None  # of steps, means and squares, as the kernel takes them
 
-    def apply(self, gradients, bad):
+    def step_with(self, gradients, bad):
         """One step with these gradients, laid out in memory as the parameters are; nothing where `bad`, a float scalar on the device, is 1 instead of 0."""
         (group,) = self.param_groups
         parameters = group["params"]

@@ -70,7 +70,7 @@ class Fit:
                 self.batch = next(batches)
                 self.waited += time.monotonic() - asked
                 seed_step(args.seed, step, distributed.rank())
-                self.trainer.begin(step, self.stream.share(step))
+                self.trainer.on_step_start(step, self.stream.share(step))
                 self.means.add(self.trainer.step(self.batch, step))
                 if (
                     distributed.world_size() > 1

@@ -27,7 +27,7 @@ def _process(rank, world, folder, gradients):
     seen = {}
 
     def watch(t, case):
-        t.begin(0)
+        t.on_step_start(0)
         for name in t.optims:
             t.optims[name].apply = lambda grads, bad, name=name: seen.update(
                 {f"{case}/{name}/{i}": g.clone() for i, g in enumerate(grads)}

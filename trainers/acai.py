@@ -121,7 +121,7 @@ class ACAI(autoencoder.Autoencoder):
         return {
             name: self.loss(judged, target)
             for name, judged, target in zip(
-                ("real", "mix", "recon"), self.together(self.disc, self.disc, *shown), targets
+                ("real", "mix", "recon"), self.forward_jointly(self.disc, self.disc, *shown), targets
             )
         }
 

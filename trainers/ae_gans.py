@@ -68,9 +68,9 @@ class RGAN(Trainer):
 
     def __init__(self, nets, args):
         super().__init__(nets, args)
-        self.goes_with(args.model == "rgan", "--model=rgan", "lambda_1")
-        self.goes_with(args.model != "vaegan", "--model=rgan or mdgan", "lambda_2")
-        self.goes_with(args.model == "vaegan", "--model=vaegan", "recon_g")
+        self.warn_if_unused(args.model == "rgan", "--model=rgan", "lambda_1")
+        self.warn_if_unused(args.model != "vaegan", "--model=rgan or mdgan", "lambda_2")
+        self.warn_if_unused(args.model == "vaegan", "--model=vaegan", "recon_g")
         if args.model == "vaegan" and args.z_dist != "normal":
             self.warnings.append(
                 f"--z_dist={args.z_dist}: vaegan's codes are drawn to N(0, I), which samples should come from; normal would do"
@@ -112,7 +112,7 @@ class RGAN(Trainer):
 
     def generate(self, z):
         """Generated examples (the averaged generator's with --ema): z [n, z_dim] -> [n, C, H, W]."""
-        return self.best("gen")(z)
+        return self.sampling_net("gen")(z)
 
     def probability(self, x):
         """sigmoid(D(x)), [N]."""

@@ -118,7 +118,7 @@ class AdversarialMixup(autoencoder.Autoencoder):
 
     def judged(self, shown):
         """{name: D(x)} of {name: x}."""
-        return dict(zip(shown, self.together(self.disc, self.disc, *shown.values())))
+        return dict(zip(shown, self.forward_jointly(self.disc, self.disc, *shown.values())))
 
     def mixes(self, x):
         """Images decoded from mixes of k codes, as training makes them."""

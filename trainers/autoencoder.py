@@ -177,7 +177,7 @@ class Autoencoder(codes.Coder):
 
     def decode(self, h):
         """Images [N, C, H, W] of codes [N, ...]."""
-        return self.best("dec")(h)
+        return self.sampling_net("dec")(h)
 
     def interpolate(self, h, other, p):
         """A mix of the codes, h [N, ...] where p = 1 and `other` where p = 0, by --mixer."""

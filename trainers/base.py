@@ -82,7 +82,7 @@ class Trainer(nn.Module):
             self.add_module(role + "_ema", ema)
             self.averaged[role] = decay
 
-    def best(self, role):
+    def sampling_net(self, role):
         """The averaged network where there is one, else the network: what samples are drawn from."""
         return getattr(self, role + "_ema" if role in self.averaged else role)
 
@@ -96,7 +96,7 @@ class Trainer(nn.Module):
             else torch.empty(shape, device=device).uniform_(-1, 1)
         )
 
-    def together(self, net, function, *batches):
+    def forward_jointly(self, net, function, *batches):
         """[function(x) for x in batches], where function applies `net` to [n, ...]: by one call on all of them, for a call has costs of its own, unless `net` compares examples.
 
         A batch may be a tuple of tensors, then the arguments of function.
@@ -129,10 +129,10 @@ class Trainer(nn.Module):
             for p, grad in zip(params, grads)
         ]
         bad = not_finite([*grads, loss])
-        self.optims[name].apply(grads, bad)  # skips on the device: no one waits
+        self.optims[name].step_with(grads, bad)  # skips on the device: no one waits
         self.count(bad)
         for module in self.owned[name]:
-            self.renew(module)
+            self.refresh_caches(module)
         self.stepped.add(name)
         return {f"{name}/{term}": mean.detach() for term, mean in means.items()}
 
@@ -158,15 +158,15 @@ class Trainer(nn.Module):
         self.move_averages()
         return log
 
-    def begin(self, step, share=1.0):
+    def on_step_start(self, step, share=1.0):
         """Sets what depends on the step: learning rates, this process's share of the batch, fresh caches."""
         self.share = share
         for optim in self.optims.values():
             for group in optim.param_groups:
                 group["lr"] = group["base_lr"] * self.lr_factor(step)
-        self.renew(self)
+        self.refresh_caches(self)
 
-    def start_from_data(self, x):
+    def data_dependent_init(self, x):
         """What gen and disc start from noise and real images x [N, C, H, W], in layers that have such a start: a reference batch, weight norm, minibatch discrimination."""
         for net, given in (
             (self.gen, self.noise),
@@ -175,7 +175,7 @@ class Trainer(nn.Module):
             if hasattr(net, "prepare"):
                 net.prepare(given)
 
-    def goes_with(self, used, what, *flags):
+    def warn_if_unused(self, used, what, *flags):
         """Warns, unless `used`, of each of the flags that was given another value than its default: it does nothing without `what`."""
         for flag in flags if not used else ():
             value = getattr(self.args, flag)
@@ -188,10 +188,10 @@ class Trainer(nn.Module):
             self.prepare(batch)
             distributed.broadcast([*self.parameters(), *self.shared_buffers()])
             for role in self.averaged:
-                self.best(role).load_state_dict(getattr(self, role).state_dict())
-        self.renew(self)
+                self.sampling_net(role).load_state_dict(getattr(self, role).state_dict())
+        self.refresh_caches(self)
 
-    def renew(self, module):
+    def refresh_caches(self, module):
         """Calls refresh() of every part of `module` that has it: such parts cache something derived from their parameters."""
         if module not in self.caching:  # walking the modules costs as much as a small network's layer
             self.caching[module] = [part for part in module.modules() if hasattr(part, "refresh")]
@@ -235,7 +235,7 @@ class Trainer(nn.Module):
         for role, decay in self.averaged.items():
             net = getattr(self, role)
             if any(net is module for module in updated):
-                ema = self.best(role)
+                ema = self.sampling_net(role)
                 if role not in self.pairs:  # walking the modules costs as much as a small network's layer
                     self.pairs[role] = [
                         list(each)
@@ -250,13 +250,13 @@ class Trainer(nn.Module):
                 torch._foreach_lerp_(averages, values, 1 - decay)
                 if copies:
                     torch._foreach_copy_(copies, buffers)
-                self.renew(ema)
+                self.refresh_caches(ema)
 
     def train(self, mode=True):
         """nn.Module.train, which leaves averaged networks in evaluation mode."""
         super().train(mode)
         for role in self.averaged:
-            self.best(role).eval()
+            self.sampling_net(role).eval()
         return self
 
     @contextlib.contextmanager
@@ -301,7 +301,7 @@ class Trainer(nn.Module):
                 f"--resume: the checkpoint is of other networks ({str(error).splitlines()[-1].strip()}); "
                 "the flags it was made with would do"
             ) from error
-        self.renew(self)
+        self.refresh_caches(self)
 
 
 def compares_halves(net):

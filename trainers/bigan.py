@@ -79,19 +79,19 @@ class BiGAN(codes.Coder):
 
     def ge_terms(self, real, fake):
         """The terms of G and E's loss, each [N]; E learns from the first, G from the second, both through D."""
-        judged_real, judged_fake = self.together(self.disc, self.disc, real, fake)
+        judged_real, judged_fake = self.forward_jointly(self.disc, self.disc, real, fake)
         return {"real": self.enc_loss(judged_real), "fake": self.gen_loss(judged_fake)}
 
     def d_terms(self, real, fake):
         """The terms of D's loss, each [N]."""
-        judged_real, judged_fake = self.together(self.disc, self.disc, real, fake)
+        judged_real, judged_fake = self.forward_jointly(self.disc, self.disc, real, fake)
         return {"real": D.d_real(judged_real), "fake": D.d_fake(judged_fake)}
 
     # --- for the loop and the modes
 
     def generate(self, z):
         """G(z), by the averaged generator with --ema: z [n, z_dim] -> [n, C, H, W] in [-1, 1]."""
-        return self.best("gen")(z)
+        return self.sampling_net("gen")(z)
 
     decode = generate  # codes are latents
 

@@ -63,7 +63,7 @@ class Coder(Trainer):
 
     def encode(self, x):
         """Codes [N, ...] of images [N, C, H, W], by the averaged encoder with --ema."""
-        return self.code(self.best("enc")(x))
+        return self.code(self.sampling_net("enc")(x))
 
     def interpolate(self, h, other, p):
         """p h + (1 - p) other, of codes [N, ...]: h where p = 1."""

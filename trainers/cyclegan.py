@@ -148,11 +148,11 @@ class CycleGAN(Trainer):
 
     def to_b(self, a):
         """F(a): images [N, C, H, W] of A translated to B, by the averaged translator with --ema."""
-        return self.best("gen_ab")(a)
+        return self.sampling_net("gen_ab")(a)
 
     def to_a(self, b):
         """G(b): images of B translated to A."""
-        return self.best("gen_ba")(b)
+        return self.sampling_net("gen_ba")(b)
 
     def measures(self, data):
         """Measures nothing, but keeps the first 20 images of each domain of test (else train) to draw pictures of: a batch may hold fewer."""

@@ -152,7 +152,7 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
         args.official_quirks = sorted(set(args.official_quirks))  # whose order is no other run
         self.quirks = frozenset(args.official_quirks)
         self.norms = batch_norms(self.gen)
-        self.refuse_what_cannot_be()
+        self.check_flags()
         self.objective, self.weights = LOSSES[args.loss], distances.WEIGHTS[args.weights]
         self.classify = rotation.one_hot_bce if "one_hot_bce" in self.quirks else rotation.cross_entropy
         points = tuple(args.data_shape[:2]) == (1, 1)
@@ -188,9 +188,9 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
                         "--scale=given with gen_out=sigmoid and data in [0, 1], would do"
                     )
 
-    def begin(self, step, share=1.0):
+    def on_step_start(self, step, share=1.0):
         """Sets the weights of the step too."""
-        super().begin(step, share)
+        super().on_step_start(step, share)
         self.w_real, self.w_recon = self.weights(step / max(self.args.mu_steps, 1))
 
     def train_step(self, batch, step):
@@ -307,7 +307,7 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
     def generate(self, z):
         """The generator's images (the averaged one's with --ema): z [n, z_dim] -> [n, C, H, W] in [-1, 1]."""
         if "batch_statistics" not in self.quirks:
-            return self.best("gen")(z)
+            return self.sampling_net("gen")(z)
         batches = [*z.split(64)]
         if len(batches[-1]) == 1:  # an image alone has no statistics: it joins the batch before, or itself
             batches[-2:] = [torch.cat(batches[-2:])] if len(batches) > 1 else [z.repeat(2, 1)]
@@ -316,7 +316,7 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
     def decode(self, h):
         """Images [N, C, H, W] of codes [N, z_dim], normalised by the statistics of their batch as in training: running ones are those of G(z), and codes
         are spread otherwise than z."""
-        gen = self.best("gen")
+        gen = self.sampling_net("gen")
         with by_batch(gen):
             return gen(h if len(h) > 1 else h.repeat(2, 1))[: len(h)]  # one code alone has no statistics
 
@@ -350,13 +350,13 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
         }
         return values | self.task_accuracies(x, x_f)
 
-    def refuse_what_cannot_be(self):
+    def check_flags(self):
         """Raises UserError, or warns, where flags contradict one another or the discriminator."""
         args = self.args
-        self.goes_with(args.weights == "moving", "--weights=moving", "mu_steps")
-        self.goes_with(args.lambda_r > 0, "--lambda_r", "reg_features")
-        self.goes_with(args.lambda_p > 0, "--lambda_p", "penalty_norm")
-        self.goes_with(args.lambda_p > 0 or args.phi == "data", "--lambda_p or --phi=data", "scale")
+        self.warn_if_unused(args.weights == "moving", "--weights=moving", "mu_steps")
+        self.warn_if_unused(args.lambda_r > 0, "--lambda_r", "reg_features")
+        self.warn_if_unused(args.lambda_p > 0, "--lambda_p", "penalty_norm")
+        self.warn_if_unused(args.lambda_p > 0 or args.phi == "data", "--lambda_p or --phi=data", "scale")
         if "batch_statistics" in self.quirks and not self.norms:
             self.warnings.append(
                 "--official_quirks batch_statistics: does nothing without batch norm in the generator"

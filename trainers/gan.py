@@ -202,7 +202,7 @@ class MixupGAN(Trainer):
         self.penalties = {name: w for name, w in args.penalty.items() if w > 0}
         self.fold = {"on": True, "off": False, "auto": args.mixup_label == "hard"}[args.mixup_fold]
         self.twice_differentiated = ("disc",) if self.penalties or args.dnorm > 0 else ()
-        self.refuse_what_cannot_be()
+        self.check_flags()
         self.slopes = {}  # penalties on D's slope at real or generated examples: name -> which, weight, what of D's logits
         if args.amp == "off" and not (
             self.joint or compares_examples(self.disc) or self.layers and args.mixup_label == "soft"
@@ -229,7 +229,7 @@ class MixupGAN(Trainer):
                 "--trainer=trainers/semi_supervised.py, or the base iterator alone, would do"
             )
         self.check_logits(batch["x"])
-        self.start_from_data(batch["x"])
+        self.data_dependent_init(batch["x"])
 
     def check_logits(self, x):
         """Raises UserError unless the discriminator gives one logit an image."""
@@ -350,7 +350,7 @@ class MixupGAN(Trainer):
             return real, fake
         if self.joint:
             return self.disc(torch.cat([real, fake]), stop=k).chunk(2)
-        return self.together(self.disc, lambda x: self.below(x, k), real, fake)
+        return self.forward_jointly(self.disc, lambda x: self.below(x, k), real, fake)
 
     def above(self, h, k):
         """d_k(h), logits [N]."""
@@ -366,10 +366,10 @@ class MixupGAN(Trainer):
                 for own in (True, False)
             )
             return {name: self.above(h, k) for name, h in alone.items()} | dict(
-                zip(others, self.together(self.disc, lambda h: self.above(h, k), *others.values()))
+                zip(others, self.forward_jointly(self.disc, lambda h: self.above(h, k), *others.values()))
             )
         if not self.joint:
-            return dict(zip(states, self.together(self.disc, lambda h: self.above(h, k), *states.values())))
+            return dict(zip(states, self.forward_jointly(self.disc, lambda h: self.above(h, k), *states.values())))
         logits = {
             name: self.above(torch.cat([h_real, h]), k).chunk(2)
             for name, h in states.items()
@@ -395,7 +395,7 @@ class MixupGAN(Trainer):
 
     def generate(self, z):
         """The generator's images (the averaged one's with --ema): z [n, z_dim] -> [n, C, H, W] in [-1, 1]."""
-        return self.best("gen")(z)
+        return self.sampling_net("gen")(z)
 
     def diagnose(self, batch):
         """|grad_x D(x)|^2 on real images, D as in dnorm: the original's train_d_real_norm. In evaluation mode, without a graph."""
@@ -406,16 +406,16 @@ class MixupGAN(Trainer):
                 "disc/real_grad_norm2": zero_centred(self.probability, batch["x"], create_graph=False).mean()
             }
 
-    def refuse_what_cannot_be(self):
+    def check_flags(self):
         """Raises UserError, or warns, where flags contradict one another or the discriminator."""
         args, offered = self.args, self.last_layer() + 1
-        self.goes_with(self.layers, "--mixup", "alpha", "mixup_label", "mixup_fold")
-        self.goes_with(args.dnorm > 0, "--dnorm", "dnorm_step")
-        self.goes_with(
+        self.warn_if_unused(self.layers, "--mixup", "alpha", "mixup_label", "mixup_fold")
+        self.warn_if_unused(args.dnorm > 0, "--dnorm", "dnorm_step")
+        self.warn_if_unused(
             self.matching, "--g_loss=feature_matching or mixed", "fm_form", "fm_layer", "fm_weight"
         )
-        self.goes_with(args.g_loss == "mixed", "--g_loss=mixed", "adv_weight")
-        self.goes_with(self.adversarial, "--g_loss=adversarial or mixed", "g_label")
+        self.warn_if_unused(args.g_loss == "mixed", "--g_loss=mixed", "adv_weight")
+        self.warn_if_unused(self.adversarial, "--g_loss=adversarial or mixed", "g_label")
         if args.g_loss == "mixed" and not args.fm_weight and not args.adv_weight:
             raise UserError(
                 "--fm_weight, --adv_weight: both are 0, so G would learn nothing; 1 and 1 would do"

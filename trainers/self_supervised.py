@@ -81,10 +81,10 @@ class SelfSupervised(Trainer):
         self.d_task = wanted if args.lambda_d > 0 else 0
         self.g_task = wanted if args.lambda_g > 0 else 0
         if not wanted:
-            self.goes_with(False, "--self_supervised", "lambda_d", "lambda_g", "g_task", "rotations")
+            self.warn_if_unused(False, "--self_supervised", "lambda_d", "lambda_g", "g_task", "rotations")
         else:
-            self.goes_with(self.g_task, "--lambda_g", "g_task")
-            self.goes_with(self.d_task or self.g_task, "--lambda_d or --lambda_g", "rotations")
+            self.warn_if_unused(self.g_task, "--lambda_g", "g_task")
+            self.warn_if_unused(self.d_task or self.g_task, "--lambda_d or --lambda_g", "rotations")
             if not self.d_task:
                 self.warnings.append(
                     f"--lambda_d: given 0, so nothing trains the discriminator's head of {wanted} classes"
@@ -92,14 +92,14 @@ class SelfSupervised(Trainer):
 
     def prepare(self, batch):
         """What networks start from data or noise: a reference batch, weight norm, minibatch discrimination."""
-        self.start_from_data(batch["x"])
+        self.data_dependent_init(batch["x"])
 
     # --- one pass of D, several heads
 
     def trunk(self, *batches):
         """h_last of each of the batches [n, C, H, W]."""
         return (
-            self.together(self.disc, lambda x: self.disc(x, stop=self.last), *batches)
+            self.forward_jointly(self.disc, lambda x: self.disc(x, stop=self.last), *batches)
             if self.last
             else batches
         )

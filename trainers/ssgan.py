@@ -82,7 +82,7 @@ class SSGAN(self_supervised.SelfSupervised):
 
     def generate(self, z):
         """The generator's images (the averaged one's with --ema): z [n, z_dim] -> [n, C, H, W] in [-1, 1]."""
-        return self.best("gen")(z)
+        return self.sampling_net("gen")(z)
 
     @torch.no_grad()
     def diagnose(self, batch):

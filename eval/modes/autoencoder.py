@@ -352,7 +352,7 @@ def encoder(trainer, data, run, args):
     parts = {name: split_of(data, name) for name in ("train", "valid", "test")}
     found, start = {}, untrained(trainer, data, args)
     with trainer.evaluating():
-        for kind, enc in (("trained", trainer.best("enc")), ("random", start)):
+        for kind, enc in (("trained", trainer.sampling_net("enc")), ("random", start)):
             for at, encode in layers_of(trainer, enc).items():
                 codes = {name: codes_of(encode, part) for name, part in parts.items()}
                 if codes["train"][1] is None:

@@ -23,7 +23,7 @@ def test_steps_are_those_of_torch_bit_for_bit(options):
         bad = torch.tensor(float(step in (0, 3)))
         for optim in (ours, theirs):
             optim.param_groups[0]["lr"] = 0.01 / (1 + step)
-        ours.apply(gradients, bad)
+        ours.step_with(gradients, bad)
         for p, g in zip(twin.parameters(), gradients):
             p.grad = g
         theirs.grad_scale, theirs.found_inf = None, bad

@@ -30,7 +30,7 @@ def first_gradients(t):
         t.optims[name].apply = lambda grads, bad, name=name: seen.update(
             {f"{name}/{i}": g.clone() for i, g in enumerate(grads)}
         )
-    t.begin(0)
+    t.on_step_start(0)
     torch.manual_seed(2)
     return seen, t.step(batch(16), 0)
 
@@ -70,7 +70,7 @@ def test_spectral_norm_keeps_its_precision():
     a, b = trainer(), trainer("--amp=bf16")
     for t in (a, b):
         t.train_step = lambda batch, step, t=t: t.disc(batch["x"])
-        t.begin(0)
+        t.on_step_start(0)
         t.step(batch(), 0)
     for (name, u), v in zip(a.disc.named_buffers(), b.disc.buffers()):
         assert torch.equal(u, v), name

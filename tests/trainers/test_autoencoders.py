@@ -51,7 +51,7 @@ def batch(n=6, size=8):
 def steps(t, n, data=None):
     logs, data = [], data or batch(size=16 if isinstance(t, beta_vae.BetaVAE) else 8)
     for step in range(n):
-        t.begin(step)
+        t.on_step_start(step)
         logs.append(t.step(data, step))
     return logs
 
@@ -264,7 +264,7 @@ def test_the_autoencoder_changes_only_at_its_steps():
     t = trainer(amr, "--update_g_every=3")
     for step in range(7):
         before = {n: p.clone() for n, p in t.named_parameters()}
-        t.begin(step)
+        t.on_step_start(step)
         t.step(batch(), step)
         moved = {n.split(".")[0] for n, p in t.named_parameters() if not torch.equal(before[n], p)}
         assert moved == ({"enc", "dec", "disc", "probe"} if step % 3 == 0 else {"disc", "probe"})

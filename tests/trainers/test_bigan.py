@@ -38,7 +38,7 @@ def pairs(t):
 def steps(t, n):
     logs, data = [], batch()
     for step in range(n):
-        t.begin(step)
+        t.on_step_start(step)
         logs.append(t.step(data, step))
     return logs
 
@@ -123,7 +123,7 @@ def test_encoder_learns_from_real_pairs_alone_and_generator_from_generated_ones(
 def test_a_step_is_one_simultaneous_update_of_all_three():
     """Gradients of both updates, at the weights from before the step: plain Adam on them gives the same step."""
     t, reference = trainer(variant="seed"), trainer(variant="seed")
-    t.begin(0)
+    t.on_step_start(0)
     data = batch()
     torch.manual_seed(7)
     t.step(data, 0)
@@ -155,7 +155,7 @@ def test_a_step_is_one_simultaneous_update_of_all_three():
 def test_weight_decay_is_adams_l2_on_all_parameters():
     t = trainer("--weight_decay=0.5")
     before = {n: p.clone() for n, p in t.named_parameters() if n.startswith(("gen", "enc"))}
-    t.begin(0)
+    t.on_step_start(0)
     t.update("ge", {"none": 0 * sum(p.sum() for p in t.parameters_of("ge"))})
     for n, p in t.named_parameters():
         if n in before:
@@ -167,7 +167,7 @@ def test_weight_decay_is_adams_l2_on_all_parameters():
 def test_pictures_samples_and_codes():
     t = trainer("--ema=0.5", "--samples=6")
     steps(t, 3)
-    assert t.best("enc") is t.enc_ema and t.best("gen") is t.gen_ema
+    assert t.sampling_net("enc") is t.enc_ema and t.sampling_net("gen") is t.gen_ema
     data = {"train": [batch()], "test": [batch(), {"x": batch()["x"][:3]}]}
     ((every, measure),) = t.measures(data)
     assert every == 5
@@ -195,7 +195,7 @@ def test_pictures_samples_and_codes():
 
 def test_learning_rate_holds_then_decays_to_a_hundredth():
     t = trainer("--lr_schedule=half_exp", "--lr=0.1")
-    rates = [(t.begin(step), t.optims["ge"].param_groups[0]["lr"])[1] for step in (0, 5, 6, 10, 12, 6)]
+    rates = [(t.on_step_start(step), t.optims["ge"].param_groups[0]["lr"])[1] for step in (0, 5, 6, 10, 12, 6)]
     assert rates[:2] == [0.1, 0.1] and rates[2] == rates[5]
     assert rates[2:5] == pytest.approx([0.1 * 0.01**0.2, 0.001, 0.001])
 

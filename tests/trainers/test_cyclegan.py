@@ -54,7 +54,7 @@ def batch(n=6, channels=(1, 3), size=16, seed=1):
 
 def steps(t, n, **options):
     for step in range(n):
-        t.begin(step)
+        t.on_step_start(step)
         log = t.step(batch(seed=step, **options), step)
     return log
 
@@ -159,7 +159,7 @@ def test_penalty_of_a_linear_patch_discriminator():
 
 def test_a_d_step_leaves_the_translators_alone_and_the_reverse():
     t, data = trainer(), batch()
-    t.begin(0)
+    t.on_step_start(0)
     a, b = data["x"], data["x_b"]
     for name, others in (("gens", "disc"), ("discs", "gen")):
         before = {n: p.clone() for n, p in t.named_parameters()}
@@ -256,7 +256,7 @@ def test_the_discriminators_see_the_pools_images():
     t.disc_a.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
     for step in range(8):
         seed_step(0, step)
-        t.begin(step)
+        t.on_step_start(step)
         held = t.pool_a.images.clone()
         seen.clear()
         t.step(batch(seed=step), step)
@@ -298,7 +298,7 @@ def test_half_schedule():
     factors = [t.lr_factor(step) for step in range(12)]
     assert factors[:6] == [1.0] * 6 and factors[10] == 0.0 == factors[11]
     assert torch.allclose(torch.tensor(factors[5:11]), torch.linspace(1, 0, 6))
-    t.begin(8)
+    t.on_step_start(8)
     assert all(abs(group["lr"] - 0.2) < 1e-12 for optim in t.optims.values() for group in optim.param_groups)
 
 

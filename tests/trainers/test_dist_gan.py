@@ -66,7 +66,7 @@ def batch(n=12, shape=(1, SIZE, SIZE)):
 def steps(t, n, data=None):
     logs = []
     for step in range(n):
-        t.begin(step)
+        t.on_step_start(step)
         torch.manual_seed(100 + step)
         logs.append(t.step(data or batch(), step))
     return logs
@@ -94,7 +94,7 @@ def test_the_autoencoders_step_moves_whom_it_says(updates, optimisers, features,
         f"--reg_features={features}",
         f"--phi={phi}",
     )
-    t.begin(0)
+    t.on_step_start(0)
     before, d_before = parameters(t), {n: b.clone() for n, b in t.disc.named_buffers()}
     log = t.ae_step(batch()["x"])
     assert moved(t, before) == ({"enc", "gen"} if updates == "enc+gen" else {"enc"})
@@ -114,7 +114,7 @@ def test_the_other_two_steps_move_one_player_each(task, weight, g_task, norm):
         classes={"none": 0, "ss": 4, "ms": 5}[task],
         norm=norm,
     )
-    t.begin(0)
+    t.on_step_start(0)
     before = parameters(t)
     log = t.update("disc", t.d_terms(batch()["x"]))
     assert moved(t, before) == {"disc"}
@@ -192,7 +192,7 @@ def test_ds_terms_are_the_formulas(loss, quirks, monkeypatch):
     x, z, eps = batch(5)["x"], torch.rand(5, Z) * 2 - 1, torch.rand(5, 1, 1, 1)
     fresh(monkeypatch, t, 5, z)
     monkeypatch.setattr("losses.penalties.uniform", lambda v: eps)
-    t.begin(int(0.625 * TOTAL))
+    t.on_step_start(int(0.625 * TOTAL))
     progress = int(0.625 * TOTAL) / TOTAL
     terms = t.d_terms(x)
     x_f, x_r = t.gen(z), t.gen(t.enc(x))
@@ -290,7 +290,7 @@ def test_gs_loss_is_zero_where_generated_images_are_real_ones(monkeypatch):
 def test_ds_task_at_equal_logits_is_log_k(task, classes):
     t = trainer(f"--self_supervised={task}", "--lambda_d=0.5", classes=classes)
     nn.init.zeros_(t.disc.head.weight)
-    t.begin(0)
+    t.on_step_start(0)
     assert torch.allclose(t.d_terms(batch(8)["x"])["rotation"], torch.full((8,), 0.5 * math.log(classes)))
 
 
@@ -317,7 +317,7 @@ def test_one_pass_or_one_each():
 
 def test_each_update_has_images_of_its_own(monkeypatch):
     t = trainer("--d_steps=2")
-    t.begin(0)
+    t.on_step_start(0)
     seen = []
     for name, step in (("ae_step", t.ae_step), ("d_terms", t.d_terms), ("g_terms", t.g_terms)):
         monkeypatch.setattr(t, name, lambda x, step=step: (seen.append(x.clone()), step(x))[1])
@@ -334,7 +334,7 @@ def test_weights_and_learning_rate_at_the_corners():
     t = trainer("--lr=1e-4", "--lr_schedule=half", "--schedule_steps=400")
     found = {}
     for step in (0, 200, 250, 300, 400):
-        t.begin(step)
+        t.on_step_start(step)
         found[step] = t.w_real, t.w_recon, t.optims["disc"].param_groups[0]["lr"]
     expected = {
         0: (0.95, 0.05, 1e-4),
@@ -345,7 +345,7 @@ def test_weights_and_learning_rate_at_the_corners():
     }
     for step, values in expected.items():
         assert found[step] == pytest.approx(values, abs=1e-12), step
-        t.begin(step)
+        t.on_step_start(step)
         values = t.diagnose(batch())
         assert values["weights/real"] + values["weights/recon"] == 1
 
@@ -386,7 +386,7 @@ def test_the_official_samples_depend_on_their_batch():
 
 def test_two_optimisers_in_sequence_see_each_others_step():
     t = trainer("--ae_optimisers=two", "--lr=0.1")
-    t.begin(0)
+    t.on_step_start(0)
     seen = []
     original = t.reg_term
     t.reg_term = lambda phi, phi_r, z_e, z: (seen.append(z_e.detach().clone()), original(phi, phi_r, z_e, z))[
@@ -470,12 +470,12 @@ def test_pictures_are_samples_and_pairs():
 )
 def test_ssgan_steps_move_one_player_each(words, classes):
     t = self_supervised(*words, "--update_g_every=2", classes=classes)
-    t.begin(1)
+    t.on_step_start(1)
     before = parameters(t)
     log = t.step(batch(), 1)
     assert moved(t, before) == {"disc"} and not any(n.startswith("gen/") for n in log)
     assert set(log) == {"disc/real", "disc/fake"} | ({"disc/rotation"} if classes else set())
-    t.begin(2)
+    t.on_step_start(2)
     before = parameters(t)
     log = t.update("gen", t.g_terms(batch()["x"], t.gen(t.noise(12))))
     assert moved(t, before) == {"gen"} and set(log) == {"gen/adv"} | (
@@ -526,7 +526,7 @@ def test_names_of_the_paper_are_taken():
 )
 def test_toy_updates_move_whom_they_say(model, updates):
     t, found = toy(model), {}
-    t.begin(0)
+    t.on_step_start(0)
     original = t.update
 
     def watched(name, terms):
@@ -648,7 +648,7 @@ def test_a_longer_run_is_not_given_other_weights_in_silence(tmp_path):
 def test_an_average_moves_once_in_a_step_that_updates_its_network_twice():
     t = trainer("--ae_updates=enc+gen", "--ema=0.75")
     first = [p.clone() for p in t.gen.parameters()]
-    t.begin(0)
+    t.on_step_start(0)
     t.step(batch(), 0)
     assert all(
         torch.allclose(0.75 * a + 0.25 * p, e, atol=1e-7)

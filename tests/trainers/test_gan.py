@@ -57,7 +57,7 @@ def test_the_product_of_options_steps(loss, mixup, label, ff):
     )
     before = {n: p.clone() for n, p in t.named_parameters()}
     for step in range(3):
-        t.begin(step)
+        t.on_step_start(step)
         log = t.step(batch(), step)
     expected = {"gen/adv", "disc/gp", "disc/r1", "disc/r2", "disc/dragan", "disc/dnorm"}
     if not (mixup != "none" and label == "soft"):
@@ -162,12 +162,12 @@ def test_gradients_reach_both_halves_of_the_mix_but_never_the_generator():
 
 def test_a_d_step_leaves_g_alone_and_the_reverse():
     t = trainer("--update_g_every=2")
-    t.begin(1)
+    t.on_step_start(1)
     before = {n: p.clone() for n, p in t.named_parameters()}
     log = t.step(batch(), 1)  # step 1 of 0, 1, 2 ...: not one of G's
     assert not any(n.startswith("gen/") for n in log)
     assert all(torch.equal(before[n], p) == n.startswith("gen.") for n, p in t.named_parameters())
-    t.begin(2)
+    t.on_step_start(2)
     before = {n: p.clone() for n, p in t.disc.named_parameters()}
     t.update("gen", {"adv": t.objective.g(t.disc(t.gen(t.noise(6))))})
     assert all(torch.equal(before[n], p) for n, p in t.disc.named_parameters())
@@ -179,7 +179,7 @@ def test_a_d_step_leaves_g_alone_and_the_reverse():
 def test_g_steps_are_the_ceiling_of_n_over_every(every, mixup):
     t = trainer(f"--update_g_every={every}", f"--mixup={mixup}")
     n = 11
-    steps = sum("gen/adv" in t.step(batch(), step) for step in range(n) if t.begin(step) is None)
+    steps = sum("gen/adv" in t.step(batch(), step) for step in range(n) if t.on_step_start(step) is None)
     assert steps == math.ceil(n / every)
 
 
@@ -191,7 +191,7 @@ def test_dnorm_is_of_the_probability_and_joint_or_a_step_of_its_own():
     expected = 2 * grad.flatten(1).square().sum(1)
     assert torch.allclose(t.d_terms(real.detach(), -real.detach())["dnorm"], expected, rtol=1e-4)
     t = trainer("--dnorm=2", "--dnorm_step=separate")
-    t.begin(0)
+    t.on_step_start(0)
     t.step(batch(), 0)
     assert {int(s["step"]) for s in t.optims["disc"].state.values()} == {2}
 
@@ -227,7 +227,7 @@ def test_a_plain_discriminator_trains_with_pixel_mixup():
         "disc": nn.Sequential(nn.Flatten(), nn.Linear(64, 1), nn.Flatten(0)),
     }
     t = trainer("--mixup=pixel", nets=nets)
-    t.begin(0)
+    t.on_step_start(0)
     assert math.isfinite(t.step(batch(), 0)["disc/mix"])
 
 
@@ -238,14 +238,14 @@ def test_spectral_norm_iterates_once_an_update():
     iterate = norm.iterate
     norm.iterate = lambda weight: (counts.append(1), iterate(weight))
     for step in range(3):
-        t.begin(step)
+        t.on_step_start(step)
         t.step(batch(), step)
     assert len(counts) == 3  # G's forward and all of D's share one iteration
 
 
 def test_diagnosis_changes_nothing():
     t = trainer("--mixup=vh1")
-    t.begin(0)
+    t.on_step_start(0)
     before = {n: v.clone() for n, v in t.state_dict().items()}
     t.eval()
     value = t.diagnose(batch())["disc/real_grad_norm2"]
@@ -258,7 +258,7 @@ def test_not_finite_updates_are_skipped_and_counted():
     for step, x in enumerate(
         (batch()["x"], batch()["x"] * float("nan"), batch()["x"] * float("inf"), batch()["x"])
     ):
-        t.begin(step)
+        t.on_step_start(step)
         before = {n: p.clone() for n, p in t.disc.named_parameters()}
         t.update("disc", {"real": t.objective.d_real(t.disc(x))})
         moved = any(not torch.equal(before[n], p) for n, p in t.disc.named_parameters())
@@ -271,24 +271,24 @@ def test_averaged_generator():
     t = trainer("--ema=0.9")
     expected = [p.clone() for p in t.gen.parameters()]
     for step in range(4):
-        t.begin(step)
+        t.on_step_start(step)
         t.step(batch(), step)
         expected = [0.9 * e + 0.1 * p for e, p in zip(expected, t.gen.parameters())]
     assert all(torch.allclose(e, p, atol=1e-7) for e, p in zip(expected, t.gen_ema.parameters()))
     t.update("gen", {"adv": t.objective.g(t.disc(t.gen(t.noise(6))))})
     t.move_averages()
     assert all(torch.equal(a, b) for a, b in zip(t.gen_ema.buffers(), t.gen.buffers()))
-    assert t.best("gen") is t.gen_ema and not t.gen_ema.training and t.gen.training
+    assert t.sampling_net("gen") is t.gen_ema and not t.gen_ema.training and t.gen.training
     assert not any(p.requires_grad for p in t.gen_ema.parameters())
 
 
 def test_learning_rates_follow_from_the_step():
     t = trainer("--lr_schedule=linear", "--lr=0.1")
-    rates = [(t.begin(step), t.optims["gen"].param_groups[0]["lr"])[1] for step in (0, 5, 10, 11, 3)]
+    rates = [(t.on_step_start(step), t.optims["gen"].param_groups[0]["lr"])[1] for step in (0, 5, 10, 11, 3)]
     assert rates == pytest.approx([0.1, 0.05, 0.0, 0.0, 0.07]) and rates[2] == 0.0
     t = trainer("--lr_schedule=exp", "--lr=0.1", "--lr_gamma=0.5")
     assert [
-        (t.begin(step), t.optims["disc"].param_groups[0]["lr"])[1] for step in (0, 4, 5, 14)
+        (t.on_step_start(step), t.optims["disc"].param_groups[0]["lr"])[1] for step in (0, 4, 5, 14)
     ] == pytest.approx([0.1, 0.1, 0.05, 0.025])
 
 
@@ -341,7 +341,7 @@ def test_one_pass_of_a_discriminator_for_several_batches():
 
     def judged(net):
         calls.clear()
-        return t.together(net, lambda x: calls.append(len(x)) or net(x), a, b)
+        return t.forward_jointly(net, lambda x: calls.append(len(x)) or net(x), a, b)
 
     independent, norm = nn.Linear(3, 2).double(), nn.BatchNorm1d(3).double()
     a, b = a.double(), b.double()
@@ -351,11 +351,11 @@ def test_one_pass_of_a_discriminator_for_several_batches():
     assert calls == [4, 2] and torch.equal(alone[1], norm(b))
     comparing = nn.Sequential(nn.Linear(3, 3), MinibatchDiscrimination(3, 2, 2)).double()
     assert torch.equal(judged(comparing)[0], comparing(a)) and calls == [4, 2]
-    pairs = t.together(independent, lambda x, y: independent(x) + y, (a, a[:, :2]), (b, b[:, :2]))
+    pairs = t.forward_jointly(independent, lambda x, y: independent(x) + y, (a, a[:, :2]), (b, b[:, :2]))
     assert torch.allclose(pairs[0], independent(a) + a[:, :2], rtol=1e-12) and torch.allclose(
         pairs[1], independent(b) + b[:, :2], rtol=1e-12
     )
-    assert t.together(independent, independent) == []
+    assert t.forward_jointly(independent, independent) == []
 
 
 @pytest.mark.parametrize(
@@ -379,7 +379,7 @@ def test_one_pass_serves_the_verdict_and_the_penalties_on_its_slope(words):
         if apart:
             t.slopes, t.sloping = {}, set()
         x = batch()["x"].double()
-        t.begin(0)
+        t.on_step_start(0)
         torch.manual_seed(1)
         terms = t.d_terms(x, -x)
         found.append(

@@ -46,7 +46,7 @@ def train_d(disc, steps, batch, words=(), lr=0.01):
     ).train()
     t.args.schedule_steps = steps
     for step in range(steps):
-        t.begin(step)
+        t.on_step_start(step)
         real = (P[0] + P[1] * torch.randn(batch)).reshape(-1, 1, 1, 1)
         with torch.no_grad():
             fake = t.gen(t.noise(batch))
@@ -123,9 +123,9 @@ def test_the_generator_finds_a_gaussian():
     ).train()
     t.args.schedule_steps = 800
     for step in range(800):
-        t.begin(step)
+        t.on_step_start(step)
         t.step({"x": (P[0] + P[1] * torch.randn(512)).reshape(-1, 1, 1, 1)}, step)
-    best = t.best("gen")
+    best = t.sampling_net("gen")
     assert float(best.m) == pytest.approx(P[0], abs=0.05) and abs(float(best.s)) == pytest.approx(
         P[1], abs=0.05
     )

@@ -31,7 +31,7 @@ def trainer(*words, **options):
 
 def run(t, steps=3, n=6):
     for step in range(steps):
-        t.begin(step)
+        t.on_step_start(step)
         log = t.step(batch(n), step)
     return log
 
@@ -88,7 +88,7 @@ def test_feature_matching_replaces_or_joins_the_verdict(form, layer):
 def test_feature_matching_leaves_d_alone_and_gs_step_reaches_all_of_g():
     t = trainer("--g_loss=feature_matching")
     before = {n: p.clone() for n, p in t.named_parameters()}
-    t.begin(0)
+    t.on_step_start(0)
     t.update("gen", t.g_terms(batch()["x"]))
     moved = {n for n, p in t.named_parameters() if not torch.equal(before[n], p)}
     assert moved == {n for n in before if n.startswith("gen.")}
@@ -120,7 +120,7 @@ def test_the_mean_is_that_of_every_update_of_either_player():
     for name, values in seen.items():
         means = [sum(v) / len(values) for v in zip(*values)]
         assert all(torch.allclose(a, b, atol=1e-12) for a, b in zip(t.histories[name].means, means))
-    t.begin(5)
+    t.on_step_start(5)
     log = t.step(batch(), 5)
     assert log["disc/history"] > 0 and {"disc/dnorm", "disc/real"} <= set(log)
     grads = {}
@@ -264,7 +264,7 @@ def test_matching_needs_a_hidden_layer_or_to_be_told():
     with pytest.raises(UserError, match="--g_loss=feature_matching: .* no hidden layer"):
         gan.get_trainer(nets, arguments("--z_dim=5", "--g_loss=feature_matching"))
     t = gan.get_trainer(nets, arguments("--z_dim=5", "--g_loss=feature_matching", "--fm_layer=0"))
-    t.begin(0)
+    t.on_step_start(0)
     assert math.isfinite(t.step(batch(), 0)["gen/fm"])
 
 

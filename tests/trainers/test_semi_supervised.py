@@ -110,7 +110,7 @@ def test_steps_move_every_parameter(words):
     t.initialise(mixed_batch())
     before = {n: p.clone() for n, p in t.named_parameters() if p.requires_grad}
     for step in range(4):
-        t.begin(step)
+        t.on_step_start(step)
         log = t.step(mixed_batch(), step)
     assert all(math.isfinite(v) for v in log.values()) and {"disc/sup", "gen/fm"} <= set(log)
     assert ("disc/mix" in log) == any("mixup" in w for w in words)
@@ -120,7 +120,7 @@ def test_steps_move_every_parameter(words):
 def test_supervised_is_the_labelled_term_alone():
     t = trainer("--supervised")
     before = {n: p.clone() for n, p in t.gen.named_parameters()}
-    t.begin(0)
+    t.on_step_start(0)
     assert set(t.step(batch() | {"y": torch.arange(6) % 3}, 0)) == {"disc/sup"}
     assert all(torch.equal(before[n], p) for n, p in t.gen.named_parameters())
 
@@ -128,7 +128,7 @@ def test_supervised_is_the_labelled_term_alone():
 def test_the_generators_step_takes_its_own_unlabelled_batch():
     t, seen = trainer(), []
     t.g_terms = lambda real, own=t.g_terms: (seen.append(real), own(real))[1]
-    t.begin(0)
+    t.on_step_start(0)
     both = mixed_batch()
     t.step(both, 0)
     assert seen[0] is both["x_unlabelled_g"]
@@ -142,7 +142,7 @@ def test_averaged_discriminator_and_held_learning_rate():
     ).optims["gen"].param_groups[0]["eps"] == 1e-8
     expected = [p.clone() for p in t.disc.parameters()]
     for step in range(3):
-        t.begin(step)
+        t.on_step_start(step)
         t.step(mixed_batch(), step)
         expected = [0.5 * e + 0.5 * p for e, p in zip(expected, t.disc.parameters())]
     assert all(torch.allclose(e, p, atol=1e-6) for e, p in zip(expected, t.disc_ema.parameters()))
@@ -182,7 +182,7 @@ def test_resume_is_bitwise(more, tmp_path):
 def test_dnorm_in_a_step_of_its_own_is_one():
     t = trainer("--dnorm=1", "--dnorm_step=separate")
     t.initialise(mixed_batch())
-    t.begin(0)
+    t.on_step_start(0)
     log = t.step(mixed_batch(), 0)
     assert log["disc/dnorm"] > 0 and int(next(iter(t.optims["disc"].state.values()))["step"]) == 2
 
@@ -213,7 +213,7 @@ def test_flags_without_use_for_labelled_images_alone_are_named():
 def test_the_wasserstein_estimate_is_that_of_the_scores(weight):
     t = trainer("--loss=wgan", f"--unsup_weight={weight}", "--g_loss=adversarial")
     t.initialise(mixed_batch())
-    t.begin(0)
+    t.on_step_start(0)
     scores = []
     score = t.verdicts
     t.verdicts = lambda *a: scores.append(score(*a)) or scores[-1]

@@ -63,7 +63,7 @@ def test_no_step_reads_the_device(script, more):
     case.step()
     with Reads() as reads:
         for _ in range(2):
-            case.trainer.begin(case.step_number)
+            case.trainer.on_step_start(case.step_number)
             means.add(case.trainer.step(case.batch, case.step_number))
             case.step_number += 1
     assert reads.found <= ALLOWED

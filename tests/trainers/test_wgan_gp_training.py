@@ -39,7 +39,7 @@ def test_every_parameter_moves_and_nothing_is_warned_of(variant):
     assert not t.warnings  # no batch norm under the penalty, and a penalty under the critic
     before = {n: p.clone() for n, p in t.named_parameters()}
     for step in range(6):
-        t.begin(step)
+        t.on_step_start(step)
         log = t.step(batch(), step)
     assert all(math.isfinite(v) for v in log.values()) and t.bad_steps.tolist() == [0, 0]
     # a constant added to a critic changes neither loss nor penalty: biases after its last ReLU need not move
@@ -94,7 +94,7 @@ def test_g_steps_are_a_fifth_rounded_up_and_the_last_rate_is_zero(tmp_path, n):
     steps = {name: {int(s["step"]) for s in state["state"].values()} for name, state in optims.items()}
     assert steps == {"gen": {math.ceil(n / 5)}, "disc": {n}}
     t = trainer("homework", "--schedule_steps=10")
-    assert [(t.begin(step), t.optims["disc"].param_groups[0]["lr"])[1] for step in (0, 5, 10, 11)] == [
+    assert [(t.on_step_start(step), t.optims["disc"].param_groups[0]["lr"])[1] for step in (0, 5, 10, 11)] == [
         2e-4,
         1e-4,
         0.0,
