@@ -17,16 +17,6 @@ from eval.metrics.kid import kid
 from eval.metrics.manifold import manifold
 
 METRICS = ("fid", "is", "kid", "prdc", "modes")
-HIGHER_IS_BETTER = {
-    "is",
-    "precision",
-    "recall",
-    "density",
-    "coverage",
-    "modes",
-    "confidence",
-    "entropy",
-}  # of the results' "metric"; lower is, of others
 SPLITS = 10  # of the Inception score
 KEEP = 10_000  # features of each set that KID and prdc are computed from, at most
 

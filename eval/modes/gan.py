@@ -6,6 +6,7 @@ from engine import distributed, pictures
 from engine.errors import UserError
 from engine.pictures import gif
 from engine.randomness import seeded
+from eval.metrics.results import write_results
 from eval.modes import points
 from eval.modes.walks import slerp
 
@@ -96,7 +97,7 @@ def draw(trainer, n, seed, batch=256):
 
 def evaluate(trainer, data, run, args):
     """Scores of --at latest, best or all checkpoints, or that of a step: printed, and appended to evaluations.jsonl, which eval.tables reads.
-    Points: their measures, printed."""
+    Points: their measures."""
     if points.are(args.data_shape):
         return measure_points(trainer, data(), run, args)
     from eval.modes.scoring import Scorer
@@ -116,12 +117,15 @@ def evaluate(trainer, data, run, args):
 
 
 def measure_points(trainer, data, run, args):
-    """The measures of `eval.modes.points` of --at latest, best or all checkpoints, or that of a step, printed."""
+    """The measures of `eval.modes.points` of --at latest, best or all checkpoints, or that of a step: printed, and written to
+    evaluations.jsonl."""
     measured = points.Points(data, args)
     say(measured.describe())
-    for _, state in run.states(args.at):
+    for name, state in run.states(args.at):
         trainer.restore(state)
         found = measured.measure(measured.draw(trainer))
+        if distributed.rank() == 0:
+            write_results(run, state["step"], measured.results(found, name))
         say(f"step {state['step']}  " + "  ".join(f"{name} {value:.6g}" for name, value in found.items()))
     return 0
 

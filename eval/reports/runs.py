@@ -8,9 +8,10 @@ import time
 from collections import namedtuple
 from functools import cached_property
 
+from engine import results
 from engine.errors import MissingError
 
-FILES = ("flags.json", "status.json", "metrics.jsonl", "evaluations.jsonl")
+FILES = ("flags.json", "status.json", "metrics.jsonl", results.FILE)
 SEED = re.compile(r"s(0|[1-9]\d*)")
 SILENT = 600.0  # seconds without a sign of life that are worth telling; clocks of hosts differ by less
 
@@ -75,13 +76,13 @@ class Run:
     @cached_property
     def records(self):
         """metrics.jsonl, as dicts with a "step", oldest first."""
-        return read_lines(os.path.join(self.folder, "metrics.jsonl"))
+        return results.read_records(os.path.join(self.folder, "metrics.jsonl"))
 
     @cached_property
     def evaluations(self):
         """{name: [Point, ...] by step} of evaluations.jsonl. Of several lines of one name, step and setting the last counts."""
         found = {}
-        for line in read_lines(os.path.join(self.folder, "evaluations.jsonl")):
+        for line in results.Results(self.folder).read():
             if "name" in line and "value" in line:
                 setting = {field: line.get(field) for field in PROTOCOL}
                 point = Point(
@@ -136,23 +137,6 @@ def read_object(path):
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def read_lines(path):
-    """The JSON objects with a whole "step" in a .jsonl, in the file's order. Lines that are torn or are something else are left out."""
-    found = []
-    try:
-        with open(path, encoding="utf8", errors="replace") as file:
-            for line in file:
-                try:
-                    record = json.loads(line)
-                except ValueError:
-                    continue
-                if isinstance(record, dict) and isinstance(record.get("step"), int):
-                    found.append(record)
-    except OSError:
-        pass
-    return found
 
 
 def find(folders):

@@ -21,27 +21,12 @@ from scipy import special
 from engine import flags
 from engine.errors import MissingError, UserError
 from engine.files import PROJECT
+from eval.metrics import directions
 from eval.reports import runs as reading
 
 PUBLISHED = os.path.join(PROJECT, "docs", "published.json")
 CONFIDENCE = 0.95
 SIGN = {"lower": " ↓", "higher": " ↑", None: ""}
-
-# The direction of a metric, by the words of its name.
-LOWER = {"fid", "fd", "kid", "kl", "w1", "wasserstein", "wasserstein1", "js", "error"}
-HIGHER = {
-    "is",
-    "score",
-    "accuracy",
-    "acc",
-    "precision",
-    "recall",
-    "density",
-    "coverage",
-    "modes",
-    "quality",
-    "entropy",
-}
 
 
 # --- numbers
@@ -91,13 +76,6 @@ def verdict(found, better, name="the first"):
         return "not resolved"
     side = "lower" if found.mean < 0 else "higher"
     return f"{name} is {side}" + (f", {'better' if side == better else 'worse'}" if better else "")
-
-
-def direction(name):
-    """ "lower" or "higher", whichever is better for a metric of this name; None where its words do not tell."""
-    words = set(re.split(r"[^a-z0-9]+", name.lower()))
-    low, high = words & LOWER, words & HIGHER
-    return "lower" if low and not high else "higher" if high and not low else None
 
 
 def digits(mean, std):
@@ -206,7 +184,8 @@ class Column:
         self.heading, self.points = heading, points
         some = next(iter(points.values()))[0]
         self.setting, self.name, self.metric = some.setting, some.name, some.metric
-        self.better = direction(self.name)
+        declared = directions.find(self.metric)
+        self.better = declared[0] if declared else directions.direction(self.name)
 
     def titles(self):
         """The words, in small letters, under which a published number may name this metric."""
@@ -214,22 +193,27 @@ class Column:
 
 
 def resolve(word, runs):
-    """[(heading, [names])] that a word of --metric stands for: a name, a family of names (one column), or a pattern (one column a name)."""
-    bare = word.removeprefix("eval/")
+    """[(heading, [names])] that a word of --metric stands for: a name, a family of names, or a pattern (one column a name).
+
+    A family (a metric, as "FD-classifier" or "probe accuracy") is one column, or one a name where some run has several of it.
+    Raises UserError where no run has it.
+    """
+    word = word.removeprefix("eval/")
     evaluated = {p.name: p.metric for run in runs for points in run.evaluations.values() for p in points}
     logged = {key.removeprefix("eval/") for run in runs for key in run.logged}
-    if bare in evaluated or bare in logged:
-        return [(bare, [bare])]
-    family = sorted(name for name, metric in evaluated.items() if metric.lower() == bare.lower())
+    if word in evaluated or word in logged:
+        return [(word, [word])]
+    family = sorted(name for name, metric in evaluated.items() if metric.lower() == word.lower())
+    if any(len(run.evaluations.keys() & set(family)) > 1 for run in runs):
+        return [(name, [name]) for name in family]
     if family:
-        return [(bare, family)]
+        return [(word, family)]
     names = sorted(set(evaluated) | logged)
-    matching = fnmatch.filter(names, bare)
+    matching = fnmatch.filter(names, word)
     if not matching:
-        near = difflib.get_close_matches(bare, names, 4, 0.3) or names[:8]
-        raise UserError(
-            f"--metric: {word}: no run has it; {' or '.join(repr(n) for n in near) or 'nothing (no run has logged anything yet)'} would do"
-        )
+        near = difflib.get_close_matches(word, names, 4, 0.3) or names[:8]
+        advice = f"use {' or '.join(map(repr, near))}" if near else "no run has logged anything yet"
+        raise UserError(f"--metric: {word}: no run has it; {advice}")
     return [(name, [name]) for name in matching]
 
 
@@ -271,9 +255,10 @@ def divide(heading, points, split):
     if len(set(labels)) < len(labels):  # the names differ in more than what PROTOCOL tells
         labels = [", ".join(filter(None, pair)) for pair in zip(names, labels)]
     if not split:
-        parts = "; ".join(f"{label} in {some_runs(group)}" for label, group in zip(labels, groups))
+        kinds = "; ".join(f"{label} in {some_runs(group)}" for label, group in zip(labels, groups))
         raise UserError(
-            f"--metric: one column cannot hold {heading} of {len(groups)} kinds: {parts}; --split, or fewer runs, would do"
+            f"--metric: {heading} has {len(groups)} kinds, which one column cannot hold: use --split (a column "
+            f"for each) or fewer runs; {kinds}"
         )
     return [
         Column(label if label in names else f"{heading} [{label}]", group)

@@ -10,6 +10,7 @@ import sys
 import pytest
 from scipy import stats
 
+from eval.metrics import directions
 from eval.reports import runs, tables
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -225,7 +226,7 @@ def test_spans_and_seed_lists():
     ],
 )
 def test_directions(name, better):
-    assert tables.direction(name) == better
+    assert directions.direction(name) == better
 
 
 # --- means over seeds
@@ -504,7 +505,7 @@ def test_nothing_to_read(tmp_path, capsys):
     assert "nothing has been logged yet" in said(capsys, tmp_path)
     make_run(tmp_path, "a", 1, log={1: {"gen/adv": 1.0, "disc/real": 2.0}})
     assert "no run has an evaluation; one of disc/real, gen/adv would do" in said(capsys, tmp_path)
-    assert "--metric: gen/adb: no run has it; 'gen/adv' would do" in said(
+    assert "--metric: gen/adb: no run has it; use 'gen/adv'" in said(
         capsys, tmp_path, "--metric", "gen/adb"
     )
 
@@ -722,3 +723,23 @@ def test_the_command_needs_no_torch(tmp_path):
     code = f"import sys; from eval import tables; code = tables.main([{str(tmp_path)!r}]); assert 'torch' not in sys.modules; sys.exit(code)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and "11.0 ± 1.4 (n=2)" in done.stdout, done.stderr
+
+
+def test_a_metric_that_one_run_has_in_several_kinds_is_several_columns(tmp_path, capsys):
+    """docs/amr.md: --metric "probe accuracy" is of the codes, an untrained encoder and PCA."""
+    kinds = {"codes": 0.9, "random encoder": 0.7, "PCA": 0.8}
+    for seed in (0, 1):
+        folder = make_run(tmp_path, "plain", seed, log={1: {"probe/test_acc": 0.5}})
+        lines = [
+            {"step": 1, "metric": "probe accuracy", "name": f"probe accuracy, {kind}", "value": value + seed}
+            | {"protocol": f"frozen {kind}"}
+            for kind, value in kinds.items()
+        ]
+        put(folder, "evaluations.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    rows = tidy(capsys, tmp_path, "--metric", "probe accuracy", "probe/test_acc")
+    assert {row["metric"]: float(row["mean"]) for row in rows} == pytest.approx(
+        {f"probe accuracy, {kind}": value + 0.5 for kind, value in kinds.items()} | {"probe/test_acc": 0.5}
+    )
+    assert {row["better"] for row in rows} == {"higher"}
+    (row,) = tidy(capsys, tmp_path, "--metric", "probe accuracy, codes")  # as the advice names one
+    assert float(row["mean"]) == pytest.approx(1.4)
