@@ -1,4 +1,5 @@
-"""evaluations.jsonl of a run: one JSON object a score, with its step, name and protocol. The only code that writes that file.
+"""evaluations.jsonl of a run: one JSON object a score, with its step, name and protocol. The only code that
+writes that file.
 
 Reads and writes without torch, so that tables of many runs start at once.
 """
@@ -17,7 +18,8 @@ WAIT = 60.0  # seconds to wait for another process that is writing; one writes f
 
 
 def parse(line):
-    """The JSON object of a line (bytes), or None where the line is torn, is no object or has no whole number as "step"."""
+    """The JSON object of a line (bytes), or None where the line is torn, is no object or has no whole number
+    as "step"."""
     try:
         record = json.loads(line)
     except ValueError:  # UnicodeDecodeError is one
@@ -27,7 +29,8 @@ def parse(line):
 
 
 def read_records(path):
-    """The JSON objects with a "step" of a .jsonl file, in its order; lines that are none are left out, as is a missing file."""
+    """The JSON objects with a "step" of a .jsonl file, in its order; lines that are none are left out, as is
+    a missing file."""
     try:
         with open(path, "rb") as file:
             return [record for record in map(parse, file) if record is not None]
@@ -36,7 +39,8 @@ def read_records(path):
 
 
 class Results:
-    """evaluations.jsonl in a run's folder. Each change rewrites it whole, under a lock, so that processes take turns."""
+    """evaluations.jsonl in a run's folder. Each change rewrites it whole, under a lock, so that processes
+    take turns."""
 
     def __init__(self, folder):
         self.path = os.path.join(folder, FILE)
@@ -46,9 +50,11 @@ class Results:
         return read_records(self.path)
 
     def write(self, step, results):
-        """Adds results (dicts with "name" and "value") of a step; older ones of the same step and name are replaced.
+        """Adds results (dicts with "name" and "value") of a step; older ones of the same step and name are
+        replaced.
 
-        A value that is not finite is written as null. Raises UserError where another process holds the lock for WAIT seconds.
+        A value that is not finite is written as null. Raises UserError where another process holds the lock
+        for WAIT seconds.
         """
         names = {result["name"] for result in results}
         new = [json.dumps({key: finite(value) for key, value in result.items()}) for result in results]
@@ -60,7 +66,8 @@ class Results:
             self.rewrite(lambda old: old["step"] <= step)
 
     def rewrite(self, keep, new=()):
-        """Keeps the lines that keep(record) says, adds `new` ones; lines that are not readable are set aside."""
+        """Keeps the lines that keep(record) says, adds `new` ones; lines that are not readable are set
+        aside."""
         with turn(self.path):
             lines = []
             if os.path.exists(self.path):
@@ -103,7 +110,8 @@ def turn(path):
             lock.acquire()
     except filelock.Timeout:
         raise UserError(
-            f"{path}: another process has been writing it for {WAIT:g} s; try again, or delete {lock.lock_file} "
+            f"{path}: another process has been writing it for {WAIT:g} s; try again, or delete "
+            f"{lock.lock_file} "
             "if no other process writes to this run"
         ) from None
     try:

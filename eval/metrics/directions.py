@@ -1,4 +1,5 @@
-"""Which way is better for each metric: one table. The choice of the best checkpoint, tables and reports read it, without torch."""
+"""Which way is better for each metric: one table. The choice of the best checkpoint, tables and reports read
+it, without torch."""
 
 import re
 
@@ -59,7 +60,8 @@ DIRECTIONS = {
     "valid_acc": HIGHER,
 }
 
-# words of names that others give: titles of scores ("FD-classifier 1k-test"), keys of metrics.jsonl, users' metrics
+# words of names that others give: titles of scores ("FD-classifier 1k-test"), keys of metrics.jsonl, users'
+# metrics
 WORDS = {word: better for word, better in DIRECTIONS.items() if better and word.isalnum()} | {
     "fd": LOWER,
     "wasserstein": LOWER,
@@ -73,7 +75,8 @@ WORDS = {word: better for word, better in DIRECTIONS.items() if better and word.
 
 
 def find(name):
-    """The entry of DIRECTIONS for a metric, or for a key network/metric: a one-element tuple; empty where there is none."""
+    """The entry of DIRECTIONS for a metric, or for a key network/metric: a one-element tuple; empty where
+    there is none."""
     for entry in (name.lower(), name.lower().rsplit("/", 1)[-1]):
         for known in (entry, re.sub(r"_\d+$", "", entry)):  # mode_mass_0 is one of mode_mass
             if known in DIRECTIONS:
@@ -82,7 +85,8 @@ def find(name):
 
 
 def direction(name):
-    """LOWER or HIGHER, whichever is better for a metric: by DIRECTIONS, else by the words of its name; None where neither tells."""
+    """LOWER or HIGHER, whichever is better for a metric: by DIRECTIONS, else by the words of its name; None
+    where neither tells."""
     for better in find(name):
         return better
     found = {WORDS[word] for word in re.split(r"[^a-z0-9]+", name.lower()) if word in WORDS}

@@ -1,12 +1,15 @@
-"""Results of a run's evaluations, written through `engine.results` to its evaluations.jsonl, which `eval.tables` reads."""
+"""Results of a run's evaluations, written through `engine.results` to its evaluations.jsonl, which
+`eval.tables` reads."""
 
 from eval.metrics import directions
 
 
 def write_results(run, step, results):
-    """Writes the results of a step (dicts with "metric", "name", "value"); each replaces an older one of its step and name.
+    """Writes the results of a step (dicts with "metric", "name", "value"); each replaces an older one of its
+    step and name.
 
-    Raises ValueError for a metric that `eval.metrics.directions` does not know: tables could not say which way is better.
+    Raises ValueError for a metric that `eval.metrics.directions` does not know: tables could not say which
+    way is better.
     """
     for result in results:
         directions.check(result["metric"])
@@ -14,6 +17,7 @@ def write_results(run, step, results):
 
 
 def append_result(run, step, metric, name, value, protocol, **more):
-    """Writes one result. protocol: what was measured on what, in words; more: fields of `eval.reports.runs.PROTOCOL`."""
+    """Writes one result. protocol: what was measured on what, in words; more: fields of
+    `eval.reports.runs.PROTOCOL`."""
     result = {"metric": metric, "name": name, "value": value, "std": None, "protocol": protocol}
     write_results(run, step, [result | more])

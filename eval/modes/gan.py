@@ -105,14 +105,18 @@ def evaluate(trainer, data, run, args):
     states = list(run.states(args.at))
     scorer = Scorer(args, data(), trainer.bad_steps.device, run)
     say(scorer.describe())
+    results = []
     for name, state in states:
         trainer.restore(state)
-        for result in scorer.score(trainer, state["step"], name):
+        results = scorer.score(trainer, state["step"], name)
+        for result in results:
             spread = "" if result["std"] is None else f" +/- {result['std']:.4g}"
             say(
                 f"step {state['step']}  {result['name']}  {result['value']:.6g}{spread}"
                 + ("  (fewer images than features)" if result["singular"] else "")
             )
+    for note in scorer.notes(results):
+        say(note)
     return 0
 
 

@@ -28,6 +28,14 @@ class Scorer:
         e = self.extractor
         return f"evaluates {', '.join(self.metrics)} with {e.name} ({e.why}; {e.description}; sha256 {e.sha256[:12]}), {self.reference.n_real} real images of {self.reference.split}"
 
+    def notes(self, results):
+        """What a reader of the results must know: one line for a Frechet distance from too few images."""
+        few = [result for result in results if result["singular"]]
+        n = min((min(result["n_real"], result["n_fake"]) for result in few), default=0)
+        return (
+            [f"note: {evaluate.few_images(n, self.extractor.dim)}, as in --protocol=10k-train"] if few else []
+        )
+
     def score(self, trainer, step, name):
         """The results at this step, in every process; noted in evaluations.jsonl, where they replace older ones of the same step. name: of the checkpoint."""
         results = []

@@ -118,13 +118,13 @@ def test_auto_without_inception(no_inception):
     colour = {"train": DataIterator({"x": images(), "y": torch.arange(3)}, 2)}
     unlabelled = {"train": DataIterator({"x": images(channels=1)}, 2)}
     grey = {"train": DataIterator({"x": images(channels=1), "y": torch.arange(3)}, 2)}
-    assert [extractors.automatic(None, data)[0] for data in (colour, unlabelled, grey, None)] == [
+    assert [extractors.choose_automatically(None, data)[0] for data in (colour, unlabelled, grey, None)] == [
         "efficientnet",
         "efficientnet",
         "classifier",
         "efficientnet",
     ]
-    assert "grey, with labels" in extractors.automatic(None, grey)[1]
+    assert "grey, with labels" in extractors.choose_automatically(None, grey)[1]
 
 
 @pytest.mark.parametrize("package", ["torch_fidelity", "efficientnet_lite_pytorch"])

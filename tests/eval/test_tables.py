@@ -505,9 +505,7 @@ def test_nothing_to_read(tmp_path, capsys):
     assert "nothing has been logged yet" in said(capsys, tmp_path)
     make_run(tmp_path, "a", 1, log={1: {"gen/adv": 1.0, "disc/real": 2.0}})
     assert "no run has an evaluation; one of disc/real, gen/adv would do" in said(capsys, tmp_path)
-    assert "--metric: gen/adb: no run has it; use 'gen/adv'" in said(
-        capsys, tmp_path, "--metric", "gen/adb"
-    )
+    assert "--metric: gen/adb: no run has it; use 'gen/adv'" in said(capsys, tmp_path, "--metric", "gen/adb")
 
 
 @pytest.mark.parametrize(
