@@ -196,8 +196,7 @@ def compare(real, fake, metrics, extractor, split, seed=None):
 
 
 def name(metric, extractor, n_real, n_fake, split):
-    """A score's name: "fid50k_train" or "is50k" with the official Inception network, "FD-classifier 1k-test" with
-    another."""
+    """A score's name: "fid50k_train", "is50k" with the official network, else "FD-classifier 1k-test"."""
     counts = protocols.short(n_fake) if n_real is None else protocols.label(n_real, n_fake, split)
     if extractor.official:
         return f"{metric}{counts.replace('-', '_')}"

@@ -110,7 +110,7 @@ def test_images_that_are_not_finite():
     bad = torch.zeros(64, 1, 4, 4)
     bad[3, 0, 1, 1] = torch.nan
     with pytest.raises(
-        UserError, match="^the generator's samples: 1 of 6 in a batch hold values that are not finite"
+        UserError, match="^the generator's samples: 1 of 6 in a batch have values that are not finite"
     ):
         collect(sources.Generated(lambda n: bad, 0), PIXELS, 6, batch=6)
 
