@@ -14,6 +14,7 @@ from engine import checkpoint, distributed, flags, pictures, record
 from engine.errors import MissingError, UserError
 from engine.files import write_atomically
 from engine.lock import Lock
+from engine.results import Results
 
 
 class RunDirectory:
@@ -30,6 +31,7 @@ class RunDirectory:
             os.path.join(self.folder, "samples"),
         )
         self.metrics = record.Metrics(os.path.join(self.folder, "metrics.jsonl"))
+        self.results = Results(self.folder)
         self.writes = distributed.rank() == 0
         self.lock = Lock(self.folder)
         self.board = None
@@ -78,7 +80,7 @@ class RunDirectory:
             if fresh or not os.path.isdir(os.path.join(self.folder, "files")):
                 self.copy_files()
             self.write_flags()
-            record.Metrics(os.path.join(self.folder, "evaluations.jsonl")).cut(self.step)
+            self.results.cut(self.step)
             self.metrics.cut(
                 self.step, (state or {}).get("provisional", []) if self.step < self.args.total_steps else []
             )

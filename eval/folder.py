@@ -1,4 +1,4 @@
-"""Scores of two sets of images made by anyone: python -m eval.folder REAL GENERATED; see docs/evaluation.md."""
+"""Scores of two sets of images: python -m eval.folder REAL GENERATED; see docs/evaluation.md."""
 
 import sys
 

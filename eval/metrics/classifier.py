@@ -1,7 +1,9 @@
-"""A small classifier, trained once on a data set's own training split: the feature network where ImageNet's say little, as for digits.
+"""A small classifier trained once on a data set's own training split: features for data far from ImageNet, as
+digits are.
 
-For grey images the network is the usual convolutional example of Keras: for small ones the old one, as in PacGAN (Lin et al. 2018), for others
-the newer, which pools after the first convolution too and costs a quarter. Colour images have a residual one with batch norm.
+For grey images the network is the convolutional example of Keras: below 16 pixels a side the older one, as in
+PacGAN (Lin et al. 2018), else the newer, which also pools after the first convolution and takes a quarter of
+the time. Colour images have a residual network with batch norm.
 """
 
 import contextlib
@@ -32,10 +34,11 @@ LARGEST = 32  # pixels a side: larger images are averaged down to it
 
 
 class Classifier(nn.Module):
-    """conv3 32, (max pool 2 from 16 pixels on,) conv3 64, max pool 2, dropout .25, fully connected 128, dropout .5, fully connected
-    K, with ReLUs.
+    """conv3 32, (max pool 2 if 16 pixels or more,) conv3 64, max pool 2, dropout .25, linear 128, dropout .5,
+    linear K; ReLUs.
 
-    forward: uint8 or float [N, C, H, W] in 0 .. 255 -> {"features": [N, 128] after the ReLU, "logits": [N, K]}.
+    forward: uint8 or float [N, C, H, W] in 0 .. 255 -> {"features": [N, 128] after the ReLU, "logits": [N,
+    K]}.
     """
 
     dim = 128
@@ -45,11 +48,11 @@ class Classifier(nn.Module):
         self.shape = tuple(shape)
         channels, height, width = shape
         self.size = min(height, LARGEST), min(width, LARGEST)
-        early = nn.MaxPool2d(2) if min(self.size) >= 16 else nn.Identity()
-        # pooling before the ReLU gives the same, and spares three quarters of it
+        first_pool = nn.MaxPool2d(2) if min(self.size) >= 16 else nn.Identity()
+        # pooling before the ReLU gives the same values from a quarter of the ReLUs
         self.body = nn.Sequential(
             nn.Conv2d(channels, 32, 3),
-            early,
+            first_pool,
             nn.ReLU(),
             nn.Conv2d(32, 64, 3),
             nn.MaxPool2d(2),
@@ -60,9 +63,10 @@ class Classifier(nn.Module):
             nn.ReLU(),
         )
         self.dropout, self.head = nn.Dropout(0.5), nn.Linear(128, classes)
-        self(torch.zeros(1, channels, height, width))  # gives the lazy layer its width
+        self(torch.zeros(1, channels, height, width))  # sets the width of the lazy layer
 
     def forward(self, images):
+        """Features and logits of images [N, C, H, W]; see the class."""
         x = images.float() / 255
         if x.shape[2:] != self.size:
             x = F.adaptive_avg_pool2d(x, self.size)
@@ -71,8 +75,8 @@ class Classifier(nn.Module):
 
 
 class ColourClassifier(nn.Module):
-    """conv4 32 of stride 2, conv3 64, max pool 2, conv3 128, a residual conv3 128, max pool 2, conv3 256, a residual conv3 256, mean, fully
-    connected K; batch norm and ReLU after each convolution.
+    """conv4 32 of stride 2, conv3 64, max pool 2, conv3 128, residual conv3 128, max pool 2, conv3 256,
+    residual conv3 256, mean over pixels, linear K; batch norm and ReLU after each convolution.
 
     forward: uint8 or float [N, C, H, W] in 0 .. 255 -> {"features": [N, 256], the means, "logits": [N, K]}.
     """
@@ -98,6 +102,7 @@ class ColourClassifier(nn.Module):
         self.head = nn.Linear(256, classes)
 
     def forward(self, images):
+        """Features and logits of images [N, C, H, W]; see the class."""
         x = images.float() / 127.5 - 1
         if x.shape[2:] != self.size:
             x = F.adaptive_avg_pool2d(x, self.size)
@@ -122,21 +127,24 @@ class Residual(nn.Module):
         self.body = body
 
     def forward(self, x):
+        """See the class."""
         return x + self.body(x)
 
 
 def trained(train, test, cache=None):
-    """(network, test accuracy, digest of its weights) for pairs of images uint8 [N, C, H, W] and labels int64 [N]: a Classifier for grey images,
-    a ColourClassifier for others.
+    """(network, test accuracy, digest of its weights): a Classifier for grey images, a ColourClassifier for
+    others.
 
-    Found in <cache>/classifiers/ or trained, by RECIPE or COLOUR and one seed, and kept there. The weights depend on the images, on torch
-    and, in their last digits, on the kind of processor; the digest tells. Raises UserError for images
-    under 8 pixels a side.
+    train, test: pairs (images uint8 [N, C, H, W], labels int64 [N]). The network is loaded from
+    <cache>/classifiers/, or trained by RECIPE or COLOUR with a fixed seed and stored there. The weights
+    depend on the images, the version of torch and, in their last digits, the kind of processor; the digest
+    tells them apart. Raises UserError for images under 8 pixels a side.
     """
     shape, classes = tuple(train[0].shape[1:]), int(train[1].max()) + 1
     if min(shape[1:]) < 8:
         raise UserError(
-            f"--extractor classifier: given images of {shape[1]}x{shape[2]} pixels; 8x8 or more would do"
+            f"--extractor=classifier: given images of {shape[1]}x{shape[2]} pixels; they must be 8x8 or "
+            "larger"
         )
     kind, recipe = (Classifier, RECIPE) if shape[0] == 1 else (ColourClassifier, COLOUR)
     facts = {
@@ -148,29 +156,29 @@ def trained(train, test, cache=None):
     }
     with seeded("classifier", recipe["version"]):
         net = kind(shape, classes).to(memory_format=torch.channels_last)
-    found = statistics.find("classifiers", facts, cache)
+    found = statistics.load_cached("classifiers", facts, cache)
     if found is None:
+        minutes = " (takes minutes)" if shape[0] > 1 else ""
         print(
-            f"training the classifier that scores are computed with, once, on {len(train[0]):,} images"
-            + (" (minutes)" if shape[0] > 1 else ""),
-            file=sys.stderr,
+            f"training the classifier for scores, once, on {len(train[0]):,} images{minutes}", file=sys.stderr
         )
         fit(net, *train, recipe)
         found = {"weights": net.state_dict(), "accuracy": accuracy(net, *test)}
-        statistics.keep("classifiers", facts, found, cache)
+        statistics.store_cached("classifiers", facts, found, cache)
     net.load_state_dict(found["weights"])
     return net.eval(), found["accuracy"], digest(*found["weights"].values())
 
 
 def fit(net, images, labels, recipe):
-    """Adam on cross-entropy, the learning rate falling from lr to 0 as a half cosine, each image turned, scaled, shifted (and mirrored) at random."""
+    """Adam on the cross-entropy of augmented images; the learning rate falls from lr to 0 as a half
+    cosine."""
     optim = torch.optim.Adam(net.parameters(), lr=recipe["lr"])
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optim, recipe["steps"])
     net.train()
     with one_thread(), seeded("classifier", recipe["version"], "training"), torch.enable_grad():
         for _ in range(recipe["steps"]):
             rows = torch.randint(len(images), (recipe["batch"],))
-            loss = F.cross_entropy(net(jittered(images[rows].float(), recipe))["logits"], labels[rows])
+            loss = F.cross_entropy(net(augmented(images[rows].float(), recipe))["logits"], labels[rows])
             optim.zero_grad()
             loss.backward()
             optim.step()
@@ -180,7 +188,7 @@ def fit(net, images, labels, recipe):
 
 @contextlib.contextmanager
 def one_thread():
-    """The weights, and so their digest, shall not depend on the number of threads; of many, so small a network gains little."""
+    """Runs on one thread, so that the weights and their digest do not depend on the number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -189,8 +197,9 @@ def one_thread():
         torch.set_num_threads(before)
 
 
-def jittered(x, recipe):
-    """Each image turned by up to `turn` degrees, scaled by up to `scale` and shifted by up to `shift` of its side, all uniform; with `flip` half of them mirrored."""
+def augmented(x, recipe):
+    """Each image rotated by up to `turn` degrees, scaled by 1 +- `scale`, shifted by up to `shift` of its
+    side; with `flip` half are mirrored. All are uniform. x: float [N, C, H, W]."""
     n = len(x)
     turn, scale, across, down = (torch.rand(n) * 2 - 1 for _ in range(4))
     turn, scale = turn * recipe["turn"] * torch.pi / 180, 1 + scale * recipe["scale"]
@@ -200,26 +209,27 @@ def jittered(x, recipe):
         [side * turn.sin() / scale, turn.cos() / scale, 2 * recipe["shift"] * down],
     ]
     matrices = torch.stack([torch.stack(row, 1) for row in rows], 1)
-    return F.grid_sample(
-        x, F.affine_grid(matrices, x.shape, align_corners=False), padding_mode="border", align_corners=False
-    )
+    grid = F.affine_grid(matrices, x.shape, align_corners=False)
+    return F.grid_sample(x, grid, padding_mode="border", align_corners=False)
 
 
 @torch.inference_mode()
 def accuracy(net, images, labels):
     """The share of images whose largest logit is their label's."""
-    right = sum(
-        int((net(x)["logits"].argmax(1) == y).sum()) for x, y in zip(images.split(512), labels.split(512))
-    )
-    return right / len(labels)
+    batches = zip(images.split(512), labels.split(512))
+    return sum(int((net(x)["logits"].argmax(1) == y).sum()) for x, y in batches) / len(labels)
 
 
 def labelled(data, split, whole=False):
-    """(uint8 [N, C, H, W], int64 [N]) on the CPU: a split of data, {split: DataIterator, or a pair of that kind}; with `whole`
-    also what --iterator_args valid or subset keep from it. Raises UserError where the split is missing or has no labels.
+    """(images uint8 [N, C, H, W], labels int64 [N]) of a split, on the CPU.
+
+    data: {split: DataIterator, or such a pair}. whole: also the images that --iterator_args valid or subset
+    keep from the split. Raises UserError where the split is missing or has no labels.
     """
     if split not in data:
-        raise UserError(f"--extractor classifier: the data has no {split} split; there is {', '.join(data)}")
+        raise UserError(
+            f"--extractor=classifier: the data has no {split} split; use data with one, or --extractor=pixels"
+        )
     given = data[split]
     if isinstance(given, (tuple, list)):
         x, y = given
@@ -229,12 +239,10 @@ def labelled(data, split, whole=False):
             x, y = x[given.indices.to(x.device)], y if y is None else y[given.indices.to(y.device)]
     else:
         batches = given
-        if hasattr(given, "source"):  # iterating gives a process its own share only
-            part = (
-                given.source
-                if whole or given.indices is None
-                else Subset(given.source, given.indices.tolist())
-            )
+        if hasattr(given, "source"):  # read here, since a DataIterator gives a process its own share only
+            part = given.source
+            if not whole and given.indices is not None:
+                part = Subset(part, given.indices.tolist())
             batches = DataLoader(
                 part,
                 256,
@@ -247,7 +255,7 @@ def labelled(data, split, whole=False):
         y = torch.cat([batch["y"] for batch in batches]) if "y" in batches[0] else None
     if y is None:
         raise UserError(
-            "--extractor classifier: the data has no labels; efficientnet, inception or pixels would do"
+            "--extractor=classifier: the data has no labels; use efficientnet, inception or pixels"
         )
     return sources.to_bytes(x, "the training images").cpu().contiguous(), torch.as_tensor(y).cpu().long()
 

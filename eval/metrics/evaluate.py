@@ -1,6 +1,7 @@
 """Scores of a generator against real images, as dictionaries that say what they were computed from.
 
-FID, Inception score, KID, precision, recall, density, coverage, classes covered; with any extractor of `eval.metrics.extractors`.
+FID, Inception score, KID, precision, recall, density, coverage and classes covered, with any extractor of
+`extractors`.
 """
 
 import importlib.metadata
@@ -17,48 +18,44 @@ from eval.metrics.kid import kid
 from eval.metrics.manifold import manifold
 
 METRICS = ("fid", "is", "kid", "prdc", "modes")
-HIGHER_IS_BETTER = {
-    "is",
-    "precision",
-    "recall",
-    "density",
-    "coverage",
-    "modes",
-    "confidence",
-    "entropy",
-}  # of the results' "metric"; lower is, of others
-SPLITS = 10  # of the Inception score
-KEEP = 10_000  # features of each set that KID and prdc are computed from, at most
+SPLITS = 10  # of the Inception score, each of one image or more
+PRDC_LEAST = 6  # images that the 5 nearest neighbours of density and coverage need
+KEEP = 10_000  # KID and prdc are computed from at most so many features of each set
 
 
 class Reference:
-    """Statistics of real images, to be compared with any number of generators: n_real, n_fake, split, statistics (in process 0)."""
+    """Statistics of real images, to compare generators with: n_real, n_fake, split, statistics (in process
+    0)."""
 
     def __init__(self, n_real, n_fake, split, gathered):
         self.n_real, self.n_fake, self.split, self.statistics = n_real, n_fake, split, gathered
 
 
 def reference(real, extractor, protocol, metrics=("fid", "is", "kid", "prdc"), batch=64, cache=None):
-    """The Reference for a protocol (see `eval.metrics.protocol`), found in <cache>/statistics/ or computed, and kept there.
+    """The Reference for a protocol (see `protocol`), loaded from <cache>/statistics/, or computed and stored
+    there.
 
-    real: {split: DataIterator}, of which the protocol names one; or one source of real images as `eval.metrics.sources.of` takes them.
-    The key is made of the images themselves, split, count, extractor, the sha256 of its weights and its resizing: statistics of
-    other images or weights are never found. Data sets that are not held in memory are not kept. Called in every process.
-    Raises UserError where the split is missing or smaller than the protocol asks.
+    real: {split: DataIterator}, of which the protocol names one, or anything that `sources.of` takes. The key
+    of the cache holds the images themselves, split, count, extractor, the sha256 of its weights and its
+    resizing, so that statistics of other images or weights are never taken. Data sets that are not in memory
+    are not cached. To be called in every process. Raises UserError where the split is missing or smaller than
+    the protocol asks, or too small for a metric.
     """
     check(metrics, extractor)
     wanted = protocols.parse(protocol)
     if isinstance(real, dict) and wanted.split not in real:
         raise UserError(
-            f"--protocol: given {protocol}; the data has no {wanted.split} split, there is {', '.join(real)}"
+            f"--protocol: given {protocol}, and the data has no {wanted.split} split; use one of "
+            f"{', '.join(real)}"
         )
     source = sources.of(real[wanted.split] if isinstance(real, dict) else real, wanted.split)
     n_real, n_fake = wanted.resolve(source.n) if source.n is not None else (wanted.real, wanted.fake)
-    keep = kept(metrics, n_real)
-    images, facts, found = source.fingerprint(n_real), None, None
-    if images is not None:
+    check_counts(metrics, n_real, n_fake or n_real)
+    keep = rows_to_keep(metrics, n_real)
+    fingerprint, facts, found = source.fingerprint(n_real), None, None
+    if fingerprint is not None:
         facts = {
-            "images": images,
+            "images": fingerprint,
             "split": wanted.split,
             "count": n_real,
             "extractor": extractor.name,
@@ -66,12 +63,12 @@ def reference(real, extractor, protocol, metrics=("fid", "is", "kid", "prdc"), b
             "resize": extractor.resize,
             "keep": keep,
         }
-        found = statistics.find("statistics", facts, cache) if distributed.rank() == 0 else None
+        found = statistics.load_cached("statistics", facts, cache) if distributed.rank() == 0 else None
     if distributed.on_rank0(lambda: found is not None):
         return Reference(n_real, n_fake, wanted.split, found and statistics.Statistics.restored(found))
     gathered = statistics.collect(source, extractor, n_real, batch, keep)
     if facts is not None and distributed.rank() == 0:
-        statistics.keep("statistics", facts, gathered.capture(), cache)
+        statistics.store_cached("statistics", facts, gathered.capture(), cache)
     return Reference(gathered.n, n_fake or gathered.n, wanted.split, gathered)
 
 
@@ -80,14 +77,15 @@ def evaluate(
 ):
     """Scores of n images drawn by sample_fn, as a list of dictionaries, the same in every process.
 
-    sample_fn(n) -> [n, C, H, W] in [-1, 1] or uint8, in evaluation mode; samples are drawn in blocks of 64, block k under
-    (seed, "evaluate", k), and torch's, numpy's and Python's generators are as before afterwards. real: a Reference, or what
-    `reference` takes. metrics: of METRICS. batch: how many images are measured at a time; neither it nor the number of processes,
-    among which the work is shared, changes which images there are.
+    sample_fn(n) -> [n, C, H, W] in [-1, 1] or uint8, in evaluation mode. Samples are drawn in blocks of 64,
+    block k under (seed, "evaluate", k); afterwards torch's, numpy's and Python's generators are put back.
+    real: a Reference, or what `reference` takes. metrics: some of METRICS. batch: images measured at a time;
+    neither it nor the number of processes, which share the work, changes the samples.
 
-    Each result has metric, title ("FID", "FD-classifier"), name (with counts and split), value, std (over IS splits or KID
-    subsets, else None), extractor, sha256, resize, protocol, n_real, n_fake, split, seed, singular (n <= d, for the Frechet
-    distance), versions. Raises UserError for images that are not finite or not of the real ones' shape.
+    Each result has metric, title ("FID", "FD-classifier"), name (with counts and split), value, std (over IS
+    splits or KID subsets, else None), extractor, sha256, resize, protocol, n_real, n_fake, split, seed,
+    singular (n <= d, for the Frechet distance), versions. Raises UserError for images that are not finite or
+    not of the real ones' shape.
     """
     check(metrics, extractor)
     if not isinstance(real, Reference):
@@ -97,15 +95,15 @@ def evaluate(
         extractor,
         real.n_fake,
         batch,
-        kept(metrics, real.n_fake),
+        rows_to_keep(metrics, real.n_fake),
         SPLITS if "is" in metrics else None,
     )
 
     def results():
         if fake.shape != real.statistics.shape:
             raise UserError(
-                f"the generator's samples have shape {list(fake.shape)} and the real images {list(real.statistics.shape)}; "
-                "the same would do"
+                f"the generator's samples have shape {list(fake.shape)} and the real images "
+                f"{list(real.statistics.shape)}; they must be equal"
             )
         return compare(real.statistics, fake, metrics, extractor, real.split, seed)
 
@@ -113,25 +111,54 @@ def evaluate(
 
 
 def check(metrics, extractor):
-    """Raises UserError for metrics that there are not, or that the extractor has no logits for."""
+    """Raises UserError for unknown metrics, and for those that need logits where the extractor has none."""
     unknown = [metric for metric in metrics if metric not in METRICS]
     if unknown or not metrics:
-        raise UserError(f"--metrics: given {', '.join(unknown) or 'none'}; {', '.join(METRICS)} would do")
+        raise UserError(f"--metrics: given {', '.join(unknown) or 'none'}; use some of {', '.join(METRICS)}")
     if extractor.has_logits is False and {"is", "modes"} & set(metrics):
         raise UserError(
-            f"--metrics: is and modes need a classifier's logits, which --extractor={extractor.name} has not; fid, kid and prdc would do"
+            f"--metrics: is and modes need logits, which --extractor={extractor.name} does not have; use "
+            "fid, kid, prdc"
         )
 
 
-def kept(metrics, n):
-    """How many feature rows the metrics need of n."""
+def check_counts(metrics, n_real, n_fake):
+    """Raises UserError where a metric needs more images than there are; None for a number that is not known
+    yet."""
+    needed = {"is": (0, SPLITS), "prdc": (PRDC_LEAST, PRDC_LEAST)}
+    for metric in metrics:
+        least_real, least_fake = needed.get(metric, (2, 2))
+        if any(n is not None and n < least for n, least in ((n_real, least_real), (n_fake, least_fake))):
+            which = (
+                f"{least_fake} generated images" if not least_real else f"{least_real} images of each kind"
+            )
+            raise UserError(
+                f"--metrics: {metric} needs {which} or more, given {n_real} real and {n_fake} generated; "
+                "use more images, "
+                "as in --protocol=1k-train or full-train"
+            )
+
+
+def few_images(n, d):
+    """What to say of a Frechet distance from n images with d features, n <= d."""
+    return (
+        f"{n:,} images for {d:,} features: the Frechet distance of so few is far too large, and comparable "
+        "only with those "
+        f"of as many; use more than {d:,} images"
+    )
+
+
+def rows_to_keep(metrics, n):
+    """The number of feature rows to keep of n images (None: not known yet)."""
     return min(KEEP, n or KEEP) if {"kid", "prdc"} & set(metrics) else 0
 
 
 def compare(real, fake, metrics, extractor, split, seed=None):
-    """The results of `evaluate` from two Statistics; in one process. Raises UserError for too few images, or a value not finite."""
-    if min(real.n, fake.n) < 2:
-        raise UserError(f"{real.n} real and {fake.n} generated images; two of each, or more, would do")
+    """The results of `evaluate` from two Statistics, in one process.
+
+    Raises UserError for too few images, and for a score that is not finite.
+    """
+    check_counts(metrics, real.n, fake.n)
     versions = {package: importlib.metadata.version(package) for package in ("torch", "numpy", "scipy")}
     common = {
         "extractor": extractor.name,
@@ -142,13 +169,15 @@ def compare(real, fake, metrics, extractor, split, seed=None):
         "protocol": protocols.label(real.n, fake.n, split),
         "versions": {"python": platform.python_version(), **versions, **extractor.versions},
     }
-    check(metrics, extractor)  # of a user's file it is known by now what it gives
+    check(metrics, extractor)  # again: only now is it known whether a user's extractor gives logits
     results = []
     for kind in metrics:
         for metric, value, std, n_real, n_fake in SCORES[kind](real, fake):
             if not torch.isfinite(torch.tensor(value)):
                 raise UserError(
-                    f"{extractor.title(metric)}: {value}, which is no number; the features of extractor {extractor.name} are not finite"
+                    f"{extractor.title(metric)} is {value}: the features of --extractor={extractor.name} "
+                    "are not finite; "
+                    "use another extractor, or an earlier checkpoint"
                 )
             results.append(
                 {
@@ -167,14 +196,14 @@ def compare(real, fake, metrics, extractor, split, seed=None):
 
 
 def name(metric, extractor, n_real, n_fake, split):
-    """ "fid50k_train", "is50k" with the official Inception network; "FD-classifier 1k-test", "score-classifier 1k" with others."""
+    """A score's name: "fid50k_train", "is50k" with the official network, else "FD-classifier 1k-test"."""
     counts = protocols.short(n_fake) if n_real is None else protocols.label(n_real, n_fake, split)
-    return (
-        f"{metric}{counts.replace('-', '_')}" if extractor.official else f"{extractor.title(metric)} {counts}"
-    )
+    if extractor.official:
+        return f"{metric}{counts.replace('-', '_')}"
+    return f"{extractor.title(metric)} {counts}"
 
 
-# ------------------------------------------------------------- (metric, value, deviation, real images, generated images) each
+# --- each metric: a list of (metric, value, deviation, number of real images, number of generated images)
 
 
 def fid_scores(real, fake):
@@ -188,31 +217,25 @@ def fid_scores(real, fake):
 
 def is_scores(real, fake):
     """The Inception score of the generated images alone."""
-    if fake.n < SPLITS:
-        raise UserError(
-            f"--metrics: is needs {SPLITS} images or more, one for each of its parts; there are {fake.n}"
-        )
     return [("is", *fake.score, None, fake.n)]
 
 
 def kid_scores(real, fake):
-    """The kernel distance of the features kept."""
+    """The kernel distance between the first KEEP features of each set."""
     x, y = (torch.from_numpy(s.features[:KEEP]) for s in (real, fake))
     return [("kid", *kid(x, y), len(x), len(y))]
 
 
 def prdc_scores(real, fake):
-    """Precision, recall, density and coverage of as many features of one set as of the other."""
+    """Precision, recall, density and coverage of equal numbers of features."""
     n = min(KEEP, real.n, fake.n)
-    try:
-        found = manifold(*(torch.from_numpy(s.features[:n]) for s in (real, fake)))
-    except ValueError as error:
-        raise UserError(f"--metrics: prdc: {error}") from None
+    found = manifold(*(torch.from_numpy(s.features[:n]) for s in (real, fake)))
     return [(metric, found[metric], None, n, n) for metric in ("precision", "recall", "density", "coverage")]
 
 
 def modes_scores(real, fake):
-    """How many of the extractor's classes the generated images reach, the KL divergence of their shares from equal ones, their entropy."""
+    """Of the extractor's classes: how many the generated images cover, the KL divergence of their shares from
+    equal ones, the entropy of the shares, and the mean confidence."""
     found = modes_covered.classes(fake.counts)
     return [
         ("modes", float(found["modes"]), None, None, fake.n),

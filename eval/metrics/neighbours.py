@@ -1,4 +1,4 @@
-"""The real images nearest to samples: what a generator that has learnt its training images by heart cannot hide."""
+"""The real images nearest to samples, which show whether a generator has memorised its training images."""
 
 import torch
 
@@ -7,17 +7,18 @@ from eval.metrics import sources
 
 
 def nearest(samples, real, k=5, extractor=None, batch=1024):
-    """{"indices": int64 [m, k], "distances": float64 [m, k], "images": uint8 [m, k, C, H, W]} of the k nearest of the real images.
+    """{"indices": int64 [m, k], "distances": float64 [m, k], "images": uint8 [m, k, C, H, W]} of the k
+    nearest of the real images.
 
-    samples: [m, C, H, W], uint8 or in [-1, 1]; real: as `eval.metrics.sources.of` takes it, read in its own order, which the indices
-    count. Distances are Euclidean between pixels 0 .. 255 (exact: sums of whole numbers), or between an extractor's features. To be
-    called in one process.
+    samples: [m, C, H, W], uint8 or in [-1, 1]; real: what `eval.metrics.sources.of` takes; indices count in
+    its own order. Distances are Euclidean, between pixels 0 .. 255 (exact, as they are sums of whole numbers)
+    or an extractor's features. To be called in one process.
     """
 
     def embed(images):
-        return (
-            images.flatten(1).double() if extractor is None else extractor(images)["features"].double().cpu()
-        )
+        if extractor is None:
+            return images.flatten(1).double()
+        return extractor(images)["features"].double().cpu()
 
     x = embed(sources.to_bytes(samples, "the samples").cpu())
     best = None
@@ -25,17 +26,21 @@ def nearest(samples, real, k=5, extractor=None, batch=1024):
         images = sources.to_bytes(images, "the real images").cpu()
         y = embed(images)
         squares = (x.square().sum(1)[:, None] + y.square().sum(1) - 2 * x @ y.T).clamp(min=0)
-        least, at = squares.topk(min(k, len(y)), largest=False)
-        found = least, indices[at], images[at]
+        nearest_squares, columns = squares.topk(min(k, len(y)), largest=False)
+        found = nearest_squares, indices[columns], images[columns]
         if best is not None:
-            found = tuple(torch.cat(pair, 1) for pair in zip(best, found))
-            order = found[0].topk(min(k, found[0].shape[1]), largest=False).indices
-            found = tuple(torch.stack([row[chosen] for row, chosen in zip(part, order)]) for part in found)
+            merged = [torch.cat(pair, 1) for pair in zip(best, found)]
+            order = merged[0].topk(min(k, merged[0].shape[1]), largest=False).indices
+            found = tuple(torch.stack([row[chosen] for row, chosen in zip(part, order)]) for part in merged)
         best = found
-    return {"indices": best[1], "distances": best[0].sqrt(), "images": best[2]}
+    squares, indices, images = best
+    return {"indices": indices, "distances": squares.sqrt(), "images": images}
 
 
 def picture(samples, images):
-    """One row a sample: the sample, then its neighbours, nearest first. samples: [m, C, H, W]; images: [m, k, C, H, W]; a PIL image."""
+    """A PIL image with a row for each sample: the sample, then its neighbours, nearest first.
+
+    samples: [m, C, H, W]; images: [m, k, C, H, W].
+    """
     rows = torch.cat([sources.to_bytes(samples, "the samples").cpu()[:, None], images], 1)
     return grid(rows.flatten(0, 1).float() / 127.5 - 1, columns=rows.shape[1])

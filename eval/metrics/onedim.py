@@ -4,7 +4,8 @@ import numpy as np
 
 
 def wasserstein1(x, y):
-    """The integral of |F - G| over the empirical distribution functions; mean |sorted x - sorted y| for equal sizes.
+    """The integral of |F - G| over the empirical distribution functions; mean |sorted x - sorted y| for equal
+    sizes.
 
     x: [n], y: [m], any shape that flattens to it. Returns a float.
     """
@@ -17,7 +18,8 @@ def wasserstein1(x, y):
 
 
 def jensen_shannon(x, y, bins=50):
-    """Jensen-Shannon divergence in nats, 0 .. log 2, of histograms on `bins` equal bins from the least to the largest of both.
+    """Jensen-Shannon divergence in nats, 0 .. log 2, of histograms with `bins` equal bins from the least to
+    the largest value.
 
     JS = (KL(p || m) + KL(q || m)) / 2, m = (p + q) / 2. Empty bins add 0. x: [n], y: [m]. Returns a float.
     """
@@ -31,14 +33,15 @@ def jensen_shannon(x, y, bins=50):
 
 
 def _kl(p, m):
-    there = p > 0
-    return (p[there] * np.log(p[there] / m[there])).sum()
+    positive = p > 0
+    return (p[positive] * np.log(p[positive] / m[positive])).sum()
 
 
 def _flat(x):
     x = np.asarray(x, np.float64).ravel()
     if not len(x) or not np.isfinite(x).all():
+        bad = len(x) - np.isfinite(x).sum()
         raise ValueError(
-            f"finite numbers expected, given {len(x)}, of which {len(x) - np.isfinite(x).sum()} are not finite"
+            f"given {len(x)} numbers, {bad} of them not finite; all must be finite, and there must be some"
         )
     return x

@@ -1,4 +1,5 @@
-"""Probes of frozen codes: logistic regression chosen on validation and reported on test; the nearest neighbour; PCA; how clusters of classes lie.
+"""Probes of frozen codes: logistic regression, nearest neighbour, PCA, the distance between clusters of
+classes.
 
 Functions of arrays: codes [n, d] (or images, flattened by the caller) and labels [n] in 0 .. K-1.
 """
@@ -6,15 +7,17 @@ Functions of arrays: codes [n, d] (or images, flattened by the caller) and label
 import numpy as np
 import torch
 
-GRID = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 0.0)  # weights of the L2 penalty, each fitted from the one before
+GRID = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 0.0)  # L2 weights; each fit starts from the previous one
 
 
 def linear_probe(train, valid, test, grid=GRID):
-    """{"test", "valid", "train" accuracies, "l2", "dims", "converged"} of multinomial logistic regression on frozen codes.
+    """{"test", "valid", "train" accuracies, "l2", "dims", "converged"} of multinomial logistic regression on
+    frozen codes.
 
-    train, valid, test: pairs (codes [n, d], labels [n]). Codes are standardised by the train split's mean and deviation, dimensions
-    that do not vary (deviation below 1e-8) dropped. The L2 weight is that of `grid` with the best valid accuracy, the larger one if
-    several have it; test is looked at once, with that weight. Deterministic: convex, L-BFGS in float64.
+    train, valid, test: pairs (codes [n, d], labels [n]). Codes are standardised by the train split's mean and
+    deviation; constant dimensions (deviation below 1e-8) are dropped. Of `grid` the L2 weight with the best
+    valid accuracy is taken, the largest of several; test is used once, with that weight. Deterministic: a
+    convex problem, solved by L-BFGS in float64.
     """
     scale = standardiser(train[0])
     data = [(scale(codes), torch.as_tensor(labels)) for codes, labels in (train, valid, test)]
@@ -37,19 +40,22 @@ def linear_probe(train, valid, test, grid=GRID):
 
 
 def standardiser(codes):
-    """A function from codes [n, d] to float64 codes with the mean and deviation of these taken out, constant dimensions dropped."""
+    """A function that standardises codes [n, d] by the mean and deviation of these, without constant
+    dimensions; float64."""
     codes = torch.as_tensor(codes).double()
     mean, std = codes.mean(0), codes.std(0, correction=0)
-    kept = std >= 1e-8
-    return lambda given: ((torch.as_tensor(given).double() - mean) / std)[:, kept]
+    varying = std >= 1e-8
+    return lambda given: ((torch.as_tensor(given).double() - mean) / std)[:, varying]
 
 
 def fit(codes, labels, n_classes, l2=0.0, start=None, steps=2000, tolerance=1e-5):
-    """(weights [d + 1, K], whether the gradient's norm fell below the tolerance) minimising mean cross-entropy + l2/2 |W|^2.
+    """(weights W [d + 1, K], converged) minimising the mean cross-entropy + l2/2 |W|^2.
 
-    The last row is the bias, which is not penalised. With l2 = 0 and separable classes there is no minimum: `steps` ends it.
-    Solved for U in W = P U, P the inverse root of c x'x/n + l2, c = 0.1 about the mean of p (1 - p): the minimum is the same, and of strongly
-    correlated codes it is reached in tens of steps in place of thousands.
+    The last row of W is the bias, which is not penalised. converged: whether the gradient's norm fell below
+    `tolerance`. With l2 = 0 and separable classes there is no minimum, and `steps` is the limit. The
+    optimisation is over U in W = P U with P = (0.1 x'x / n + l2)^(-1/2), an approximate inverse root of the
+    Hessian (0.1 stands for the mean of p (1 - p)). The minimum is the same, and strongly correlated codes
+    take tens of steps instead of thousands.
     """
     x = torch.cat([codes, codes.new_ones(len(codes), 1)], 1)
     target = torch.nn.functional.one_hot(labels, n_classes).double()
@@ -70,7 +76,8 @@ def fit(codes, labels, n_classes, l2=0.0, start=None, steps=2000, tolerance=1e-5
     start = np.zeros(x.shape[1] * n_classes) if start is None else (unscale @ start).flatten().numpy()
     from scipy import optimize  # here, since the launcher imports this file at each start
 
-    # scipy bounds the largest entry of U's gradient; over sqrt(entries) and the largest root that bounds the norm of W's
+    # scipy bounds the largest entry of U's gradient; divided by sqrt(entries) and the largest root, W's norm
+    # is bounded
     found = optimize.minimize(
         loss,
         start,
@@ -89,37 +96,42 @@ def fit(codes, labels, n_classes, l2=0.0, start=None, steps=2000, tolerance=1e-5
 
 
 def accuracy(weights, codes, labels):
-    """The share of codes [n, d] whose largest logit, under weights [d + 1, K], is that of their label."""
+    """The share of codes [n, d] whose largest logit, with weights [d + 1, K], is that of their label."""
     return float(((codes @ weights[:-1] + weights[-1]).argmax(1) == labels).double().mean())
 
 
 def nearest_neighbour(train, test, batch=1024):
-    """The share of test codes whose nearest training code, by Euclidean distance, has their label; of equally near ones the first counts.
+    """The share of test codes whose nearest training code (Euclidean; the first of several) has their label.
 
-    train, test: pairs (codes [n, d], labels [n]). Distances are computed in float64, about the training codes' mean.
+    train, test: pairs (codes [n, d], labels [n]). Distances are computed in float64, after subtracting the
+    training mean.
     """
-    mean = torch.as_tensor(train[0]).double().mean(0)
-    known, right = torch.as_tensor(train[0]).double() - mean, 0
-    squares = known.square().sum(1)
-    for codes, labels in zip(torch.as_tensor(test[0]).split(batch), torch.as_tensor(test[1]).split(batch)):
-        nearest = torch.addmm(squares, codes.double() - mean, known.T, alpha=-2).argmin(
-            1
-        )  # without |code|^2, the same for all
-        right += int((torch.as_tensor(train[1])[nearest] == labels).sum())
-    return right / len(test[1])
+    train_codes, train_labels = torch.as_tensor(train[0]).double(), torch.as_tensor(train[1])
+    test_codes, test_labels = map(torch.as_tensor, test)
+    mean = train_codes.mean(0)
+    train_codes = train_codes - mean
+    squares = train_codes.square().sum(1)
+    right = 0
+    for codes, labels in zip(test_codes.split(batch), test_labels.split(batch)):
+        # |a|^2 of the test code is left out: it is the same for all training codes
+        nearest = torch.addmm(squares, codes.double() - mean, train_codes.T, alpha=-2).argmin(1)
+        right += int((train_labels[nearest] == labels).sum())
+    return right / len(test_labels)
 
 
 @torch.no_grad()
 def estimate_batch_norm(net, batches):
-    """Sets the running statistics of every batch norm of `net` to their means over the batches of x; leaves net in evaluation mode.
+    """Sets the running statistics of every batch norm of `net` to their means over batches of x. Leaves net
+    in evaluation mode.
 
-    An untrained network has none yet, and would be probed with another network's activations than it was trained from.
+    An untrained network has none yet, so that in evaluation mode its activations would not be those that
+    training starts from.
     """
     norms = [m for m in net.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
     momenta = [m.momentum for m in norms]
     for m in norms:
         m.reset_running_stats()
-        m.momentum = None  # a plain mean
+        m.momentum = None  # the plain mean over batches
     if norms:
         net.train()
         for x in batches:
@@ -130,12 +142,13 @@ def estimate_batch_norm(net, batches):
 
 
 def pca(x, dims):
-    """A function from rows [n, d] to their first `dims` principal components, those of the rows x; float64 [n, dims].
+    """A function from rows [n, d] to their first `dims` principal components of x (at most d): float64 [n,
+    dims].
 
-    At most d components. Raises ValueError for none.
+    Raises ValueError for dims below 1.
     """
     if dims < 1:
-        raise ValueError(f"{dims} components; 1 or more would do")
+        raise ValueError(f"given {dims} components; must be 1 or more")
     mean, total = torch.as_tensor(x[:1]).double() * 0, 0
     for part in torch.as_tensor(x).split(4096):
         mean = mean + part.double().sum(0)
@@ -151,10 +164,12 @@ def pca(x, dims):
 
 
 def cluster_distance(points, labels):
-    """Mean squared distance between the classes' centres after dividing the points [n, d] by their overall deviation.
+    """Mean squared distance between the centres of classes, with points [n, d] divided by their overall
+    deviation.
 
-    The original's measure of clusters in t-SNE plots: one deviation, over all entries of the centred points. For classes far apart
-    it is large; for labels without meaning near 0.
+    It is the measure of clusters in t-SNE plots of the original code of adversarial mixup resynthesis: one
+    deviation over all entries of the centred points. It is large for classes far apart, and near 0 for random
+    labels.
     """
     points, labels = torch.as_tensor(points).double(), torch.as_tensor(labels)
     points = points - points.mean(0)

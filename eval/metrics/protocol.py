@@ -1,4 +1,5 @@
-"""How many images a score is computed from, and which: --protocol=50k-train, 10k-test, 10k-5k, full-test, ..."""
+"""How many real and generated images a score is computed from: --protocol=50k-train, 10k-test, 10k-5k,
+full-test, ..."""
 
 import dataclasses
 import re
@@ -10,7 +11,7 @@ COUNT = re.compile(r"(\d+)(k?)|full")
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:
-    """real, fake: how many images, None for as many as the split has; split: of the data set."""
+    """real, fake: numbers of images, None for as many as the split has; split: of the data set."""
 
     text: str
     split: str
@@ -18,19 +19,23 @@ class Protocol:
     fake: int | None
 
     def resolve(self, available):
-        """(real, fake) as numbers, given how many images the split has. Raises UserError if that is too few."""
+        """(real, fake) as numbers, where the split has `available` images. Raises UserError if that is too
+        few."""
         real = available if self.real is None else self.real
         if real > available:
             raise UserError(
-                f"--protocol: given {self.text}; the data has {available:,} {self.split} images, so "
-                f"{short(available)}-{self.split} or full-{self.split} would do"
+                f"--protocol: given {self.text}, and the data has {available:,} {self.split} images; "
+                f"use {short(available)}-{self.split} or full-{self.split}"
             )
         return real, real if self.fake is None else self.fake
 
 
 def parse(text):
-    """<real>[-<generated>][-<split>] -> Protocol. Counts are 5000, 5k or full (the whole split); as many images are generated as
-    are real, and the split is train, unless told. Raises UserError."""
+    """The Protocol of "<real>[-<generated>][-<split>]". Counts are 5000, 5k or full (the whole split).
+
+    Without <generated> as many images are generated as are real; without <split> it is train. Raises
+    UserError.
+    """
     words = text.split("-")
     counts = []
     while words and len(counts) < 2 and COUNT.fullmatch(words[0]):
@@ -38,14 +43,15 @@ def parse(text):
         counts.append(None if number is None else int(number) * (1000 if kilo else 1))
     if not counts or len(words) > 1 or 0 in counts or 1 in counts or words and not words[0].isidentifier():
         raise UserError(
-            f"--protocol: given {text!r}; <real images>[-<generated>][-<split>] would do, as in 50k-train, 10k-test, "
-            "10k-5k, 10k-5k-test or full-test, of two images or more"
+            f"--protocol: given {text!r}; must be <real images>[-<generated>][-<split>] with counts of 2 or "
+            "more, "
+            "as in 50k-train, 10k-test, 10k-5k, 10k-5k-test or full-test"
         )
     return Protocol(text, words[0] if words else "train", counts[0], counts[-1])
 
 
 def label(real, fake, split):
-    """The name that stands with a score: "50k-train", "10k-5k-train"."""
+    """A protocol as scores are named by it: "50k-train", "10k-5k-train"."""
     return "-".join([short(real), *([short(fake)] if fake != real else []), split])
 
 

@@ -1,4 +1,5 @@
-"""Images to measure, in batches shared out among processes: of a tensor, a DataIterator, any stream of batches, or a generator."""
+"""Images to measure, in batches that processes share: from a tensor, a DataIterator, a stream of batches or a
+generator."""
 
 import hashlib
 
@@ -11,35 +12,41 @@ from engine.errors import UserError
 from engine.pictures import to_uint8
 from engine.randomness import permutation, seeded
 
-BLOCK = 64  # samples drawn under one seed: part of what makes results comparable
+BLOCK = 64  # samples drawn under one seed; another number would give other samples, and so other scores
 
 
 def of(real, split="train"):
-    """A source of the real images in `real`: uint8 [N, C, H, W] (or floats in [-1, 1]), a DataIterator, or batches one after another.
+    """A source of real images: of uint8 [N, C, H, W] (or floats in [-1, 1]), a DataIterator, or an iterable
+    of batches.
 
-    A DataIterator of the training split gives all of that split, also what --iterator_args valid or subset keep from training: a
-    score is relative to the data set, not to what one run was shown of it.
+    A DataIterator of the training split gives the whole split, also the images that --iterator_args valid or
+    subset keep from training: a score compares with the data set, not with the part of it that a run has
+    seen.
     """
     if torch.is_tensor(real) or isinstance(real, np.ndarray):
         return Rows(torch.as_tensor(real))
     source, indices = getattr(real, "source", None), getattr(real, "indices", None)
-    if isinstance(
-        getattr(source, "tensors", None), dict
-    ):  # an Arrays of iterators/library/iterator.py; a TensorDataset has a tuple
-        return Rows(source.tensors["x"], None if split == "train" else indices)
+    if split == "train":
+        indices = None
+    # an Arrays of iterators/library/iterator.py has a dict of tensors; torch's TensorDataset has a tuple
+    if isinstance(getattr(source, "tensors", None), dict):
+        return Rows(source.tensors["x"], indices)
     if hasattr(source, "__getitem__") and hasattr(source, "__len__"):
-        return Items(source, real, None if split == "train" else indices)
+        return Items(source, real, indices)
     return Stream(real)
 
 
 class Indexed:
-    """A source of n images that are read by their numbers."""
+    """A source of n images that are read by index."""
 
     what = "the real images"
 
     def order(self, n):
-        """The numbers of the first n, int64. Some of a data set must be a random part, since many are sorted by class; which part
-        depends on nothing but the size of the whole."""
+        """The indices of the first n of all images in a random order, int64. The order depends on the number
+        of images alone.
+
+        A part of a data set must be random, since many sets are sorted by class.
+        """
         return permutation(self.n, "evaluation")[:n]
 
     def batches(self, n, batch):
@@ -52,7 +59,7 @@ class Indexed:
 
 
 class Rows(Indexed):
-    """Images held in memory, or memory-mapped: those of x [N, C, H, W] with the given numbers, by default all."""
+    """Images in memory, or memory-mapped: those of x [N, C, H, W] with the indices `rows`, by default all."""
 
     def __init__(self, x, rows=None):
         self.x, self.rows = x, torch.arange(len(x)) if rows is None else rows
@@ -66,26 +73,25 @@ class Rows(Indexed):
         return digest.hexdigest()
 
     def read(self, parts):
+        """The images of each part, a tensor of indices."""
+        channels_last = self.x.permute(0, 2, 3, 1)  # index_select of [N, C, H, W] itself is five times slower
         for rows in parts:
-            # index_select of the [N, H, W, C] view: on a channels-last tensor itself it is five times slower
-            yield (
-                self.x.permute(0, 2, 3, 1)
-                .index_select(0, self.rows[rows].to(self.x.device))
-                .permute(0, 3, 1, 2)
-            )
+            images = channels_last.index_select(0, self.rows[rows].to(self.x.device))
+            yield images.permute(0, 3, 1, 2)
 
 
 class Items(Indexed):
-    """A map-style Dataset behind a DataIterator, read by as many worker processes as it has."""
+    """A map-style Dataset behind a DataIterator, read by as many workers as the iterator has."""
 
     def __init__(self, dataset, iterator, rows=None):
         self.dataset = dataset if rows is None else Subset(dataset, rows.tolist())
         self.iterator, self.n = iterator, len(self.dataset)
 
     def fingerprint(self, n):
-        """None: it would cost as much as what it is to save."""
+        """None: computing it would take as long as the statistics that it identifies."""
 
     def read(self, parts):
+        """The images of each part, a tensor of indices."""
         loader = DataLoader(
             self.dataset,
             batch_sampler=[part.tolist() for part in parts],
@@ -98,7 +104,8 @@ class Items(Indexed):
 
 
 class Stream:
-    """Batches one after another: dicts with "x", or tensors. What has `from_step` yields a process's own share, all else all."""
+    """An iterable of batches: dicts with "x", or tensors. One with `from_step` yields each process its own
+    share already."""
 
     n = None
     what = "the real images"
@@ -107,10 +114,11 @@ class Stream:
         self.given = batches
 
     def fingerprint(self, n):
-        """None: it can be read once only."""
+        """None: it can be read only once."""
 
     def batches(self, n, batch):
-        """(positions, images) of this process's share of the first n, or of all if n is None. Raises UserError for fewer."""
+        """(positions, images) of this process's share of the first n, of all if n is None. Raises UserError
+        for fewer."""
         rank, total = distributed.rank(), 0
         for given in self.given:
             images = images_of(given)
@@ -119,23 +127,26 @@ class Stream:
             lengths = distributed.gather(len(images))
             start = total + sum(lengths[:rank])
             total += sum(lengths)
-            images = images[: max(0, n - start)] if n is not None else images
-            for part, positions in zip(
-                images.split(batch), torch.arange(start, start + len(images)).split(batch)
-            ):
-                if len(part):
-                    yield positions, part
+            if n is not None:
+                images = images[: max(0, n - start)]
+            positions = torch.arange(start, start + len(images))
+            for part in zip(positions.split(batch), images.split(batch)):
+                if len(part[0]):
+                    yield part
             if n is not None and total >= n:
                 return
         if n is not None:
             raise UserError(
-                f"--protocol: {n:,} real images asked for, and the data ends after {total:,}; a smaller number would do"
+                f"--protocol: given {n:,} real images, and the data has {total:,}; use {total:,} or fewer"
             )
 
 
 class Generated:
-    """Samples of sample_fn(n) -> [n, C, H, W]. The i-th depends on the seed alone: not on how many there are, how many are measured
-    at a time, or which process draws them."""
+    """Samples of sample_fn(n) -> [n, C, H, W].
+
+    The i-th depends on the seed alone, not on the number of samples, the batch size or the process that draws
+    it.
+    """
 
     what = "the generator's samples"
 
@@ -143,46 +154,51 @@ class Generated:
         self.sample_fn, self.seed = sample_fn, seed
 
     def batches(self, n, batch):
-        """(positions, images) of this process's share of the first n: of every world_size()-th block of BLOCK samples."""
+        """(positions, images) of this process's share of the first n: of every world_size()-th block of BLOCK
+        samples."""
         blocks = range(0, n, BLOCK)[distributed.rank() :: distributed.world_size()]
         for start in blocks:
             with torch.no_grad(), seeded(self.seed, "evaluate", start // BLOCK):
                 images = self.sample_fn(BLOCK)
             if len(images) != BLOCK:
                 raise UserError(
-                    f"the generator gives {len(images)} samples when asked for {BLOCK}; as many as asked for would do"
+                    f"sample({BLOCK}) gave {len(images)} samples; it must give as many as it is asked for"
                 )
             images = images[: n - start]
             yield from zip(torch.arange(start, start + len(images)).split(batch), images.split(batch))
 
 
 def images_of(batch, keys=("x",)):
-    """The images of a batch: its "x" if it is a dict, its part of that name if it is a tuple, else itself."""
+    """The images of a batch: "x" of a dict, the element of a tuple whose key is "x", else the batch
+    itself."""
     if isinstance(batch, dict):
         return batch["x"]
     return batch[list(keys).index("x")] if isinstance(batch, (tuple, list)) else batch
 
 
 def to_bytes(images, what):
-    """uint8 [N, C, H, W]: as they are, or rounded from [-1, 1] by `engine.pictures.to_uint8`.
+    """Images as uint8 [N, C, H, W]: unchanged if they are, else rounded from [-1, 1] by
+    `engine.pictures.to_uint8`.
 
-    Raises UserError if one holds a value that is not finite: rounded, it would be an image like any other.
+    Raises UserError for values that are not finite, which rounding would hide.
     """
     if images.ndim != 4:
-        raise UserError(f"{what} have shape {list(images.shape[1:])}; images [C, H, W] would do")
+        raise UserError(f"{what} have shape {list(images.shape[1:])}; must be images [C, H, W]")
     if images.dtype == torch.uint8:
         return images
     bad = ~torch.isfinite(images.flatten(1)).all(1)
     if bad.any():
         raise UserError(
-            f"{what}: {int(bad.sum())} of {len(images)} in a batch hold values that are not finite; no score can be computed "
-            "from them (has the training diverged?)"
+            f"{what}: {int(bad.sum())} of {len(images)} in a batch have values that are not finite, so no "
+            "score can be "
+            "computed; use an earlier checkpoint (--at), as training seems to have diverged"
         )
     return to_uint8(images)
 
 
 def in_order(source, batch):
-    """(numbers int64 [b], images [b, C, H, W]) of all of a source of real images in its own order; in one process."""
+    """(indices int64 [b], images [b, C, H, W]) of all images of a source in its own order. For one
+    process."""
     if isinstance(source, Indexed):
         parts = torch.arange(source.n).split(batch)
         return zip(parts, source.read(parts))

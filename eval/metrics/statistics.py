@@ -1,4 +1,5 @@
-"""What scores are made of, gathered in one pass over images and any number of processes; that of real images is kept on disc."""
+"""The statistics that scores are computed from: one pass over images, in any number of processes, with a
+cache on disk."""
 
 import hashlib
 import json
@@ -13,13 +14,15 @@ from engine.errors import UserError
 from eval.metrics import sources
 from eval.metrics.inception_score import Score, split_of
 
-FORMAT = 1  # part of every key: raise it when the same images would give other statistics
+FORMAT = 1  # part of every cache key; raise it when the same images give other statistics than before
 
 
 class Moments:
-    """Count, mean [d] and scatter matrix sum (x - mean)(x - mean)^T [d, d] of feature rows, in float64 on their device.
+    """Count, mean [d] and scatter matrix sum (x - mean)(x - mean)^T [d, d] of feature rows, in float64 on
+    their device.
 
-    Batches and processes are merged by the formulas of Chan, Golub and LeVeque 1979: no difference of two large sums.
+    Batches and processes are merged by Chan, Golub and LeVeque 1979, which subtracts no two large sums from
+    each other.
     """
 
     def __init__(self, d, device="cpu"):
@@ -32,14 +35,14 @@ class Moments:
         x = x.double()
         n, mean = self.n + len(x), x.mean(0)
         delta = mean - self.mean
-        # the term of the means' difference rides along as one row more
+        # the outer product of the difference of means is added as one more row of the same matrix product
         rows = torch.cat([x - mean, delta[None] * (self.n * len(x) / n) ** 0.5])
         self.scatter.addmm_(rows.T, rows)
         self.mean += delta * (len(x) / n)
         self.n = n
 
     def merge(self):
-        """Merges those of all processes; to be called once, in each."""
+        """Merges those of all processes. To be called once, in every process."""
         count = torch.tensor([float(self.n)], dtype=torch.float64, device=self.mean.device)
         n, total = distributed.sum_over([count, self.mean * self.n])
         delta = self.mean - total / n
@@ -53,10 +56,12 @@ class Moments:
 
 
 class Statistics:
-    """Of n images, the same in every process: mean [d] and cov [d, d] (float64), features [kept, d] (float32) of the first ones,
-    counts [K] of the classes that the extractor sees, confidence (mean largest probability), score (mean, deviation), shape.
+    """Statistics of n images, the same in every process.
 
-    counts, confidence and score are None for an extractor without logits, score also where it was not asked for.
+    shape: of one image; mean [d], cov [d, d]: float64; features: float32 [kept, d] of the first images;
+    counts [K]: how many images the extractor takes for each class; confidence: the mean largest probability;
+    score: the Inception score's (mean, deviation). Without logits counts, confidence and score are None;
+    score also where it was not asked for.
     """
 
     def __init__(self, n, shape, mean, cov, features, counts=None, confidence=None, score=None):
@@ -65,35 +70,33 @@ class Statistics:
 
     @property
     def d(self):
-        """How many features there are."""
+        """The number of features."""
         return len(self.mean)
 
     @property
     def singular(self):
-        """Whether there are too few images for a covariance matrix of full rank."""
+        """Whether n <= d: too few images for a covariance matrix of full rank."""
         return self.n <= self.d
 
     def capture(self):
-        """The same as plain types and tensors, for `keep`."""
-        return {
-            name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
-            for name, value in vars(self).items()
-        }
+        """The fields as plain types and tensors, for `store_cached`."""
+        to_tensor = lambda value: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+        return {name: to_tensor(value) for name, value in vars(self).items()}
 
     @classmethod
     def restored(cls, state):
-        """What `capture` gave."""
-        return cls(
-            **{name: value.numpy() if torch.is_tensor(value) else value for name, value in state.items()}
-        )
+        """The Statistics that `capture` was called on."""
+        to_array = lambda value: value.numpy() if torch.is_tensor(value) else value
+        return cls(**{name: to_array(value) for name, value in state.items()})
 
 
 def collect(source, extractor, n, batch=64, keep=0, splits=None):
-    """Statistics of the first n images of a source of `eval.sources` (of all, if n is None).
+    """Statistics of the first n images of a source of `eval.metrics.sources` (of all, if n is None).
 
-    keep: how many feature rows to hold on to; all n are held if n <= d, as the Frechet distance needs them then. splits: of the
-    Inception score, None for no score. Memory does not grow with n beyond that. Called in every process, returns in every process.
-    Raises UserError, in all of them, for images that are not finite or that the extractor does not take.
+    keep: the number of feature rows to keep; if n <= d all n are kept, as the Frechet distance then needs
+    them. splits: of the Inception score, None for no score. Beyond that memory does not grow with n. To be
+    called in every process. Raises UserError, in every process, for images that are not finite or that the
+    extractor does not take.
     """
     gathered = error = None
     for positions, images in source.batches(n, batch):
@@ -103,27 +106,24 @@ def collect(source, extractor, n, batch=64, keep=0, splits=None):
         except UserError as problem:
             if distributed.world_size() == 1:
                 raise
-            error = problem  # until the end all processes take part in what is common
+            error = problem  # raised after the loop: until then the others wait for this process's part
             continue
         if gathered is None:
-            facts = (
-                tuple(images.shape[1:]),
-                out["features"].shape[1],
-                0 if out["logits"] is None else out["logits"].shape[1],
-            )
-            gathered = _Gathered(*facts, n, keep, splits, extractor.device)
+            classes = 0 if out["logits"] is None else out["logits"].shape[1]
+            sizes = tuple(images.shape[1:]), out["features"].shape[1], classes
+            gathered = _Accumulator(*sizes, n, keep, splits, extractor.device)
         gathered.add(positions, out)
     for problem in filter(None, distributed.gather(error)):
         raise problem
-    known = [facts for facts in distributed.gather(None if gathered is None else facts) if facts]
+    known = [found for found in distributed.gather(None if gathered is None else sizes) if found]
     if not known:
-        raise UserError(f"{source.what}: there are none")
+        raise UserError(f"{source.what}: there are none; use data with images")
     if gathered is None:  # fewer batches than processes
-        gathered = _Gathered(*known[0], n, keep, splits, extractor.device)
+        gathered = _Accumulator(*known[0], n, keep, splits, extractor.device)
     return gathered.merged()
 
 
-class _Gathered:
+class _Accumulator:
     """One process's part of Statistics."""
 
     def __init__(self, shape, d, classes, n, keep, splits, device):
@@ -153,12 +153,11 @@ class _Gathered:
         n = self.moments.n
         rows = [part for parts in distributed.gather(self.rows) for part in parts]
         features = None
-        if self.keep or n <= self.d:
-            # in the order of their positions, so that it does not matter which process had which
+        keep = max(self.keep, n if n <= self.d else 0)
+        if keep:
+            # by position, so that it does not matter which process measured which image
             order = torch.cat([positions for positions, _ in rows]).argsort()
-            features = torch.cat([part for _, part in rows])[order][
-                : max(self.keep, n if n <= self.d else 0)
-            ].numpy()
+            features = torch.cat([part for _, part in rows])[order][:keep].numpy()
         counts = confidence = score = None
         if self.counts is not None:
             counts, confidence = distributed.sum_over([self.counts, self.confidence])
@@ -166,52 +165,46 @@ class _Gathered:
         if self.score is not None:
             self.score.merge()
             score = self.score.result()
-        return Statistics(
-            n,
-            self.shape,
-            self.moments.mean.cpu().numpy(),
-            self.moments.covariance().cpu().numpy(),
-            features,
-            counts,
-            confidence,
-            score,
-        )
+        mean, cov = self.moments.mean.cpu().numpy(), self.moments.covariance().cpu().numpy()
+        return Statistics(n, self.shape, mean, cov, features, counts, confidence, score)
 
 
-# ------------------------------------------------------------------------------------------------------------- on the disc
+# --- the cache on disk
 
 
-def find(kind, facts, cache=None):
-    """What `keep` put by under the same facts, or None. A file that does not verify counts as none, and is reported."""
+def load_cached(kind, facts, cache=None):
+    """What `store_cached` wrote under the same facts, or None. A damaged file counts as none, with a
+    warning."""
     path = _path(kind, facts, cache)
     if not os.path.exists(path):
         return None
     try:
         state = checkpoint.load(path)
-        # the name is a digest of the facts; they are compared all the same, as a mix-up would not be seen in the numbers
+        # the file's name is a digest of the facts; compared all the same, since nothing else would reveal a
+        # wrong file
         return state["value"] if state["facts"] == facts else None
     except (ValueError, OSError, KeyError, TypeError) as error:
-        print(f"{path} is damaged ({error}); computing it again", file=sys.stderr)
+        print(f"warning: {path} is damaged ({error}) and is computed again", file=sys.stderr)
         return None
 
 
-def keep(kind, facts, value, cache=None):
-    """Puts by dicts, lists, numbers and tensors for later starts; a folder that cannot be written costs those only time."""
+def store_cached(kind, facts, value, cache=None):
+    """Writes dicts, lists, numbers and tensors for later starts. If the folder cannot be written, a warning
+    says so."""
     path = _path(kind, facts, cache)
     try:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         checkpoint.save(path, {"facts": facts, "value": value})
     except OSError as error:
+        reason = error.strerror or error
         print(
-            f"{path} could not be written ({error.strerror or error}); it will be computed again",
-            file=sys.stderr,
+            f"warning: {path} could not be written ({reason}); each start computes it again", file=sys.stderr
         )
 
 
 def _path(kind, facts, cache):
     """<cache>/<kind>/<digest of the facts>.pt, by default in ${XDG_CACHE_HOME:-~/.cache}/task_launcher/."""
-    base = cache or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "task_launcher"
-    )
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    base = cache or os.path.join(home, "task_launcher")
     digest = hashlib.sha256(json.dumps([FORMAT, facts], sort_keys=True).encode()).hexdigest()
     return os.path.join(base, kind, digest[:32] + ".pt")

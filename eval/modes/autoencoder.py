@@ -21,6 +21,7 @@ from engine.errors import MissingError, UserError
 from engine.pictures import gif
 from engine.randomness import permutation
 from eval.metrics import disentanglement, probe
+from eval.metrics.results import append_result
 
 RED, GREEN = (220, 40, 40), (40, 180, 60)
 
@@ -324,7 +325,7 @@ def logreg(trainer, data, run, args):
             indent=1,
         )
     for kind, result in found.items():
-        tell(
+        append_result(
             run,
             step,
             "probe accuracy",
@@ -376,7 +377,7 @@ def encoder(trainer, data, run, args):
         for measure, what in (("NNC", "1-NN accuracy"), ("CLS", "probe accuracy")):
             values = [found[f"{kind} {at}"][measure] for kind in ("trained", "random")]
             for label, value in (("", values[0]), ("random ", values[1]), ("margin ", values[0] - values[1])):
-                tell(
+                append_result(
                     run,
                     step,
                     f"{label}{measure}_{at}",
@@ -390,7 +391,7 @@ def encoder(trainer, data, run, args):
                 f"{measure}_{at} ({what}): {100 * values[0]:.2f}%, untrained encoder {100 * values[1]:.2f}%"
             )
     for metric, value in errors.items():
-        tell(
+        append_result(
             run,
             step,
             metric,
@@ -421,20 +422,6 @@ def recon_errors(trainer, batches, seed=0):
         name: float((recon - images).flatten(1).norm(dim=1).double().mean() / 2)
         for name, images in (("EGr", x), ("EGr_b", x[other]))
     }
-
-
-def tell(run, step, metric, name, value, protocol, **more):
-    """One line of evaluations.jsonl, which eval/reports/runs.py reads."""
-    line = {
-        "step": step,
-        "metric": metric,
-        "name": name,
-        "value": value,
-        "std": None,
-        "protocol": protocol,
-    } | more
-    with open(os.path.join(run.folder, "evaluations.jsonl"), "a", encoding="utf8") as file:
-        file.write(json.dumps(line) + "\n")
 
 
 def class_embeddings(trainer, data, run, args):
@@ -489,7 +476,7 @@ def disentangle(trainer, data, run, args):
     with open(os.path.join(folder_of(run, args), f"step{step:08d}.json"), "w", encoding="utf8") as file:
         json.dump({"step": step} | found, file, indent=1)
     for metric, result in found.items():
-        tell(
+        append_result(
             run,
             step,
             f"{metric} score",

@@ -6,6 +6,7 @@ from engine import distributed, pictures
 from engine.errors import UserError
 from engine.pictures import gif
 from engine.randomness import seeded
+from eval.metrics.results import write_results
 from eval.modes import points
 from eval.modes.walks import slerp
 
@@ -96,7 +97,7 @@ def draw(trainer, n, seed, batch=256):
 
 def evaluate(trainer, data, run, args):
     """Scores of --at latest, best or all checkpoints, or that of a step: printed, and appended to evaluations.jsonl, which eval.tables reads.
-    Points: their measures, printed."""
+    Points: their measures."""
     if points.are(args.data_shape):
         return measure_points(trainer, data(), run, args)
     from eval.modes.scoring import Scorer
@@ -104,24 +105,31 @@ def evaluate(trainer, data, run, args):
     states = list(run.states(args.at))
     scorer = Scorer(args, data(), trainer.bad_steps.device, run)
     say(scorer.describe())
+    results = []
     for name, state in states:
         trainer.restore(state)
-        for result in scorer.score(trainer, state["step"], name):
+        results = scorer.score(trainer, state["step"], name)
+        for result in results:
             spread = "" if result["std"] is None else f" +/- {result['std']:.4g}"
             say(
                 f"step {state['step']}  {result['name']}  {result['value']:.6g}{spread}"
                 + ("  (fewer images than features)" if result["singular"] else "")
             )
+    for note in scorer.notes(results):
+        say(note)
     return 0
 
 
 def measure_points(trainer, data, run, args):
-    """The measures of `eval.modes.points` of --at latest, best or all checkpoints, or that of a step, printed."""
+    """The measures of `eval.modes.points` of --at latest, best or all checkpoints, or that of a step: printed, and written to
+    evaluations.jsonl."""
     measured = points.Points(data, args)
     say(measured.describe())
-    for _, state in run.states(args.at):
+    for name, state in run.states(args.at):
         trainer.restore(state)
         found = measured.measure(measured.draw(trainer))
+        if distributed.rank() == 0:
+            write_results(run, state["step"], measured.results(found, name))
         say(f"step {state['step']}  " + "  ".join(f"{name} {value:.6g}" for name, value in found.items()))
     return 0
 

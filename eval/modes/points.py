@@ -12,6 +12,7 @@ from engine import distributed
 from engine.errors import UserError
 from engine.randomness import seeded
 from eval.metrics import modes_covered, onedim
+from eval.metrics import protocol as protocols
 
 SAMPLES = {
     1: 5000,
@@ -87,6 +88,28 @@ class Points:
                 "reverse_kl": modes_covered.classes(counts)["kl"] if sum(counts) else math.nan,
             }
         return {name: float(value) for name, value in found.items()}
+
+    def results(self, found, checkpoint):
+        """What `measure` found as results for evaluations.jsonl, named like scores of images: "w1 5k-10k-test".
+
+        checkpoint: the name of the checkpoint's file.
+        """
+        protocol = protocols.label(len(self.real), self.n, self.split)
+        common = {
+            "std": None,
+            "extractor": "points",
+            "protocol": protocol,
+            "n_real": len(self.real),
+            "n_fake": self.n,
+            "split": self.split,
+            "seed": self.args.seed,
+            "ema": self.args.ema,
+            "checkpoint": checkpoint,
+        }
+        return [
+            {"metric": measure, "name": f"{measure} {protocol}", "value": value} | common
+            for measure, value in found.items()
+        ]
 
     def masses(self, x):
         """The share of points [n, 1] nearest to each centre, in the centre's standard deviations."""

@@ -1,12 +1,9 @@
 """Scores of a run: the evaluator's functions on a trainer, as the flags ask, written into the run's folder."""
 
-import json
-import os
-
 from engine import checkpoint, distributed
-from engine.files import write_atomically
-from engine.record import Metrics
 from eval.metrics import evaluate, extractors
+from eval.metrics.directions import HIGHER, direction
+from eval.metrics.results import write_results
 
 
 class Scorer:
@@ -24,13 +21,20 @@ class Scorer:
         self.reference = evaluate.reference(
             data, self.extractor, args.protocol, self.metrics, args.eval_batch_size
         )
-        self.file = Metrics(os.path.join(run.folder, "evaluations.jsonl"))
         self.best = None
 
     def describe(self):
         """What is measured with, in one line for the log."""
         e = self.extractor
         return f"evaluates {', '.join(self.metrics)} with {e.name} ({e.why}; {e.description}; sha256 {e.sha256[:12]}), {self.reference.n_real} real images of {self.reference.split}"
+
+    def notes(self, results):
+        """What a reader of the results must know: one line for a Frechet distance from too few images."""
+        few = [result for result in results if result["singular"]]
+        n = min((min(result["n_real"], result["n_fake"]) for result in few), default=0)
+        return (
+            [f"note: {evaluate.few_images(n, self.extractor.dim)}, as in --protocol=10k-train"] if few else []
+        )
 
     def score(self, trainer, step, name):
         """The results at this step, in every process; noted in evaluations.jsonl, where they replace older ones of the same step. name: of the checkpoint."""
@@ -58,15 +62,7 @@ class Scorer:
                         }
                     )
         if distributed.rank() == 0:
-            names = {result["name"] for result in results}
-            kept = [
-                line for line, old in self.file.lines() if not (old["step"] == step and old["name"] in names)
-            ]
-            write_atomically(
-                self.file.path,
-                *[line.encode() for line in kept],
-                *[(json.dumps(result) + "\n").encode() for result in results],
-            )
+            write_results(self.run, step, results)
         return results
 
     def event(self, trainer, save_best):
@@ -75,7 +71,7 @@ class Scorer:
         def measure(step):
             results = self.score(trainer, step, checkpoint.path_of("", step))
             first = results[0]
-            sign = 1 if first["metric"] in evaluate.HIGHER_IS_BETTER else -1
+            sign = 1 if direction(first["metric"]) == HIGHER else -1
             key = f"eval/{first['name']}"
             if self.best is None:
                 earlier = [

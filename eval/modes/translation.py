@@ -13,7 +13,8 @@ from engine import pictures
 from engine.errors import UserError
 from engine.randomness import seeded
 from eval.metrics import classifier, evaluate, extractors
-from eval.modes.autoencoder import folder_of, tell
+from eval.metrics.results import append_result, write_results
+from eval.modes.autoencoder import folder_of
 
 COLUMNS = 20
 
@@ -185,7 +186,7 @@ def report(run, step, split, found):
         for key, value in result.items():
             if key in LINES:
                 metric, which = LINES[key]
-                tell(
+                append_result(
                     run,
                     step,
                     metric,
@@ -196,7 +197,7 @@ def report(run, step, split, found):
                 )
         for score in result.get("scores", ()):
             score |= {"name": f"{score['name']} of {source.upper()} to {target.upper()}"}
-            tell(run, step, **{name: value for name, value in score.items() if name != "step"})
+        write_results(run, step, result.get("scores", ()))
         text = ", ".join(
             f"{key.replace('_', ' ')} {value:.4f}"
             for key, value in result.items()

@@ -1,6 +1,8 @@
-"""One HTML page on many runs, complete in itself: tables, states, curves, samples over time, flags, logs of what failed.
+"""One self-contained HTML page on many runs: tables, states, curves, samples over time, flags, logs of failed
+runs.
 
-python -m eval.report results/ -o report.html; see docs/tables.md. No script, no network: drawings are inline SVG, pictures data URLs.
+python -m eval.report results/ -o report.html; see docs/tables.md. It has no scripts and loads nothing:
+drawings are inline SVG, pictures data URLs.
 """
 
 import base64
@@ -15,21 +17,21 @@ import time
 from PIL import Image
 
 from engine import flags
+from eval import command
 from eval.reports import runs as reading
 from eval.reports import tables
 
-COLOURS = 8  # that a reader can tell apart; see the style sheet
+COLOURS = 8  # lines that a reader can tell apart; see the style sheet
 WIDTH, HEIGHT = 380, 220  # of a drawing
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 30  # its margins
-PLOTS, SEEDS, STRIPS, KINDS = (
-    18,
-    10,
-    3,
-    4,
-)  # an experiment: drawings; lines in one; seeds with pictures; strips a seed
+# limits for each experiment
+PLOTS = 18  # drawings of logged keys
+SEEDS = 10  # lines in a drawing
+STRIPS = 3  # seeds with sample pictures
+KINDS = 4  # strips of pictures a seed
 PICTURE = 260  # pixels across
 TAIL = 25  # lines of a log
-OWN = {"name", "seed", "save_path"}  # flags that differ between runs as a matter of course
+OWN = {"name", "seed", "save_path"}  # flags that always differ between runs
 
 
 def escape(text):
@@ -41,7 +43,7 @@ def escape(text):
 
 
 def ticks(low, high, most=5):
-    """Round numbers between low and high, 1, 2 or 5 times a power of ten apart, at most `most` + 1 of them."""
+    """Multiples of 1, 2 or 5 times a power of ten between low and high, at most `most` + 1 of them."""
     rough = (high - low) / most
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in (1, 2, 5, 10) if m * power >= rough * (1 - 1e-9))
@@ -72,7 +74,7 @@ def label(value):
 
 
 def thin(points, low, high, most):
-    """[(step, value or None)] as at most `most` points: means over equal spans of steps; {span: (mean step, mean value)}."""
+    """{span: (mean step, mean value)} of points [(step, value or None)], over `most` equal spans of steps."""
     if high == low:
         return {0: next(((s, v) for s, v in reversed(points) if v is not None), (low, None))}
     spans = {}
@@ -81,38 +83,43 @@ def thin(points, low, high, most):
     result = {}
     for span, its in spans.items():
         finite = [(s, v) for s, v in its if v is not None]
-        # a span without one finite value stays, so that the line has a gap there
-        result[span] = (
-            tuple(math.fsum(column) / len(finite) for column in zip(*finite)) if finite else (its[0][0], None)
-        )
+        if finite:
+            result[span] = tuple(math.fsum(column) / len(finite) for column in zip(*finite))
+        else:  # kept, so that the line has a gap here
+            result[span] = its[0][0], None
     return result
 
 
 class Line:
-    """One line of a drawing. points: {span: (step, value or None)}; kind: its CSS classes, colour first; band: {span: half width} or None."""
+    """One line of a drawing.
+
+    points: {span: (step, value or None)}; kind: its CSS classes, colour first; band: {span: half its width}
+    or None.
+    """
 
     def __init__(self, title, kind, points, band=None):
         self.title, self.kind, self.points, self.band = title, kind, dict(sorted(points.items())), band
 
 
 def mean_line(lines, title, kind):
-    """The mean, with ± std as band, of lines over the spans that all of them have; None for fewer than two."""
+    """The mean of lines with a band of ± std, over the spans that all have; None for fewer than two lines."""
     if len(lines) < 2:
         return None
     points, band = {}, {}
     for span in set.intersection(*(set(line.points) for line in lines)):
         values = [line.points[span][1] for line in lines]
         if None not in values:
-            mean, std = tables.mean_std(values)
-            points[span], band[span] = (
-                (tables.mean_std([line.points[span][0] for line in lines])[0], mean),
-                std,
-            )
+            mean, band[span] = tables.mean_std(values)
+            step, _ = tables.mean_std([line.points[span][0] for line in lines])
+            points[span] = step, mean
     return Line(title, kind, points, band) if points else None
 
 
 def drawing(title, lines):
-    """An SVG with axes for the lines, and a legend below; values of wide positive range on a logarithmic axis. Empty text for no value."""
+    """An SVG of the lines with axes, and a legend below; empty text if there is no value.
+
+    The axis is logarithmic where all values are positive and the largest is over 50 times the smallest.
+    """
     values = [v for line in lines for _, v in line.points.values() if v is not None]
     if not values:
         return ""
@@ -124,10 +131,8 @@ def drawing(title, lines):
         for side in (-1, 1)
     ]
     log = min(values) > 0 and max(values) / min(values) > 50
-    if log:
-        shaded = [
-            v for v in shaded if v >= min(values)
-        ]  # a shade may reach below zero, where there is no logarithm: cut at the axis
+    if log:  # a band may reach below zero, which has no logarithm: it is cut at the axis
+        shaded = [v for v in shaded if v >= min(values)]
     low, high, first, last = min(values + shaded), max(values + shaded), min(steps), max(steps)
     if not log:
         margin = (high - low) * 0.05 or abs(high) * 0.05 or 1.0
@@ -139,9 +144,8 @@ def drawing(title, lines):
         return LEFT + (WIDTH - LEFT - RIGHT) * ((step - first) / (last - first) if last > first else 0.5)
 
     def y(value):
-        return TOP + (HEIGHT - TOP - BOTTOM) * (
-            1 - (scale(min(max(value, low), high)) - edges[0]) / (edges[1] - edges[0])
-        )
+        height = (scale(min(max(value, low), high)) - edges[0]) / (edges[1] - edges[0])
+        return TOP + (HEIGHT - TOP - BOTTOM) * (1 - height)
 
     out = [f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">']
     for value in powers(low, high) if log else ticks(low, high):
@@ -158,23 +162,30 @@ def drawing(title, lines):
     for line in lines:
         out.append(band_path(line, x, y) + line_path(line, x, y))
     legend = "".join(f'<span><i class="{line.kind}"></i>{escape(line.title)}</span>' for line in lines)
-    return f'<figure><figcaption>{escape(title)}{" (logarithmic)" if log else ""}</figcaption>{"".join(out)}</svg><div class="legend">{legend}</div></figure>'
+    caption = escape(title) + (" (logarithmic)" if log else "")
+    return (
+        f"<figure><figcaption>{caption}</figcaption>{''.join(out)}</svg>"
+        f'<div class="legend">{legend}</div></figure>'
+    )
 
 
 def band_path(line, x, y):
-    """The shade of mean ± std."""
+    """The band of mean ± std."""
     if not line.band:
         return ""
     spans = sorted(line.band)
-    there = " ".join(f"{x(line.points[s][0]):.1f},{y(line.points[s][1] + line.band[s]):.1f}" for s in spans)
-    back = " ".join(
-        f"{x(line.points[s][0]):.1f},{y(line.points[s][1] - line.band[s]):.1f}" for s in reversed(spans)
-    )
-    return f'<polygon class="band {line.kind}" points="{there} {back}"/>'
+
+    def corner(span, side):
+        step, value = line.points[span]
+        return f"{x(step):.1f},{y(value + side * line.band[span]):.1f}"
+
+    corners = [corner(span, 1) for span in spans] + [corner(span, -1) for span in reversed(spans)]
+    return f'<polygon class="band {line.kind}" points="{" ".join(corners)}"/>'
 
 
 def line_path(line, x, y):
-    """The line, broken where a value was not finite; a lone point as a dot. Its title shows on hovering."""
+    """The line, with gaps where a value was not finite, and single points as dots. Its title shows on
+    hovering."""
     pieces, last = [[]], None
     for step, value in line.points.values():
         if value is None:
@@ -184,14 +195,15 @@ def line_path(line, x, y):
             last = step, value
     if last is None:
         return ""
-    shapes = "".join(
-        f'<polyline points="{" ".join(piece)}"/>'
-        if len(piece) > 1
-        else f'<circle cx="{piece[0].split(",")[0]}" cy="{piece[0].split(",")[1]}" r="2.5"/>'
-        for piece in pieces
-        if piece
-    )
-    return f'<g class="line {line.kind}"><title>{escape(line.title)}: {last[1]:.5g} at step {last[0]:.0f}</title>{shapes}</g>'
+    shapes = []
+    for piece in filter(None, pieces):
+        if len(piece) > 1:
+            shapes.append(f'<polyline points="{" ".join(piece)}"/>')
+        else:
+            cx, cy = piece[0].split(",")
+            shapes.append(f'<circle cx="{cx}" cy="{cy}" r="2.5"/>')
+    title = f"{escape(line.title)}: {last[1]:.5g} at step {last[0]:.0f}"
+    return f'<g class="line {line.kind}"><title>{title}</title>{"".join(shapes)}</g>'
 
 
 # --- parts of the page
@@ -199,23 +211,18 @@ def line_path(line, x, y):
 
 def badge(run):
     """A seed with its state, in words and colour."""
-    state, step, text = run.status
-    return f'<span class="badge {state if re.fullmatch("[a-z]+", state) else "unknown"}" title="{escape(run.standing())}">s{run.seed} {escape(state)}</span>'
+    state = run.status[0]
+    kind = state if re.fullmatch("[a-z]+", state) else "unknown"
+    return f'<span class="badge {kind}" title="{escape(run.state_text())}">s{run.seed} {escape(state)}</span>'
 
 
 def block_html(block):
-    """A block of the tables."""
+    """A block of `tables.blocks` as HTML."""
     table = ""
     if block.rows:
         head = "".join(f"<th>{escape(cell)}</th>" for cell in block.header)
-        body = "".join(
-            "<tr>"
-            + "".join(
-                f'<td class="{"short" if len(cell) <= 40 else "long"}">{escape(cell)}</td>' for cell in row
-            )
-            + "</tr>"
-            for row in block.rows
-        )
+        cell_html = lambda cell: f'<td class="{"short" if len(cell) <= 40 else "long"}">{escape(cell)}</td>'
+        body = "".join(f"<tr>{''.join(map(cell_html, row))}</tr>" for row in block.rows)
         table = f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     notes = f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in block.notes)}</ul>" if block.notes else ""
     return f"<h2>{escape(block.title)}</h2>{table}{notes}"
@@ -223,17 +230,20 @@ def block_html(block):
 
 def contents(groups):
     """Every experiment with its seeds and states."""
-    rows = "".join(
-        f'<tr><td><a href="#e{i}">{escape(g.name)}</a></td><td>{" ".join(badge(run) for run in g.runs)}'
-        + (f' <span class="badge missing">missing: {tables.spans(g.missing)}</span>' if g.missing else "")
-        + "</td></tr>"
-        for i, g in enumerate(groups)
-    )
-    return f'<h2>Experiments</h2><div class="wide"><table class="plain"><tbody>{rows}</tbody></table></div>'
+    rows = []
+    for i, group in enumerate(groups):
+        badges = [badge(run) for run in group.runs]
+        if group.missing:
+            badges.append(f'<span class="badge missing">missing: {tables.spans(group.missing)}</span>')
+        link = f'<a href="#e{i}">{escape(group.name)}</a>'
+        rows.append(f"<tr><td>{link}</td><td>{' '.join(badges)}</td></tr>")
+    table = f'<table class="plain"><tbody>{"".join(rows)}</tbody></table>'
+    return f'<h2>Experiments</h2><div class="wide">{table}</div>'
 
 
 def overview(study, points, left):
-    """Metrics over steps, a line an experiment: the mean of its counted seeds. Where there are too many, those with the best last means."""
+    """Metrics over steps, with a line for each experiment: the mean of its counted seeds. Of more than
+    COLOURS experiments those with the best last means are drawn."""
     figures = []
     for column in study.columns:
         lines = []
@@ -251,8 +261,10 @@ def overview(study, points, left):
                 reverse=column.better == "higher",
             )
         if len(lines) > COLOURS:
+            names = ", ".join(group.name for group, _ in lines[COLOURS:])
             left.append(
-                f"{column.heading}, metrics over steps: the lines of {len(lines) - COLOURS} experiments ({', '.join(g.name for g, _ in lines[COLOURS:])})"
+                f"{column.heading}, metrics over steps: the lines of {len(lines) - COLOURS} experiments "
+                f"({names})"
             )
             lines = lines[:COLOURS]
         steps = [p.step for _, its in lines for _, ps in its for p in ps]
@@ -268,15 +280,15 @@ def overview(study, points, left):
             ]
             drawn.append(mean_line(single, f"{group.name} (n={len(single)})", f"c{i}") or single[0])
         figures.append(drawing(column.heading + tables.SIGN[column.better], drawn))
-    return (
-        f'<h2>Metrics over steps</h2><p>Means over n seeds; the shade is ± std.</p><div class="figures">{"".join(figures)}</div>'
-        if any(figures)
-        else ""
-    )
+    if not any(figures):
+        return ""
+    text = "<h2>Metrics over steps</h2><p>Means over n seeds; the shade is ± std.</p>"
+    return f'{text}<div class="figures">{"".join(figures)}</div>'
 
 
 def curves(study, group, points, left):
-    """All evaluations and logged means of an experiment: thin lines for seeds (dashed: not finished), mean and shade over the finished ones."""
+    """All scores and logged means of an experiment: thin lines for seeds (dashed: not finished), and the mean
+    ± std of the finished ones."""
     logged = sorted({key for run in group.runs for key in run.logged})
     series = [
         (
@@ -292,9 +304,8 @@ def curves(study, group, points, left):
         for key in keys[:PLOTS]
     ]
     if len(keys) > PLOTS:
-        left.append(
-            f"{group.name}: curves of {len(keys) - PLOTS} logged keys ({', '.join(keys[PLOTS : PLOTS + 5])}{', ...' if len(keys) > PLOTS + 5 else ''})"
-        )
+        names = ", ".join(keys[PLOTS : PLOTS + 5]) + (", ..." if len(keys) > PLOTS + 5 else "")
+        left.append(f"{group.name}: curves of {len(keys) - PLOTS} logged keys ({names})")
     if len(group.runs) > SEEDS:
         left.append(
             f"{group.name}: the lines, not the means, of {len(group.runs) - SEEDS} of {len(group.runs)} seeds"
@@ -321,7 +332,8 @@ def curves(study, group, points, left):
 
 
 class Pictures:
-    """Sample pictures, made smaller, as data URLs; at most `budget` bytes of them. To `left` goes what did not fit or could not be read."""
+    """Sample pictures, made smaller, as data URLs of at most `budget` bytes in all. `left` is told what is
+    left out."""
 
     def __init__(self, groups, budget, left):
         self.urls, self.strips = {}, {}
@@ -332,11 +344,11 @@ class Pictures:
             for run in runs:
                 kinds = strips(run)
                 if len(kinds) > KINDS:
-                    left.append(
-                        f"{run}: {len(kinds) - KINDS} of {len(kinds)} kinds of samples ({', '.join(sorted(kinds)[KINDS:])})"
-                    )
+                    names = ", ".join(sorted(kinds)[KINDS:])
+                    left.append(f"{run}: {len(kinds) - KINDS} of {len(kinds)} kinds of samples ({names})")
                 self.strips[run] = {kind: kinds[kind] for kind in sorted(kinds)[:KINDS]}
-        # in rounds, the newest picture of each strip first, so that a small budget still shows something of all
+        # in rounds, the newest picture of each strip first, so that even a small budget shows some of every
+        # strip
         queue = [
             (order, path)
             for its in self.strips.values()
@@ -365,17 +377,18 @@ class Pictures:
             shown = [(step, self.urls[path]) for step, path in strip if path in self.urls]
             if shown:
                 cells = "".join(
-                    f'<figure><img loading="lazy" alt="samples at step {step}" src="{url}"><figcaption>step {step}</figcaption></figure>'
+                    f'<figure><img loading="lazy" alt="samples at step {step}" src="{url}">'
+                    f"<figcaption>step {step}</figcaption></figure>"
                     for step, url in shown
                 )
-                out.append(
-                    f'<h4>s{run.seed}{": " + escape(kind) if kind else ""}</h4><div class="strip">{cells}</div>'
-                )
+                title = f"s{run.seed}" + (f": {escape(kind)}" if kind else "")
+                out.append(f'<h4>{title}</h4><div class="strip">{cells}</div>')
         return "".join(out)
 
 
 def strips(run, most=6):
-    """{kind: [(step, path), ...]} of samples/step_<8 digits>[_kind].png: at most six steps, the first, the last and evenly between."""
+    """{kind: [(step, path), ...]} of samples/step_<8 digits>[_kind].png: the first, the last and evenly
+    spaced ones."""
     folder, found = os.path.join(run.folder, "samples"), {}
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
         match = re.fullmatch(r"step_(\d{8,})(?:_(.+))?\.png", name)
@@ -395,7 +408,8 @@ def turns(strip):
 
 
 def smaller(path):
-    """A picture as a data URL, at most PICTURE pixels across and four times that high; as PNG or JPEG, whichever is shorter."""
+    """A picture as a data URL, at most PICTURE pixels wide and four times that high; PNG or JPEG, whichever
+    is shorter."""
     with Image.open(path) as image:
         image = image.convert("L" if image.mode in ("1", "L", "I", "I;16", "F") else "RGB")
     image.thumbnail((PICTURE, 4 * PICTURE))
@@ -409,38 +423,30 @@ def smaller(path):
 
 
 def flag_text(value):
-    """A flag's value as typed, more or less."""
+    """A flag's value as text."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def flag_tables(groups):
-    """The flags that differ, experiments by flags; those that are common, folded."""
-    values = {
-        g: {} for g in groups
-    }  # {flag: {value: [seeds]}}; a flag that a run lacks counts as a value, too
+    """A table of the flags that differ, experiments by flags, and a folded one of those that all runs
+    share."""
+    values = {g: {} for g in groups}  # {flag: {value: [seeds]}}; a missing flag counts as a value
     with_flags = [run for g in groups for run in g.runs if run.flags]
     names = sorted({name for run in with_flags for name in run.flags} - OWN)
     for group in groups:
         for name in names:
             found = values[group].setdefault(name, {})
-            for run in group.runs:
-                if run.flags:
-                    found.setdefault(flag_text(run.flags[name]) if name in run.flags else "–", []).append(
-                        run.seed
-                    )
+            for run in (run for run in group.runs if run.flags):
+                text = flag_text(run.flags[name]) if name in run.flags else "–"
+                found.setdefault(text, []).append(run.seed)
     distinct = {name: {text for g in groups for text in values[g][name]} for name in names}
-    differing, common = (
-        [n for n in names if len(distinct[n]) > 1],
-        [n for n in names if len(distinct[n]) == 1],
-    )
+    differing = [name for name in names if len(distinct[name]) > 1]
+    common = [name for name in names if len(distinct[name]) == 1]
     out = ["<h2>Flags</h2>"]
     if differing:
         rows = [[g.name] + [cell_of(values[g][name]) for name in differing] for g in groups]
-        out.append(
-            block_html(tables.Block("Flags that differ", ["experiment", *differing], rows, [])).replace(
-                "h2>", "h3>"
-            )
-        )
+        block = tables.Block("Flags that differ", ["experiment", *differing], rows, [])
+        out.append(block_html(block).replace("h2>", "h3>"))
     elif names:
         out.append(
             f"<p>All {len(with_flags)} runs have the same flags, but for {', '.join(sorted(OWN))}.</p>"
@@ -451,7 +457,8 @@ def flag_tables(groups):
             for name in common
         )
         out.append(
-            f'<details><summary>{len(common)} flags common to all runs</summary><div class="wide"><table><tbody>{rows}</tbody></table></div></details>'
+            f"<details><summary>{len(common)} flags common to all runs</summary>"
+            f'<div class="wide"><table><tbody>{rows}</tbody></table></div></details>'
         )
     without = [str(run) for g in groups for run in g.runs if not run.flags]
     if without:
@@ -477,25 +484,32 @@ def tail(run):
     except OSError:
         lines = ["(no log.txt)"]
     text = "\n".join(line[:300] for line in lines)
-    return f'<details class="log"><summary>{escape(run)}: {escape(run.standing())}</summary><pre>{escape(text)}</pre></details>'
+    summary = f"{escape(run)}: {escape(run.state_text())}"
+    return f'<details class="log"><summary>{summary}</summary><pre>{escape(text)}</pre></details>'
 
 
 def section(group, i, opened, drawings, pictures):
-    """One experiment: seeds, curves, samples, logs. The target of its link lies inside, so that following the link unfolds it."""
+    """One experiment: seeds, curves, samples, logs. The link's target is inside <details>, so that following
+    it unfolds it."""
     samples = "".join(pictures.html(run) for run in group.runs)
     logs = "".join(tail(run) for run in group.runs)
     badges = " ".join(badge(run) for run in group.runs)
+    parts = [
+        "<h3>Logs of failed runs</h3>" + logs if logs else "",
+        "<h3>Curves</h3>" + drawings,
+        "<h3>Samples over time</h3>" + samples if samples else "",
+    ]
     return (
-        f'<details class="experiment"{" open" if opened else ""}><summary><b>{escape(group.name)}</b> {badges}</summary>'
-        f'<div id="e{i}">{"<h3>Logs of failed runs</h3>" + logs if logs else ""}<h3>Curves</h3>{drawings}'
-        f"{'<h3>Samples over time</h3>' + samples if samples else ''}</div></details>"
+        f'<details class="experiment"{" open" if opened else ""}>'
+        f"<summary><b>{escape(group.name)}</b> {badges}</summary>"
+        f'<div id="e{i}">{"".join(parts)}</div></details>'
     )
 
 
 def page(study, title, max_bytes):
     """The whole page as text."""
     runs, left = [run for g in study.groups for run in g.runs], []
-    points = 160 if len(runs) <= 24 else 80  # a line: fewer where there are many
+    points = 160 if len(runs) <= 24 else 80  # a line; fewer where there are many runs
     parts = [
         contents(study.groups),
         *(block_html(b) for b in tables.blocks(study)),
@@ -503,72 +517,90 @@ def page(study, title, max_bytes):
         flag_tables(study.groups),
     ]
     drawings = [curves(study, g, points, left) for g in study.groups]
-    pictures = Pictures(
-        study.groups, max_bytes - sum(len(text.encode()) for text in (*parts, *drawings)), left
-    )
+    used = sum(len(text.encode()) for text in (*parts, *drawings))
+    pictures = Pictures(study.groups, max_bytes - used, left)
     sections = [
         section(g, i, len(study.groups) <= 3, drawings[i], pictures) for i, g in enumerate(study.groups)
     ]
     states = [run.status[0] for run in runs]
     counts = ", ".join(f"{states.count(state)} {state}" for state in sorted(set(states)))
-    note = (
-        f"<h2>Left out of this page</h2><ul>{''.join(f'<li>{escape(text)}</li>' for text in left)}</ul>"
-        if left
-        else ""
-    )
+    note = ""
+    if left:
+        items = "".join(f"<li>{escape(text)}</li>" for text in left)
+        note = f"<h2>Left out of this page</h2><ul>{items}</ul>"
+    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    made = time.strftime("%Y-%m-%d %H:%M")
     return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">"
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><h1>{escape(title)}</h1>"
-        f"<p>{len(study.groups)} experiments, {len(runs)} runs ({escape(counts)}); made {time.strftime('%Y-%m-%d %H:%M')}.</p>"
+        f"<p>{len(study.groups)} experiments, {len(runs)} runs ({escape(counts)}); made {made}.</p>"
         f"{''.join(parts)}<h2>Each experiment</h2>"
-        f"<p>Lines over long runs are means over spans of steps ({points} at most a line); dashed: a run that has not finished.</p>"
+        f"<p>Long runs are drawn as means over at most {points} spans of steps; dashed: a run that has not "
+        "finished.</p>"
         f"{''.join(sections)}{note}</body></html>\n"
     )
 
 
 STYLE = """
-:root { color-scheme: light dark; --back: #fff; --text: #1b1f24; --soft: #5b6570; --rule: #d5dae0; --panel: #f6f8fa; --link: #0b57a4;
-  --c0: #0072b2; --c1: #d55e00; --c2: #009e73; --c3: #b8478f; --c4: #a67c00; --c5: #2b9fd9; --c6: #6f4fb0; --c7: #777; --mean: #111;
+:root { color-scheme: light dark; --back: #fff; --text: #1b1f24; --soft: #5b6570; --rule: #d5dae0;
+  --panel: #f6f8fa; --link: #0b57a4;
+  --c0: #0072b2; --c1: #d55e00; --c2: #009e73; --c3: #b8478f; --c4: #a67c00; --c5: #2b9fd9; --c6: #6f4fb0;
+  --c7: #777; --mean: #111;
   --good: #1a7f37; --info: #0b57a4; --warn: #9a6700; --bad: #c62828; }
-@media (prefers-color-scheme: dark) { :root { --back: #14171b; --text: #e4e8ec; --soft: #9aa4ae; --rule: #363d45; --panel: #1d2126; --link: #7cb7f5;
-  --c0: #4aa8e0; --c1: #ff8a3d; --c2: #2fd0a0; --c3: #ea86c4; --c4: #e3b93a; --c5: #8ad4fb; --c6: #b39bf0; --c7: #aaa; --mean: #fff;
+@media (prefers-color-scheme: dark) { :root { --back: #14171b; --text: #e4e8ec; --soft: #9aa4ae;
+  --rule: #363d45; --panel: #1d2126; --link: #7cb7f5;
+  --c0: #4aa8e0; --c1: #ff8a3d; --c2: #2fd0a0; --c3: #ea86c4; --c4: #e3b93a; --c5: #8ad4fb; --c6: #b39bf0;
+  --c7: #aaa; --mean: #fff;
   --good: #56c271; --info: #7cb7f5; --warn: #e0b040; --bad: #ff7b72; } }
-body { margin: 0 auto; padding: 1rem 1.25rem 4rem; max-width: 84rem; background: var(--back); color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
-h1 { font-size: 1.6rem; margin: .5rem 0; } h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; } h3 { font-size: 1rem; margin: 1.2rem 0 .4rem; }
+body { margin: 0 auto; padding: 1rem 1.25rem 4rem; max-width: 84rem; background: var(--back);
+  color: var(--text); font: 15px/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.6rem; margin: .5rem 0; } h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; }
+h3 { font-size: 1rem; margin: 1.2rem 0 .4rem; }
 h4 { font-size: .9rem; margin: .8rem 0 .3rem; color: var(--soft); } a { color: var(--link); }
 ul { padding-left: 1.2rem; color: var(--soft); font-size: .9rem; }
-li { overflow-wrap: anywhere; } .wide { overflow-x: auto; } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
+li { overflow-wrap: anywhere; } .wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem; }
 th { max-width: 14rem; } td.short { white-space: nowrap; }
-th, td { padding: .3rem .8rem .3rem 0; text-align: left; border-bottom: 1px solid var(--rule); vertical-align: top; }
+th, td { padding: .3rem .8rem .3rem 0; text-align: left; border-bottom: 1px solid var(--rule);
+  vertical-align: top; }
 th { border-bottom: 2px solid var(--soft); vertical-align: bottom; }
 td { max-width: 28rem; overflow-wrap: break-word; } .plain td { border: 0; }
-.badge { display: inline-block; padding: 0 .5em; margin: .1em 0; border: 1px solid currentColor; border-radius: 1em; font-size: .8rem; white-space: nowrap; color: var(--soft); }
+.badge { display: inline-block; padding: 0 .5em; margin: .1em 0; border: 1px solid currentColor;
+  border-radius: 1em; font-size: .8rem; white-space: nowrap; color: var(--soft); }
 .finished { color: var(--good); } .running { color: var(--info); } .interrupted { color: var(--warn); }
 .failed, .diverged { color: var(--bad); font-weight: 600; } .missing { border-style: dashed; }
-.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(22rem, 100%), 1fr)); gap: 1rem; }
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(22rem, 100%), 1fr)); gap: 1rem;
+  }
 figure { margin: 0; } .figures figure { background: var(--panel); border-radius: .5rem; padding: .6rem; }
 figcaption { font-weight: 600; font-size: .85rem; overflow-wrap: anywhere; }
 svg { display: block; width: 100%; height: auto; } svg text { font-size: 10.5px; fill: var(--soft); }
 .grid { stroke: var(--rule); stroke-width: .7; } .axis { stroke: var(--soft); fill: none; }
-.line { fill: none; stroke-width: 1.1; stroke-linejoin: round; } .line circle { fill: currentColor; } .line:hover { stroke-width: 3; }
+.line { fill: none; stroke-width: 1.1; stroke-linejoin: round; } .line circle { fill: currentColor; }
+.line:hover { stroke-width: 3; }
 .band { fill: currentColor; opacity: .15; } .line { stroke: currentColor; }
 .line.mean { stroke-width: 1.8; } .dashed { stroke-dasharray: 4 3; opacity: .8; }
-.c0 { color: var(--c0); } .c1 { color: var(--c1); } .c2 { color: var(--c2); } .c3 { color: var(--c3); } .c4 { color: var(--c4); }
+.c0 { color: var(--c0); } .c1 { color: var(--c1); } .c2 { color: var(--c2); } .c3 { color: var(--c3); }
+.c4 { color: var(--c4); }
 .c5 { color: var(--c5); } .c6 { color: var(--c6); } .c7 { color: var(--c7); } .mean { color: var(--mean); }
 .legend { display: flex; flex-wrap: wrap; gap: .1rem .9rem; font-size: .78rem; color: var(--soft); }
-.legend i { display: inline-block; width: 1.3em; margin-right: .35em; border-top: 3px solid currentColor; vertical-align: middle; }
+.legend i { display: inline-block; width: 1.3em; margin-right: .35em; border-top: 3px solid currentColor;
+  vertical-align: middle; }
 .legend i.dashed { border-top-style: dashed; }
 .strip { display: grid; grid-template-columns: repeat(auto-fill, minmax(11.5rem, 1fr)); gap: .6rem; }
-.strip figcaption { font-weight: 400; color: var(--soft); } .strip img { display: block; max-width: 100%; border-radius: 3px; }
-details.experiment { border: 1px solid var(--rule); border-radius: .5rem; padding: .5rem .9rem; margin: .7rem 0; }
+.strip figcaption { font-weight: 400; color: var(--soft); }
+.strip img { display: block; max-width: 100%; border-radius: 3px; }
+details.experiment { border: 1px solid var(--rule); border-radius: .5rem; padding: .5rem .9rem;
+  margin: .7rem 0; }
 .experiment > div { scroll-margin-top: 3rem; } summary { cursor: pointer; overflow-wrap: anywhere; }
-pre { background: var(--panel); padding: .7rem; border-radius: .4rem; overflow-x: auto; font-size: .8rem; } .log { margin: .4rem 0; }
+pre { background: var(--panel); padding: .7rem; border-radius: .4rem; overflow-x: auto; font-size: .8rem; }
+.log { margin: .4rem 0; }
 """
 
 
-def work(argv):
-    """Writes the page."""
+def write_report(argv=None):
+    """Reads the command line and writes the page. Returns the exit code."""
     parser = flags.Parser(
         prog="python -m eval.report",
         allow_abbrev=False,
@@ -584,10 +616,11 @@ def work(argv):
         "--max_mb",
         type=flags.number(float, 0, open_low=True),
         default=16.0,
-        help="size of the page up to which sample pictures are taken in, in MB; what is left out is said (default 16)",
+        help="add sample pictures until the page has this size in MB; the page says what is left out "
+        "(default 16)",
     )
     args = parser.parse_args(argv)
-    args.split = True  # a page shows all there is, each protocol in its own column
+    args.split = True  # a page shows everything, with a column for each protocol
     found = reading.find(args.folders)
     study = tables.Study(found, args)
     text = page(study, args.title or "Runs in " + ", ".join(args.folders), int(args.max_mb * 1e6))
@@ -598,4 +631,4 @@ def work(argv):
 
 def main(argv=None):
     """The command line; returns the exit code."""
-    return tables.run("eval.report", work, argv)
+    return command.run("eval.report", write_report, argv)

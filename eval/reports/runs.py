@@ -1,4 +1,5 @@
-"""Runs as others left them on disk: found under any folder, read without torch, forgiving of torn lines and missing files."""
+"""Runs on disk: found below any folder and read without torch; damaged lines and missing files are
+tolerated."""
 
 import json
 import math
@@ -8,17 +9,22 @@ import time
 from collections import namedtuple
 from functools import cached_property
 
+from engine import results
 from engine.errors import MissingError
 
-FILES = ("flags.json", "status.json", "metrics.jsonl", "evaluations.jsonl")
+FILES = ("flags.json", "status.json", "metrics.jsonl", results.FILE)
 SEED = re.compile(r"s(0|[1-9]\d*)")
-SILENT = 600.0  # seconds without a sign of life that are worth telling; clocks of hosts differ by less
+SILENT = (
+    600.0  # a running run without a heartbeat for so many seconds is reported; hosts' clocks differ by less
+)
 
-# What makes two values of one metric comparable. Whether the averaged generator was measured belongs to the method, not to the protocol.
+# Values of one metric are comparable if these fields are equal. Whether the averaged generator was measured
+# is not one of them: it is part of the method.
 PROTOCOL = ("protocol", "extractor", "sha256", "resize", "split", "n_real", "n_fake")
 
-# A value at a step: None where it was not finite. setting: {field of PROTOCOL: value}, None for what only metrics.jsonl holds;
-# metric: the family that the name belongs to; inner: the metric's own std (over splits or subsets) or None.
+# A value at a step; None where it was not finite. setting: {field of PROTOCOL: value}, None for values of
+# metrics.jsonl; metric: the kind of score, of which names are variants; inner: the score's own std (over
+# splits or subsets) or None.
 Point = namedtuple("Point", "step value name metric setting inner ema singular")
 
 
@@ -49,39 +55,42 @@ class Run:
 
     @property
     def finished(self):
+        """Whether status.json says so."""
         return self.status[0] == "finished"
 
-    def standing(self):
-        """The state in words: "failed at step 300 (text)"; of a running one that has been silent for long, for how long."""
+    def state_text(self):
+        """The state in words, as "failed at step 300 (text)"; for a running one also how long it has been
+        silent."""
         state, step, text = self.status
         words = state + (f" at step {step}" if step is not None else "")
         if state == "unknown":
             return "unknown: no readable status.json"
         if state == "running":
-            silence = time.time() - self.last_sign()
+            silence = time.time() - self.last_heartbeat()
             return words + (f", no sign of life for {silence / 3600:.1f} h" if silence > SILENT else "")
         return words + (f" ({text})" if state in ("failed", "diverged") and text else "")
 
-    def last_sign(self):
+    def last_heartbeat(self):
         """When the run last touched its lock or its records, in seconds since 1970."""
         times = [0.0]
         for name in ("lock", "metrics.jsonl", "status.json"):
             try:
                 times.append(os.path.getmtime(os.path.join(self.folder, name)))
-            except OSError:  # not there, or given back this moment
+            except OSError:  # missing, or just released
                 pass
         return max(times)
 
     @cached_property
     def records(self):
         """metrics.jsonl, as dicts with a "step", oldest first."""
-        return read_lines(os.path.join(self.folder, "metrics.jsonl"))
+        return results.read_records(os.path.join(self.folder, "metrics.jsonl"))
 
     @cached_property
     def evaluations(self):
-        """{name: [Point, ...] by step} of evaluations.jsonl. Of several lines of one name, step and setting the last counts."""
+        """{name: [Point, ...] by step} of evaluations.jsonl; of several with one name, step and setting the
+        last."""
         found = {}
-        for line in read_lines(os.path.join(self.folder, "evaluations.jsonl")):
+        for line in results.Results(self.folder).read():
             if "name" in line and "value" in line:
                 setting = {field: line.get(field) for field in PROTOCOL}
                 point = Point(
@@ -99,12 +108,13 @@ class Run:
 
     @cached_property
     def logged(self):
-        """The keys of metrics.jsonl, without the evaluations that evaluations.jsonl tells more of."""
+        """The keys of metrics.jsonl, without the scores that evaluations.jsonl has too."""
         known = {"step"} | {"eval/" + name for name in self.evaluations}
         return sorted({key for record in self.records for key in record} - known)
 
     def points(self, name):
-        """The [Point, ...] of an evaluation, or of a key of metrics.jsonl, by step; of an evaluation that only metrics.jsonl knows, too."""
+        """The [Point, ...] by step of a score of evaluations.jsonl, or of a key of metrics.jsonl (also
+        without "eval/")."""
         if name in self.evaluations:
             return self.evaluations[name]
         key = "eval/" + name if "eval/" + name in self.logged else name
@@ -115,17 +125,14 @@ class Run:
 
 
 def setting_key(setting):
-    """A setting as something that can be compared and sorted."""
+    """A setting as text, to compare and sort by."""
     return "" if setting is None else json.dumps([setting[field] for field in PROTOCOL])
 
 
 def number(value):
     """The value if it is a finite number, else None."""
-    return (
-        value
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-        else None
-    )
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value if is_number and math.isfinite(value) else None
 
 
 def read_object(path):
@@ -138,36 +145,19 @@ def read_object(path):
     return found if isinstance(found, dict) else {}
 
 
-def read_lines(path):
-    """The JSON objects with a whole "step" in a .jsonl, in the file's order. Lines that are torn or are something else are left out."""
-    found = []
-    try:
-        with open(path, encoding="utf8", errors="replace") as file:
-            for line in file:
-                try:
-                    record = json.loads(line)
-                except ValueError:
-                    continue
-                if isinstance(record, dict) and isinstance(record.get("step"), int):
-                    found.append(record)
-    except OSError:
-        pass
-    return found
-
-
 def find(folders):
-    """The runs under folders (any depth; a run's own folder too), by name and seed; each once.
+    """The runs at or below the folders, at any depth, each once, by name and seed.
 
-    A run is a folder s<seed> that holds at least one of FILES. Its name is that of its flags where the path agrees, else the path below the
-    folder given. Where folders given hold runs of one name side by side, the names are told apart by their paths.
-    Raises MissingError for a folder that is not there, and where there is no run at all.
+    A run is a folder s<seed> with at least one of FILES. Its name is that of its flags if its path ends in
+    it, else its path below the given folder. Runs of one name in several places are named by their whole
+    paths. Raises MissingError for a folder that does not exist, and where there is no run.
     """
     found, seen = {}, set()
     for top in folders:
         if not os.path.isdir(top):
-            raise MissingError(f"{top}: no such folder; a folder of runs, as results/, or one run's would do")
+            raise MissingError(f"{top}: no such folder; use a folder of runs, as results/, or a run's own")
         for folder, inside, files in os.walk(top, followlinks=True):
-            if os.path.realpath(folder) in seen:  # met before, or a link that leads in a circle
+            if os.path.realpath(folder) in seen:  # given twice, or a link back to a parent
                 inside.clear()
                 continue
             seen.add(os.path.realpath(folder))
@@ -180,19 +170,20 @@ def find(folders):
                 )
     if not found:
         raise MissingError(
-            f"{', '.join(folders)}: no run there; a run is a folder s<seed> with flags.json, as in results/<name>/s0/"
+            f"{', '.join(folders)}: no run there; use a folder with runs, as results/<name>/s0/ with its "
+            "flags.json"
         )
-    homes = {}
+    places = {}
     for run in found.values():
-        homes.setdefault(run.name, set()).add(os.path.dirname(os.path.realpath(run.folder)))
+        places.setdefault(run.name, set()).add(os.path.dirname(os.path.realpath(run.folder)))
     for run in found.values():
-        if len(homes[run.name]) > 1:
+        if len(places[run.name]) > 1:
             run.name = os.path.dirname(run.folder)
-    return sorted(found.values(), key=lambda run: (natural(run.name), run.seed))
+    return sorted(found.values(), key=lambda run: (natural_key(run.name), run.seed))
 
 
-def natural(name):
-    """A key that sorts lr_2 before lr_10."""
+def natural_key(name):
+    """A sort key by which lr_2 comes before lr_10."""
     return [
         (int(part), "") if part.isascii() and part.isdigit() else (-1, part)
         for part in re.split(r"([0-9]+)", name)
@@ -200,15 +191,13 @@ def natural(name):
 
 
 def name_of(folder, top):
-    """The experiment's name of the run in `folder`, found under `top`."""
+    """The name of the experiment whose run is in `folder`, found below `top`."""
     parent = os.path.dirname(os.path.abspath(folder))
     name = read_object(os.path.join(folder, "flags.json")).get("name")
-    if (
-        isinstance(name, str)
-        and name
-        and (os.sep + parent.strip(os.sep)).endswith(os.sep + os.path.join(*name.split("/")))
-    ):
-        return name
+    if isinstance(name, str) and name:
+        ending = os.path.join(*name.split("/"))
+        if (os.sep + parent.strip(os.sep)).endswith(os.sep + ending):
+            return name
     below = os.path.relpath(parent, os.path.abspath(top)).replace(os.sep, "/")
     return os.path.basename(parent) if below.split("/")[0] in (".", "..") else below
 

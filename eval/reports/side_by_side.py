@@ -1,14 +1,15 @@
-"""Pictures that several runs drew, side by side: as one PNG of the newest, or as a GIF through all of training.
+"""Pictures that several runs drew, side by side: as one PNG of the newest, or as a GIF through all of
+training.
 
     python -m eval.side_by_side RUN RUN ... --out compared.gif [--columns 3] [--picture NAME]
 
-RUN is a run's folder (results/<name>/s<seed>), or one with runs in it, at any depth. Runs may have drawn at different steps and so many
-times as they like: the GIF has as many frames as the run with most pictures, and the others show, at each, as great a part of their own.
+RUN is a run's folder (results/<name>/s<seed>), or one with runs below it, at any depth. The GIF has as many
+frames as the run with most pictures. At each frame every run shows the picture at the same fraction of its
+own pictures, the last at the end.
 """
 
 import argparse
 import os
-import sys
 
 from PIL import Image, ImageDraw
 
@@ -16,14 +17,16 @@ from engine import pictures
 from engine.errors import MissingError, UserError
 from engine.flags import Parser, positive
 from engine.pictures import gif
+from eval import command
 from eval.reports import runs
 
 BAR = 22  # pixels above each picture, for the run's name
 COLOURS = 128
 
 
-def work(argv=None):
-    """Reads the command line, writes the picture. Raises UserError or MissingError."""
+def write_pictures(argv=None):
+    """Reads the command line and writes the picture. Raises UserError or MissingError. Returns the exit
+    code."""
     parser = Parser(
         prog="python -m eval.side_by_side",
         allow_abbrev=False,
@@ -37,21 +40,24 @@ def work(argv=None):
         "--picture",
         default="",
         metavar="NAME",
-        help="which, where runs draw several (as recon of samples/step_..._recon.png; default: the one without a name)",
+        help="which kind, where runs draw several (as recon of step_..._recon.png; default: the one without "
+        "a name)",
     )
     args = parser.parse_args(argv)
     kind = os.path.splitext(args.out)[1].lower()
     if kind not in (".gif", ".png"):
-        raise UserError(f"--out: given {args.out}; a .gif or a .png would do")
+        raise UserError(f"--out: given {args.out}; must end in .gif or .png")
     found = [run for folder in args.runs for run in runs.find([folder])]
     drawn = {run: pictures_of(run, args.picture) for run in found}
-    several = len({run.seed for run in found}) > 1
-    names = {run: f"{os.path.basename(run.name)}{f', seed {run.seed}' if several else ''}" for run in found}
-    most = 1 if kind == ".png" else max(map(len, drawn.values()))
-    frames = [
-        sheet([(names[run], paths[part(k, most, len(paths))]) for run, paths in drawn.items()], args.columns)
-        for k in range(most)
-    ]
+    several_seeds = len({run.seed for run in found}) > 1
+    names = {
+        run: os.path.basename(run.name) + (f", seed {run.seed}" if several_seeds else "") for run in found
+    }
+    n_frames = 1 if kind == ".png" else max(map(len, drawn.values()))
+    frames = []
+    for k in range(n_frames):
+        panels = [(names[run], paths[picture_at(k, n_frames, len(paths))]) for run, paths in drawn.items()]
+        frames.append(sheet(panels, args.columns))
     os.makedirs(os.path.dirname(os.path.abspath(args.out)), exist_ok=True)
     if kind == ".png":
         frames[0].save(args.out)
@@ -60,33 +66,30 @@ def work(argv=None):
         gif(
             args.out,
             [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames],
-            [0.1] * (most - 1) + [2.0],
+            [0.1] * (n_frames - 1) + [2.0],
         )
-    print(f"{len(found)} runs, {most} frame{'s' if most > 1 else ''}: {args.out}")
+    print(f"{len(found)} runs, {n_frames} frame{'s' if n_frames > 1 else ''}: {args.out}")
+    return 0
 
 
 def pictures_of(run, name):
-    """The paths of a run's pictures of that name, by step. Raises MissingError where there is none."""
+    """The paths of a run's pictures of that name, by step. Raises MissingError if there are none."""
     found = pictures.frames(os.path.join(run.folder, "samples"))
     if name not in found:
-        raise MissingError(
-            f"{run.folder}: no pictures "
-            + (
-                f"named {name}; there is {', '.join(n or 'one without a name' for n in found)}"
-                if found
-                else "in samples/; a run that has trained would do"
-            )
-        )
+        if not found:
+            raise MissingError(f"{run.folder}: no pictures in samples/; use a run that has trained")
+        kinds = ", ".join(kind or "'' (without a name)" for kind in found)
+        raise MissingError(f"--picture: {run.folder} has no pictures named {name!r}; use one of {kinds}")
     return [path for _, path in found[name]]
 
 
-def part(k, most, n):
-    """Which of n pictures stands at frame k of `most`: the last at the last."""
-    return n - 1 if most == 1 else round(k * (n - 1) / (most - 1))
+def picture_at(k, n_frames, n):
+    """The index of the picture, of n, in frame k of n_frames: the last one in the last frame."""
+    return n - 1 if n_frames == 1 else round(k * (n - 1) / (n_frames - 1))
 
 
 def sheet(panels, columns):
-    """One picture of [(name, path), ...], row by row, each with its name above, on white."""
+    """A picture of the panels [(name, path), ...] row by row, each below its name, on white."""
     images = [(name, Image.open(path).convert("RGB")) for name, path in panels]
     width, height = max(image.width for _, image in images), max(image.height for _, image in images) + BAR
     columns = min(columns, len(images))
@@ -102,13 +105,7 @@ def sheet(panels, columns):
 def main(argv=None):
     """The command line; returns the exit code."""
     try:
-        work(argv)
-    except UserError as error:
-        print(f"eval.side_by_side: {error}", file=sys.stderr)
-        return error.exit_code
+        return command.run("eval.side_by_side", write_pictures, argv)
     except OSError as error:
-        print(
-            f"eval.side_by_side: {error.filename}: {error.strerror}; another --out would do", file=sys.stderr
-        )
+        command.print_error("eval.side_by_side", f"{error.filename}: {error.strerror}; use another --out")
         return UserError.exit_code
-    return 0

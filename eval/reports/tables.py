@@ -1,7 +1,9 @@
-"""Tables over seeds: mean ± sample std of what many runs measured, published numbers beside them, differences with their intervals.
+"""Tables over seeds: mean ± sample std of many runs, published numbers beside them, differences with their
+intervals.
 
-python -m eval.tables results/ [--metric NAME ...] [--pick last|best|STEP] [--compare A B] [--format md|latex|csv]; see docs/tables.md.
-The training seed is the unit: a metric's own std (over splits or subsets) never enters a ± here.
+python -m eval.tables results/ [--metric NAME ...] [--pick last|best|STEP] [--compare A B] [--format
+md|latex|csv] See docs/tables.md. Training seeds are the sample: a score's own std (over splits or subsets)
+never enters a ± here.
 """
 
 import argparse
@@ -13,7 +15,6 @@ import json
 import math
 import os
 import re
-import sys
 from collections import namedtuple
 
 from scipy import special
@@ -21,34 +22,21 @@ from scipy import special
 from engine import flags
 from engine.errors import MissingError, UserError
 from engine.files import PROJECT
+from eval import command
+from eval.metrics import directions
 from eval.reports import runs as reading
 
 PUBLISHED = os.path.join(PROJECT, "docs", "published.json")
 CONFIDENCE = 0.95
 SIGN = {"lower": " ↓", "higher": " ↑", None: ""}
 
-# The direction of a metric, by the words of its name.
-LOWER = {"fid", "fd", "kid", "kl", "w1", "wasserstein", "wasserstein1", "js", "error"}
-HIGHER = {
-    "is",
-    "score",
-    "accuracy",
-    "acc",
-    "precision",
-    "recall",
-    "density",
-    "coverage",
-    "modes",
-    "quality",
-    "entropy",
-}
-
 
 # --- numbers
 
 
 def mean_std(values):
-    """(mean, sample standard deviation with ddof 1); the latter None for fewer than two values, both for none."""
+    """(mean, sample standard deviation with ddof 1); the latter None for fewer than two values, both for
+    none."""
     n = len(values)
     if n == 0:
         return None, None
@@ -56,15 +44,17 @@ def mean_std(values):
     return mean, math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1)) if n > 1 else None
 
 
-# n: pairs, or "3 and 4"; low and high None where there is no interval, mean as well where a side has no value
+# n: the number of pairs, or text as "3 and 4". Without an interval low and high are None; without a value on
+# one side mean too.
 Difference = namedtuple("Difference", "how n mean low high")
 
 
 def difference(a, b, pair=True):
     """Mean of a - b with a 95% t interval; a, b: {seed: value}.
 
-    Paired over the common seeds where there are two or more: mean d ± t(n-1) s_d / √n. Otherwise, or with pair=False, Welch's:
-    t(ν) √(s_a²/n_a + s_b²/n_b) with Welch and Satterthwaite's ν. Neither side may be empty.
+    Paired over the common seeds where there are two or more: mean d ± t(n-1) s_d / √n. Otherwise, or with
+    pair=False, Welch's: t(ν) √(s_a²/n_a + s_b²/n_b) with Welch and Satterthwaite's ν. Neither side may be
+    empty.
     """
     seeds = sorted(set(a) & set(b)) if pair else []
     if len(seeds) > 1:
@@ -84,7 +74,7 @@ def difference(a, b, pair=True):
 
 
 def verdict(found, better, name="the first"):
-    """What the interval lets one say of a, called `name`, against b."""
+    """What the interval of a - b says of a, which is called `name`. better: "lower", "higher" or None."""
     if found.low is None:
         return "–"
     if found.low <= 0 <= found.high:
@@ -93,15 +83,9 @@ def verdict(found, better, name="the first"):
     return f"{name} is {side}" + (f", {'better' if side == better else 'worse'}" if better else "")
 
 
-def direction(name):
-    """ "lower" or "higher", whichever is better for a metric of this name; None where its words do not tell."""
-    words = set(re.split(r"[^a-z0-9]+", name.lower()))
-    low, high = words & LOWER, words & HIGHER
-    return "lower" if low and not high else "higher" if high and not low else None
-
-
 def digits(mean, std):
-    """Decimals to print: two significant digits of the std, or four of a mean without one; at most six of the mean."""
+    """Decimals to print: two significant digits of the std (four of a mean without std), at most six of the
+    mean."""
     wanted = places(std, 2) if std else places(mean, 4)
     return max(0, min(wanted, places(mean, 6) if mean else 8, 8))
 
@@ -116,12 +100,12 @@ def show(mean, std=None, decimals=None):
     if mean is None:
         return "–"
     decimals = digits(mean, std) if decimals is None else decimals
-    texts = [
-        f"{v:.4g}" if v and not 1e-5 <= abs(v) < 1e7 else f"{v:.{decimals}f}"
-        for v in (mean, std)
-        if v is not None
-    ]
-    return " ± ".join(texts)
+
+    def text(value):
+        extreme = value and not 1e-5 <= abs(value) < 1e7
+        return f"{value:.4g}" if extreme else f"{value:.{decimals}f}"
+
+    return " ± ".join(text(value) for value in (mean, std) if value is not None)
 
 
 def spans(numbers):
@@ -141,10 +125,11 @@ Published = namedtuple("Published", "experiment metric value std runs protocol s
 
 
 def read_published(path):
-    """The entries of a .json (a list of objects) or .csv (a header line) with the fields of Published; "" gives none.
+    """The entries of a .json (a list of objects) or .csv (with a header line) with the fields of Published;
+    "" has none.
 
-    experiment, metric and value must be there; what a source leaves open is null or empty, a protocol "not stated".
-    Raises MissingError for a missing file, UserError for one that is something else.
+    experiment, metric and value are required; what a source does not state is null or empty, of a protocol
+    "not stated". Raises MissingError for a missing file, UserError for one of another form.
     """
     if not path:
         return []
@@ -155,29 +140,29 @@ def read_published(path):
         raise MissingError(f"--published: {path}: {error.strerror}") from None
     except ValueError as error:
         raise UserError(
-            f"--published: {path}: not readable ({error}); docs/tables.md shows the form"
+            f"--published: {path}: not readable ({error}); see docs/tables.md for the form"
         ) from None
     if not isinstance(entries, list):
-        raise UserError(f"--published: {path}: a list of objects would do; docs/tables.md shows the form")
+        raise UserError(f"--published: {path}: must be a list of objects; see docs/tables.md for the form")
     return [published_entry(entry, f"--published: {path}, entry {i}") for i, entry in enumerate(entries, 1)]
 
 
 def published_entry(entry, where):
     """One entry, checked. Numbers may be text, as a CSV gives them."""
     if not isinstance(entry, dict) or set(entry) - set(Published._fields):
-        raise UserError(f"{where}: given {entry}; an object of {', '.join(Published._fields)} would do")
+        raise UserError(f"{where}: given {entry}; must be an object of {', '.join(Published._fields)}")
     given = {field: entry.get(field) if entry.get(field) != "" else None for field in Published._fields}
     for field, kind in (("value", float), ("std", float), ("runs", int)):
         try:
             given[field] = None if given[field] is None else kind(given[field])
         except (TypeError, ValueError):
-            raise UserError(f"{where}: {field}: given {given[field]!r}; a number would do") from None
+            raise UserError(f"{where}: {field}: given {given[field]!r}; must be a number") from None
     for field in ("experiment", "metric", "value"):
         if given[field] is None:
-            raise UserError(f"{where}: {field} is missing")
-    return Published(
-        **given | {"protocol": given["protocol"] or "not stated", "source": given["source"] or "not stated"}
-    )
+            raise UserError(f"{where}: {field} is missing; add it")
+    for field in ("protocol", "source"):
+        given[field] = given[field] or "not stated"
+    return Published(**given)
 
 
 def published_text(entry):
@@ -188,7 +173,8 @@ def published_text(entry):
 
 
 def agreement(row, entry):
-    """Whether ours and theirs agree, |ours - theirs| <= 2 √(s_ours²/n + s_theirs²), said only where the protocols are equal and both stds known."""
+    """Whether |ours - theirs| <= 2 √(s_ours²/n + s_theirs²), in words; "" where protocols differ or a std is
+    not known."""
     mean, std = mean_std(row.numbers())
     if std is None or entry.std is None or (row.column.setting or {}).get("protocol") != entry.protocol:
         return ""
@@ -196,68 +182,78 @@ def agreement(row, entry):
     return "; ours agrees" if within else "; ours differs"
 
 
-# --- what is measured: columns
+# --- columns: metrics
 
 
 class Column:
-    """One metric under one protocol. points: {run: [Point, ...]}; setting: what PROTOCOL says of them, None where nothing was recorded."""
+    """One metric under one protocol.
+
+    points: {run: [Point, ...]}; setting: {field of PROTOCOL: value}, None where none was recorded; better:
+    its direction.
+    """
 
     def __init__(self, heading, points):
         self.heading, self.points = heading, points
         some = next(iter(points.values()))[0]
         self.setting, self.name, self.metric = some.setting, some.name, some.metric
-        self.better = direction(self.name)
+        declared = directions.find(self.metric)
+        self.better = declared[0] if declared else directions.direction(self.name)
 
     def titles(self):
-        """The words, in small letters, under which a published number may name this metric."""
+        """The names, in small letters, by which a published number may call this metric."""
         return {text.lower() for text in (self.heading, self.name, self.metric, self.name.split()[0])}
 
 
 def resolve(word, runs):
-    """[(heading, [names])] that a word of --metric stands for: a name, a family of names (one column), or a pattern (one column a name)."""
-    bare = word.removeprefix("eval/")
+    """[(heading, [names])] that a word of --metric stands for: a name, a family of names, or a pattern (one
+    column a name).
+
+    A family (a metric, as "FD-classifier" or "probe accuracy") is one column, or one a name where some run
+    has several of it. Raises UserError where no run has it.
+    """
+    word = word.removeprefix("eval/")
     evaluated = {p.name: p.metric for run in runs for points in run.evaluations.values() for p in points}
     logged = {key.removeprefix("eval/") for run in runs for key in run.logged}
-    if bare in evaluated or bare in logged:
-        return [(bare, [bare])]
-    family = sorted(name for name, metric in evaluated.items() if metric.lower() == bare.lower())
+    if word in evaluated or word in logged:
+        return [(word, [word])]
+    family = sorted(name for name, metric in evaluated.items() if metric.lower() == word.lower())
+    if any(len(run.evaluations.keys() & set(family)) > 1 for run in runs):
+        return [(name, [name]) for name in family]
     if family:
-        return [(bare, family)]
+        return [(word, family)]
     names = sorted(set(evaluated) | logged)
-    matching = fnmatch.filter(names, bare)
+    matching = fnmatch.filter(names, word)
     if not matching:
-        near = difflib.get_close_matches(bare, names, 4, 0.3) or names[:8]
-        raise UserError(
-            f"--metric: {word}: no run has it; {' or '.join(repr(n) for n in near) or 'nothing (no run has logged anything yet)'} would do"
-        )
+        near = difflib.get_close_matches(word, names, 4, 0.3) or names[:8]
+        advice = f"use {' or '.join(map(repr, near))}" if near else "no run has logged anything yet"
+        raise UserError(f"--metric: {word}: no run has it; {advice}")
     return [(name, [name]) for name in matching]
 
 
 def columns(runs, wanted=(), split=False):
-    """The columns for the words of --metric; by default every evaluation, none where there is none.
+    """The columns for the words of --metric; by default one for each score that any run has.
 
-    Raises UserError where one column would mix protocols, extractors or weights, unless `split` parts it into several.
+    Raises UserError where one column would mix protocols, extractors or weights, unless `split` makes a
+    column of each.
     """
     if not wanted:
-        wanted = sorted(
-            {name for run in runs for name in run.evaluations}
-            | {k for run in runs for k in run.logged if k.startswith("eval/")}
-        )
+        evaluated = {name for run in runs for name in run.evaluations}
+        logged = {key for run in runs for key in run.logged if key.startswith("eval/")}
+        wanted = sorted(evaluated | logged)
     found = {}
     for word in wanted:
         for heading, names in resolve(word, runs):
-            for column in divide(
-                heading, {run: [p for name in names for p in run.points(name)] for run in runs}, split
-            ):
+            points = {run: [p for name in names for p in run.points(name)] for run in runs}
+            for column in split_by_setting(heading, points, split):
                 found.setdefault(column.heading, column)
     return list(found.values())
 
 
-def divide(heading, points, split):
-    """The columns that a heading's points make: one, or under `split` one for each setting met."""
+def split_by_setting(heading, points, split):
+    """The columns of a heading's points {run: [Point, ...]}: one, or with `split` one for each setting."""
     groups = {}
-    for run, its in points.items():
-        for p in its:
+    for run, of_run in points.items():
+        for p in of_run:
             groups.setdefault((p.name, reading.setting_key(p.setting)), {}).setdefault(run, []).append(p)
     groups = [groups[key] for key in sorted(groups)]
     settings = [next(iter(group.values()))[0].setting for group in groups]
@@ -268,12 +264,14 @@ def divide(heading, points, split):
     labels = [
         ", ".join(f"{f} {brief(s[f])}" for f in differing) if s else "protocol not recorded" for s in settings
     ]
-    if len(set(labels)) < len(labels):  # the names differ in more than what PROTOCOL tells
+    if len(set(labels)) < len(labels):  # the names differ in more than the fields of PROTOCOL
         labels = [", ".join(filter(None, pair)) for pair in zip(names, labels)]
     if not split:
-        parts = "; ".join(f"{label} in {some_runs(group)}" for label, group in zip(labels, groups))
+        kinds = "; ".join(f"{label} in {some_runs(group)}" for label, group in zip(labels, groups))
         raise UserError(
-            f"--metric: one column cannot hold {heading} of {len(groups)} kinds: {parts}; --split, or fewer runs, would do"
+            f"--metric: {heading} has {len(groups)} kinds, which one column cannot hold: use --split (a "
+            "column "
+            f"for each) or fewer runs; {kinds}"
         )
     return [
         Column(label if label in names else f"{heading} [{label}]", group)
@@ -282,35 +280,34 @@ def divide(heading, points, split):
 
 
 def brief(value):
-    """A field's value, hashes cut to 12 digits."""
+    """A field's value as text, hashes cut to 12 digits."""
     if value is None:
         return "not recorded"
     return value[:12] if isinstance(value, str) and re.fullmatch(r"[0-9a-f]{32,}", value) else str(value)
 
 
 def some_runs(runs, most=4):
-    """ "a/s0-2, b/s1 and 3 more": names of runs, short."""
+    """Names of runs, short: "a/s0-2, b/s1 and 3 more experiments"."""
     groups = reading.experiments(runs)
-    texts = [f"{name}/s{spans(run.seed for run in its)}" for name, its in groups.items()]
-    return ", ".join(texts[:most]) + (
-        f" and {len(texts) - most} experiments more" if len(texts) > most else ""
-    )
+    texts = [f"{name}/s{spans(run.seed for run in members)}" for name, members in groups.items()]
+    more = f" and {len(texts) - most} more experiments" if len(texts) > most else ""
+    return ", ".join(texts[:most]) + more
 
 
-# --- what is counted: rows
+# --- rows: experiments
 
 
 def choose(points, pick, better=None, by=None):
-    """(the Point that stands for a run, None) or (None, why there is none).
+    """(the Point that stands for a run, None), or (None, why there is none).
 
-    pick: "last"; "best", the lowest or highest as `better` says, the earliest of equals; or a step. by: {step: value} to choose the best
-    step with instead, `better` then being its direction.
+    pick: "last"; a step; or "best", the lowest or highest as `better` says, the earliest of equals. by:
+    {step: value} of another metric that chooses the best step; `better` is then its direction.
     """
     if pick == "best":
         scores = {p.step: p.value for p in points} if by is None else by
         usable = [p for p in points if p.value is not None and scores.get(p.step) is not None]
         if not usable:
-            return None, "no finite value" + (" at a step that --by has" if by is not None else "")
+            return None, "no finite value" + (" at a step of --by" if by is not None else "")
         return (min if better == "lower" else max)(usable, key=lambda p: scores[p.step]), None
     at = points if pick == "last" else [p for p in points if p.step == pick]
     if not at:
@@ -319,170 +316,170 @@ def choose(points, pick, better=None, by=None):
 
 
 class Group:
-    """The runs of one experiment. counted: those that enter the means; absent: {seed: why not}; missing: seeds without a run."""
+    """The runs of one experiment.
+
+    counted: those that enter the means; absent: {seed: why it does not}; missing: seeds without a run.
+    """
 
     def __init__(self, name, runs, expected=None, unfinished=False):
         self.name, self.runs = name, runs
         self.counted = [run for run in runs if run.finished or unfinished]
-        self.absent = {run.seed: run.standing() for run in runs if run not in self.counted}
+        self.absent = {run.seed: run.state_text() for run in runs if run not in self.counted}
         seeds = {run.seed for run in runs}
-        self.missing = sorted(
-            set(expected if expected is not None else range(min(seeds), max(seeds))) - seeds
-        )
+        expected = range(min(seeds), max(seeds)) if expected is None else expected
+        self.missing = sorted(set(expected) - seeds)
 
 
 class Row:
-    """One experiment in one column. values: {seed: Point} as picked; lacking: {seed: why there is none}."""
+    """One experiment in one column. values: {seed: the picked Point}; lacking: {seed: why there is none}."""
 
     def __init__(self, group, column, pick, better=None, by=None):
         self.group, self.column, self.values, self.lacking = group, column, {}, {}
         for run in group.counted:
             points = column.points.get(run)
-            point, why = (
-                choose(points, pick, better, by.get(run, {}) if by is not None else None)
-                if points
-                else (None, "no value")
-            )
+            point, why = None, "no value"
+            if points:
+                point, why = choose(points, pick, better, by.get(run, {}) if by is not None else None)
             if point:
                 self.values[run.seed] = point
             else:
                 self.lacking[run.seed] = why
 
     def numbers(self):
-        """The values, by seed."""
+        """The values in the order of their seeds."""
         return [self.values[seed].value for seed in sorted(self.values)]
 
     def steps(self):
-        """The steps that they are of."""
+        """The steps of the values."""
         return {p.step for p in self.values.values()}
 
 
 class Study:
-    """All that the tables say: groups, columns and rows for the runs and flags given. Raises UserError for flags that fit no run."""
+    """The contents of the tables: groups, columns and rows of the runs, as the flags ask.
+
+    Raises UserError for flags that fit no run.
+    """
 
     def __init__(self, runs, args):
         self.args, self.pick = args, args.pick
         self.groups = [
-            Group(name, its, args.seeds, args.unfinished) for name, its in reading.experiments(runs).items()
+            Group(name, members, args.seeds, args.unfinished)
+            for name, members in reading.experiments(runs).items()
         ]
         self.columns = columns(runs, args.metric, args.split)
-        self.published = read_published(
-            PUBLISHED if args.published is None and os.path.exists(PUBLISHED) else args.published
-        )
-        self.by = self.chooser(runs)
-        self.turn()
+        default = PUBLISHED if os.path.exists(PUBLISHED) else ""
+        self.published = read_published(default if args.published is None else args.published)
+        self.by = self.by_column(runs)
+        self.set_directions()
         self.rows = {(g, c): self.row(g, c, self.pick) for g in self.groups for c in self.columns}
         self.shown = [g for g in self.groups if any(run in c.points for c in self.columns for run in g.runs)]
 
-    def chooser(self, runs):
-        """The one column of --by, or None."""
+    def by_column(self, runs):
+        """The column of --by, or None."""
         if self.args.by is None:
             return None
         if self.pick != "best":
-            raise UserError("--by: goes with --pick=best")
+            raise UserError("--by: only used with --pick=best; add it, or leave out --by")
         found = columns(runs, [self.args.by])
         if len(found) > 1:
-            raise UserError(
-                f"--by: {self.args.by} is {len(found)} metrics; one of {', '.join(repr(c.heading) for c in found)} would do"
-            )
+            names = ", ".join(repr(column.heading) for column in found)
+            raise UserError(f"--by: {self.args.by} stands for {len(found)} metrics; use one of {names}")
         return found[0]
 
-    def turn(self):
-        """Directions as --lower and --higher say. Raises UserError for a name that is no column, and for a best of unknown direction."""
-        all_columns = self.columns + [self.by] * (self.by is not None)
+    def set_directions(self):
+        """Sets directions as --lower and --higher say.
+
+        Raises UserError for a name that is no column, and for --pick=best of a metric without a direction.
+        """
+        all_columns = self.columns + ([self.by] if self.by else [])
         for flag in ("lower", "higher"):
             for word in getattr(self.args, flag):
+                pattern = word.removeprefix("eval/")
                 named = [
                     c
                     for c in all_columns
-                    if fnmatch.fnmatchcase(c.heading, word.removeprefix("eval/"))
-                    or word in (c.name, c.metric, c.heading)
+                    if fnmatch.fnmatchcase(c.heading, pattern) or word in (c.name, c.metric, c.heading)
                 ]
                 if not named:
-                    raise UserError(
-                        f"--{flag}: given {word}; one of {', '.join(repr(c.heading) for c in all_columns)} would do"
-                    )
+                    names = ", ".join(repr(c.heading) for c in all_columns)
+                    raise UserError(f"--{flag}: given {word}; use one of {names}")
                 for column in named:
                     column.better = flag
-        for column in [self.by] if self.by else self.columns if self.pick == "best" else []:
-            if column.better is None:
-                raise UserError(
-                    f"--pick=best: is a low or a high {column.heading} good? --lower {column.heading!r} or --higher {column.heading!r} would do"
-                )
+        choosing = [self.by] if self.by else self.columns if self.pick == "best" else []
+        for heading in (c.heading for c in choosing if c.better is None):
+            raise UserError(
+                f"--pick=best: whether a low or a high {heading} is better is not known; "
+                f"use --lower {heading!r} or --higher {heading!r}"
+            )
 
     def row(self, group, column, pick):
-        """The Row of a group in a column, its step chosen by --by where that is given."""
+        """The Row of a group in a column; --by, if given, chooses the best step."""
         if pick == "best" and self.by:
-            return Row(
-                group,
-                column,
-                pick,
-                self.by.better,
-                {run: {p.step: p.value for p in points} for run, points in self.by.points.items()},
-            )
+            by = {run: {p.step: p.value for p in points} for run, points in self.by.points.items()}
+            return Row(group, column, pick, self.by.better, by)
         return Row(group, column, pick, column.better)
 
-    def picked(self):
-        """How the values were picked, in words."""
-        if self.pick == "best":
-            return (
-                f"best step of each run, chosen by {self.by.heading}"
-                if self.by
-                else "best step of each run, chosen by this very value (optimistic)"
-            )
-        return "last step of each run" if self.pick == "last" else f"step {self.pick}"
+    def pick_text(self):
+        """Which step stands for a run, in words."""
+        if self.pick == "last":
+            return "last step of each run"
+        if self.pick != "best":
+            return f"step {self.pick}"
+        by = self.by.heading if self.by else "this very value (optimistic)"
+        return f"best step of each run, chosen by {by}"
 
-    def theirs(self, group, column=None):
-        """The published entries for an experiment: under this column's metric, or under none of the columns'."""
-        mine = [e for e in self.published if e.experiment == group.name]
+    def published_for(self, group, column=None):
+        """The published entries of an experiment for a column's metric; without a column, those for no
+        column's."""
+        entries = [e for e in self.published if e.experiment == group.name]
         if column is not None:
-            return [e for e in mine if e.metric.lower() in column.titles()]
-        return [e for e in mine if not any(e.metric.lower() in c.titles() for c in self.columns)]
+            return [e for e in entries if e.metric.lower() in column.titles()]
+        return [e for e in entries if not any(e.metric.lower() in c.titles() for c in self.columns)]
 
-    def compared(self):
-        """[(A, B, column, seeds left out, Difference)] for --compare. Raises UserError for a name that is no experiment."""
-        names, found = {g.name: g for g in self.groups}, []
-        ends = {}
-        for group in self.groups:  # vbn for mnist10k_improved/vbn, where no other name ends so
-            ends.setdefault(group.name.rsplit("/", 1)[-1], []).append(group)
-        names = {end: groups[0] for end, groups in ends.items() if len(groups) == 1} | names
+    def comparisons(self):
+        """[(A, B, column, seeds left out, Difference)] of --compare. Raises UserError for a name that is no
+        experiment."""
+        names, found = self.names(), []
         for pair in self.args.compare:
             for name in pair:
                 if name not in names:
                     near = difflib.get_close_matches(name, names, 3, 0.3) or list(names)[:8]
-                    raise UserError(f"--compare: no experiment {name}; {' or '.join(near)} would do")
+                    raise UserError(f"--compare: no experiment {name}; use {' or '.join(near)}")
             a, b = (names[name] for name in pair)
             for column in self.columns:
                 x, y = ({s: p.value for s, p in self.rows[g, column].values.items()} for g in (a, b))
                 if x and y:
                     result = difference(x, y, not self.args.unpaired)
-                elif (
-                    x or y or column is self.columns[0]
-                ):  # of no use in every column that belongs to other experiments
-                    result = Difference(
-                        "no value of " + (a.name if y else b.name if x else "either"),
-                        f"{len(x)} and {len(y)}",
-                        None,
-                        None,
-                        None,
-                    )
+                elif x or y or column is self.columns[0]:  # not again in each column of other experiments
+                    lacking = a.name if y else b.name if x else "either"
+                    n = f"{len(x)} and {len(y)}"
+                    result = Difference(f"no value of {lacking}", n, None, None, None)
                 else:
                     continue
                 alone = sorted(set(x) ^ set(y)) if result.how.startswith("paired") else []
                 found.append((a, b, column, alone, result))
         return found
 
+    def names(self):
+        """{name: Group}; also by what follows the last / (vbn for mnist10k_improved/vbn) where that is one
+        alone."""
+        endings = {}
+        for group in self.groups:
+            endings.setdefault(group.name.rsplit("/", 1)[-1], []).append(group)
+        short = {ending: groups[0] for ending, groups in endings.items() if len(groups) == 1}
+        return short | {group.name: group for group in self.groups}
 
-# --- what is printed: blocks of a title, a header, rows of text, and notes
+
+# --- blocks: a title, a header, rows of text, notes
 
 Block = namedtuple("Block", "title header rows notes")
 
 
 def blocks(study):
-    """The tables of a study, in the order in which they are read; those with nothing to say are left out."""
-    made = [summary(study), details(study)] if study.columns else []
-    made += [left_out(study), elsewhere(study), settings(study), differences(study)]
-    return [b for b in made if b.rows or b.notes]
+    """The tables of a study in reading order, without empty ones."""
+    found = [summary(study), details(study)] if study.columns else []
+    found += [left_out(study), published_elsewhere(study), settings(study), differences(study)]
+    return [block for block in found if block.rows or block.notes]
 
 
 def summary(study):
@@ -490,18 +487,16 @@ def summary(study):
     header, rows = ["experiment"], [[g.name] for g in study.shown]
     for column in study.columns:
         header.append(column.heading + SIGN[column.better])
-        theirs = [study.theirs(g, column) for g in study.shown]
+        published = [study.published_for(g, column) for g in study.shown]
         for line, group in zip(rows, study.shown):
             numbers = study.rows[group, column].numbers()
             line.append(f"{show(*mean_std(numbers))} (n={len(numbers)})" if numbers else "–")
-        if any(theirs):
+        if any(published):
             header.append(f"{column.heading}, published")
-            for line, group, entries in zip(rows, study.shown, theirs):
-                line.append(
-                    "; ".join(published_text(e) + agreement(study.rows[group, column], e) for e in entries)
-                    or "–"
-                )
-    return Block(f"Means over seeds ({study.picked()})", header, rows, remarks(study))
+            for line, group, entries in zip(rows, study.shown, published):
+                row = study.rows[group, column]
+                line.append("; ".join(published_text(e) + agreement(row, e) for e in entries) or "–")
+    return Block(f"Means over seeds ({study.pick_text()})", header, rows, remarks(study))
 
 
 def remarks(study):
@@ -514,30 +509,31 @@ def remarks(study):
         notes.append("Fewer than 3 seeds in some cells: too few to order experiments by.")
     for group in study.shown:
         for column in study.columns:
-            values = study.rows[group, column].values
-            if study.pick == "last" and len(study.rows[group, column].steps()) > 1:
+            row = study.rows[group, column]
+            if study.pick == "last" and len(row.steps()) > 1:
+                steps = ", ".join(f"s{seed} at {p.step}" for seed, p in sorted(row.values.items()))
                 notes.append(
-                    f"{group.name}, {column.heading}: the last values are of differing steps: "
-                    + ", ".join(f"s{seed} at {p.step}" for seed, p in sorted(values.items()))
-                    + "."
+                    f"{group.name}, {column.heading}: the last values are of differing steps: {steps}."
                 )
     for column in study.columns:
         points = [(g, p) for g in study.shown for p in study.rows[g, column].values.values()]
         if len({bool(p.ema) for _, p in points if p.ema is not None}) > 1:
-            averaged = sorted({g.name for g, p in points if p.ema})
+            averaged = ", ".join(sorted({g.name for g, p in points if p.ema}))
             notes.append(
-                f"{column.heading}: of the averaged generator in {', '.join(averaged)}, of the plain one elsewhere."
+                f"{column.heading}: of the averaged generator in {averaged}, of the plain one elsewhere."
             )
-        singular = sorted({g.name for g, p in points if p.singular})
+        singular = ", ".join(sorted({g.name for g, p in points if p.singular}))
         if singular:
             notes.append(
-                f"{column.heading}: from a singular covariance (no more samples than features) in {', '.join(singular)}."
+                f"{column.heading}: from a singular covariance (no more samples than features) in "
+                f"{singular}; "
+                "use more images."
             )
     return notes
 
 
 def details(study):
-    """A line for each experiment and metric that has a value."""
+    """A row for each experiment and metric with a value."""
     others = [pick for pick in ("last", "best") if pick != study.pick]
     titles = {
         "last": "last step: mean ± std",
@@ -547,33 +543,32 @@ def details(study):
     for group in study.shown:
         for column in study.columns:
             row = study.rows[group, column]
-            if row.values:
-                mean, std = mean_std(row.numbers())
-                decimals = digits(mean, std)
-                also = [
-                    show(*mean_std(study.row(group, column, pick).numbers()))
-                    if pick == "last" or column.better
-                    else "–"
-                    for pick in others
+            if not row.values:
+                continue
+            mean, std = mean_std(row.numbers())
+            decimals = digits(mean, std)
+            number = lambda value, decimals=decimals: show(value, None, decimals)
+            picked_otherwise = [
+                show(*mean_std(study.row(group, column, pick).numbers()))
+                if pick == "last" or column.better
+                else "–"
+                for pick in others
+            ]
+            inner, _ = mean_std([p.inner for p in row.values.values() if p.inner is not None])
+            rows.append(
+                [
+                    group.name,
+                    column.heading,
+                    str(len(row.values)),
+                    show(mean, std),
+                    number(min(row.numbers())),
+                    number(max(row.numbers())),
+                    spans(row.steps()),
+                    *picked_otherwise,
+                    number(inner),
+                    ", ".join(f"s{seed} {number(p.value)}" for seed, p in sorted(row.values.items())),
                 ]
-                each = ", ".join(
-                    f"s{seed} {show(p.value, None, decimals)}" for seed, p in sorted(row.values.items())
-                )
-                inner = mean_std([p.inner for p in row.values.values() if p.inner is not None])[0]
-                rows.append(
-                    [
-                        group.name,
-                        column.heading,
-                        str(len(row.values)),
-                        show(mean, std),
-                        show(min(row.numbers()), None, decimals),
-                        show(max(row.numbers()), None, decimals),
-                        spans(row.steps()),
-                        *also,
-                        show(inner, None, decimals),
-                        each,
-                    ]
-                )
+            )
     header = [
         "experiment",
         "metric",
@@ -586,11 +581,11 @@ def details(study):
         "inner std, mean",
         "values by seed",
     ]
-    return Block(f"Details ({study.picked()})", *without_empty(header, rows), [])
+    return Block(f"Details ({study.pick_text()})", *without_empty(header, rows), [])
 
 
 def without_empty(header, rows):
-    """The table without columns that hold – throughout."""
+    """The table without columns in which every cell is –."""
     keep = [i for i in range(len(header)) if not rows or any(row[i] != "–" for row in rows)]
     return [header[i] for i in keep], [[row[i] for i in keep] for row in rows]
 
@@ -600,9 +595,8 @@ def left_out(study):
     notes = []
     for group in study.groups:
         if group.missing:
-            notes.append(
-                f"{group.name}: seed{'s' if len(group.missing) > 1 else ''} {spans(group.missing)} missing"
-            )
+            plural = "s" if len(group.missing) > 1 else ""
+            notes.append(f"{group.name}: seed{plural} {spans(group.missing)} missing")
         notes += [f"{group.name}/s{seed}: {why}" for seed, why in sorted(group.absent.items())]
         lacking = {}
         for column in study.columns if group in study.shown else []:
@@ -614,17 +608,19 @@ def left_out(study):
             for (seed, why), headings in sorted(lacking.items())
         ]
         if study.args.unfinished:
-            notes += [f"{run}: counted although {run.standing()}" for run in group.runs if not run.finished]
+            notes += [f"{run}: counted although {run.state_text()}" for run in group.runs if not run.finished]
     other = [g.name for g in study.groups if g not in study.shown]
     if other and study.columns:
         notes.append(f"no run with any of these metrics: {', '.join(other)}")
     return Block("Not in the means", [], [], notes)
 
 
-def elsewhere(study):
-    """Published numbers under metrics that no column holds: not to be compared with what is here."""
+def published_elsewhere(study):
+    """Published numbers of metrics that no column holds."""
     notes = [
-        f"{g.name}: {e.metric} {published_text(e)}; {e.source}" for g in study.groups for e in study.theirs(g)
+        f"{g.name}: {e.metric} {published_text(e)}; {e.source}"
+        for g in study.groups
+        for e in study.published_for(g)
     ]
     return Block("Published, of metrics not measured here", [], [], notes)
 
@@ -632,34 +628,27 @@ def elsewhere(study):
 def settings(study):
     """The protocol of each column."""
     rows = [[c.heading, *(brief(c.setting[f]) for f in reading.PROTOCOL)] for c in study.columns if c.setting]
-    logged = [c.heading for c in study.columns if not c.setting]
-    notes = (
-        [f"From metrics.jsonl, which records no protocol: {', '.join(logged)}."] if logged and rows else []
-    )
+    logged = ", ".join(c.heading for c in study.columns if not c.setting)
+    notes = [f"From metrics.jsonl, which records no protocol: {logged}."] if logged and rows else []
     sources = {
         f"{g.name}, {e.metric}: {e.source}"
         for g in study.shown
         for c in study.columns
-        for e in study.theirs(g, c)
+        for e in study.published_for(g, c)
     }
-    return Block(
-        "How it was measured",
-        ["metric", *reading.PROTOCOL],
-        rows,
-        notes + [f"Published: {text}." for text in sorted(sources)],
-    )
+    notes += [f"Published: {text}." for text in sorted(sources)]
+    return Block("How it was measured", ["metric", *reading.PROTOCOL], rows, notes)
 
 
 def differences(study):
     """--compare: A - B with its interval."""
     rows, notes = [], []
-    for a, b, column, alone, found in study.compared():
-        decimals = digits(found.mean or 0, (found.high - found.low) / 2 if found.low is not None else None)
-        interval = (
-            "–"
-            if found.low is None
-            else f"[{show(found.low, None, decimals)}, {show(found.high, None, decimals)}]"
-        )
+    for a, b, column, alone, found in study.comparisons():
+        half = None if found.low is None else (found.high - found.low) / 2
+        decimals = digits(found.mean or 0, half)
+        interval = "–"
+        if found.low is not None:
+            interval = f"[{show(found.low, None, decimals)}, {show(found.high, None, decimals)}]"
         rows.append(
             [
                 f"{a.name} − {b.name}",
@@ -677,14 +666,15 @@ def differences(study):
             )
     if rows:
         notes.append(
-            f"{CONFIDENCE:.0%} t intervals over training seeds. Not resolved: 0 is inside; that is not equality."
+            f"{CONFIDENCE:.0%} t intervals over training seeds. Not resolved: the interval holds 0, "
+            "which does not show that they are equal."
         )
     header = ["difference", "metric", "how", "n", "mean difference", f"{CONFIDENCE:.0%} interval", "verdict"]
-    return Block(f"Differences ({study.picked()})", header, rows, notes)
+    return Block(f"Differences ({study.pick_text()})", header, rows, notes)
 
 
 def tidy(study):
-    """(header, rows) for CSV: a line an experiment and metric with everything known, numbers in full."""
+    """(header, rows) for CSV: a row for each experiment and metric with all fields, and numbers in full."""
     header = [
         "experiment",
         "metric",
@@ -726,7 +716,7 @@ def tidy(study):
                 group.name,
                 column.heading,
                 column.better,
-                study.picked(),
+                study.pick_text(),
                 len(numbers),
                 *mean_std(numbers),
                 min(numbers, default=None),
@@ -746,16 +736,16 @@ def tidy(study):
             ]
             rows += [
                 line + ([e.value, e.std, e.runs, e.protocol, e.source] if e else [None] * 5)
-                for e in study.theirs(group, column) or [None]
+                for e in study.published_for(group, column) or [None]
             ]
     return header, rows
 
 
-# --- in which form
+# --- forms: Markdown, LaTeX, CSV
 
 
 def markdown(study):
-    """Headings, tables with aligned columns, and lists."""
+    """The blocks as headings, tables with aligned columns, and lists of notes."""
     out = []
     for block in blocks(study):
         out += [f"## {block.title}", ""]
@@ -773,12 +763,12 @@ def markdown(study):
 
 
 def markdown_text(text):
-    """Text as Markdown shows it unchanged, on one line."""
+    """Text on one line, with Markdown's special characters escaped."""
     return re.sub(r"([\\|*`<])", r"\\\1", " ".join(str(text).split()))
 
 
 def latex(study):
-    """One booktabs tabular a block; titles and notes as comments."""
+    """A booktabs tabular for each block; titles and notes as comments."""
     out = ["% \\usepackage{booktabs}"]
     for block in blocks(study):
         out += ["", f"% {' '.join(block.title.split())}"]
@@ -815,13 +805,13 @@ LATEX = {
 
 
 def latex_text(text):
-    """Text with LaTeX's special characters escaped, and a minus before a number set as one."""
+    """Text on one line, with LaTeX's special characters escaped and minus signs before numbers."""
     text = re.sub(r"(?<!\S)(\[?)-(?=\d)", r"\1−", " ".join(str(text).split()))
     return "".join(LATEX.get(c, c) for c in text)
 
 
 def comma_separated(study):
-    """The tidy table; with --compare the differences alone."""
+    """The table of `tidy`; with --compare the differences alone."""
     header, rows = tidy(study)
     if study.args.compare:
         header = [
@@ -843,7 +833,7 @@ def comma_separated(study):
                 a.name,
                 b.name,
                 c.heading,
-                study.picked(),
+                study.pick_text(),
                 d.how,
                 d.n,
                 d.mean,
@@ -853,7 +843,7 @@ def comma_separated(study):
                 verdict(d, c.better, a.name),
                 spans(alone),
             ]
-            for a, b, c, alone, d in study.compared()
+            for a, b, c, alone, d in study.comparisons()
         ]
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
@@ -870,14 +860,14 @@ ENDINGS = {".md": "md", ".tex": "latex", ".csv": "csv"}
 
 
 def seeds(text):
-    """ "0-4,7" -> [0, 1, 2, 3, 4, 7]."""
+    """The seeds of "0-4,7": [0, 1, 2, 3, 4, 7]."""
     found = set()
     for part in text.split(","):
         match = re.fullmatch(r"\s*([0-9]{1,9})(?:-([0-9]{1,9}))?\s*", part)
-        its = range(int(match[1]), int(match[2] or match[1]) + 1) if match else ()
-        if not its or len(its) > 100000:
-            raise argparse.ArgumentTypeError(f"given {text!r}; seeds as in 0-4 or 0,2,5-7 would do")
-        found |= set(its)
+        numbers = range(int(match[1]), int(match[2] or match[1]) + 1) if match else ()
+        if not numbers or len(numbers) > 100000:
+            raise argparse.ArgumentTypeError(f"given {text!r}; use seeds as in 0-4 or 0,2,5-7")
+        found |= set(numbers)
     return sorted(found)
 
 
@@ -887,7 +877,7 @@ def pick(text):
         return text
     if text.isascii() and text.isdigit():
         return int(text)
-    raise argparse.ArgumentTypeError(f"given {text!r}; last, best or a step would do")
+    raise argparse.ArgumentTypeError(f"given {text!r}; must be last, best or a step")
 
 
 def add_options(parser):
@@ -896,7 +886,7 @@ def add_options(parser):
         "folders",
         nargs="+",
         metavar="FOLDER",
-        help="folders of runs, searched at any depth, or runs' own folders",
+        help="folders with runs at any depth, or runs' own folders",
     )
     parser.add_argument(
         "--metric",
@@ -904,15 +894,17 @@ def add_options(parser):
         action="extend",
         default=[],
         metavar="NAME",
-        help="evaluations or keys of metrics.jsonl: a name, a family such as "
-        "FD-classifier, or a pattern such as 'probe/*' (default: every evaluation)",
+        help="scores or keys of metrics.jsonl: a name, a metric such as FD-classifier, or a pattern such as "
+        "'probe/*' "
+        "(default: every score)",
     )
     parser.add_argument(
         "--pick",
         type=pick,
         default="last",
-        help="which step stands for a run: last, best (by the metric itself, which flatters it, "
-        "or by --by), or a step's number (default last)",
+        help="the step that stands for a run: last, best (by --by, or by the metric itself, which flatters "
+        "it), or a "
+        "step's number (default last)",
     )
     parser.add_argument(
         "--by",
@@ -926,7 +918,7 @@ def add_options(parser):
         action="extend",
         default=[],
         metavar="NAME",
-        help="metrics of which low is good, where the name does not tell",
+        help="metrics of which a lower value is better, where that is not known",
     )
     parser.add_argument(
         "--higher",
@@ -934,18 +926,18 @@ def add_options(parser):
         action="extend",
         default=[],
         metavar="NAME",
-        help="metrics of which high is good, where the name does not tell",
+        help="metrics of which a higher value is better, where that is not known",
     )
     parser.add_argument(
         "--seeds",
         type=seeds,
         default=None,
-        help="the seeds that there should be, as in 0-4; others are listed as missing (default: gaps only)",
+        help="the expected seeds, as in 0-4; those without a run are listed as missing (default: gaps only)",
     )
     parser.add_argument(
         "--unfinished",
         action="store_true",
-        help="count runs that have not finished, too (default: list them)",
+        help="also count runs that have not finished (default: list them)",
     )
     parser.add_argument(
         "--compare",
@@ -965,30 +957,21 @@ def add_options(parser):
 
 
 def write(path, text):
-    """Writes a file whole or not at all. Raises UserError where that cannot be."""
+    """Writes a file, whole or not at all. Raises UserError where it cannot be written."""
     temporary = f"{path}.tmp{os.getpid()}"
     try:
         with open(temporary, "w", encoding="utf8", newline="\n") as file:
             file.write(text)
         os.replace(temporary, path)
     except OSError as error:
-        raise UserError(f"-o: {path}: {error.strerror}; a file in a folder that exists would do") from None
+        raise UserError(f"-o: {path}: {error.strerror}; use a file in a folder that exists") from None
     finally:
         if os.path.exists(temporary):
             os.remove(temporary)
 
 
-def run(program, work, argv):
-    """Calls work(argv) and returns its exit code; a UserError becomes one line on stderr and its own code."""
-    try:
-        return work(argv)
-    except UserError as error:
-        print(f"{program}: {' '.join(str(error).split())}", file=sys.stderr)
-        return error.exit_code
-
-
-def work(argv):
-    """Prints or writes the tables."""
+def write_tables(argv=None):
+    """Reads the command line, and prints or writes the tables. Returns the exit code."""
     parser = flags.Parser(
         prog="python -m eval.tables",
         allow_abbrev=False,
@@ -999,7 +982,8 @@ def work(argv):
     parser.add_argument(
         "--split",
         action="store_true",
-        help="where a metric was measured under several protocols or weights: a column for each (default: refuse)",
+        help="a column for each protocol or weights that a metric was measured with (default: refuse to mix "
+        "them)",
     )
     parser.add_argument(
         "--format",
@@ -1016,10 +1000,8 @@ def work(argv):
     study = Study(runs, args)
     if not study.columns:
         names = sorted({key for run in runs for key in run.logged})
-        raise UserError(
-            "--metric: no run has an evaluation; "
-            + (f"one of {', '.join(names)} would do" if names else "nothing has been logged yet")
-        )
+        advice = f"use one of {', '.join(names)}" if names else "nothing has been logged yet"
+        raise UserError(f"--metric: no run has a score; {advice}")
     text = FORMATS[kind](study)
     if args.output:
         write(args.output, text)
@@ -1031,4 +1013,4 @@ def work(argv):
 
 def main(argv=None):
     """The command line; returns the exit code."""
-    return run("eval.tables", work, argv)
+    return command.run("eval.tables", write_tables, argv)

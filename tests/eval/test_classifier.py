@@ -72,9 +72,7 @@ def test_features_do_not_depend_on_the_batch(quick, tmp_path):
 
 def test_images_of_another_shape_are_refused(quick, tmp_path):
     net = extractors.get("classifier", data=as_data(blobs(), blobs(seed=1)), cache=str(tmp_path))
-    with pytest.raises(
-        UserError, match=r"given images of shape \[1, 9, 9\]; \[1, 8, 8\], which it was trained on, would do"
-    ):
+    with pytest.raises(UserError, match=r"given images of shape \[1, 9, 9\]; must be \[1, 8, 8\]"):
         net(blobs(2, 9)[0])
 
 
@@ -121,8 +119,8 @@ def test_what_the_classifier_is_trained_on_is_moved_and_only_colour_is_mirrored(
     x = torch.zeros(64, 3, 16, 16)
     x[:, :, 6:10, 2:4] = 255.0  # a bar on the left
     still = {"turn": 0, "scale": 0, "shift": 0}
-    assert torch.allclose(classifier.jittered(x, still), x, atol=1e-3)
-    mirrored = classifier.jittered(x, still | {"flip": True})
+    assert torch.allclose(classifier.augmented(x, still), x, atol=1e-3)
+    mirrored = classifier.augmented(x, still | {"flip": True})
     right = (mirrored - x.flip(-1)).abs().flatten(1).amax(1) < 1e-3
     left = (mirrored - x).abs().flatten(1).amax(1) < 1e-3
     assert (left ^ right).all() and 10 < right.sum() < 54
@@ -137,11 +135,11 @@ def test_data_that_does_not_do(tmp_path):
             data={"train": DataIterator({"x": x}, 8), "test": DataIterator({"x": x}, 8)},
             cache=str(tmp_path),
         )
-    with pytest.raises(UserError, match="the data has no valid split; there is train"):
+    with pytest.raises(UserError, match="the data has no valid split; use data with one"):
         extractors.get("classifier", data={"train": (x, y)}, cache=str(tmp_path))
-    with pytest.raises(UserError, match="none is given"):
+    with pytest.raises(UserError, match="needs a data set with labels"):
         extractors.get("classifier")
-    with pytest.raises(UserError, match="given images of 4x4 pixels; 8x8 or more would do"):
+    with pytest.raises(UserError, match="given images of 4x4 pixels; they must be 8x8 or larger"):
         extractors.get("classifier", data={"train": blobs(20, 4), "test": blobs(20, 4)}, cache=str(tmp_path))
 
 

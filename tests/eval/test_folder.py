@@ -86,7 +86,7 @@ def test_any_mode(tmp_path, capsys, mode, suffix):
     a = pictures(tmp_path / "a")
     if mode == "I;16":
         os.makedirs(tmp_path / "b")
-        for i, name in enumerate(sorted(os.listdir(a))):
+        for name in sorted(os.listdir(a)):
             grey = np.asarray(Image.open(f"{a}/{name}").convert("L")).astype(np.uint16) * 257
             Image.fromarray(grey).save(tmp_path / "b" / name)
         b = str(tmp_path / "b")
@@ -104,7 +104,7 @@ def test_images_of_several_sizes(tmp_path, capsys):
     Image.new("RGB", (10, 9)).save(f"{b}/011.png")
     with pytest.raises(
         UserError,
-        match=r"the images differ in size, 000.png has 8x8 pixels and 011.png 10x9; --size=8, which resizes all",
+        match="differ in size, 000.png has 8x8 pixels and 011.png 10x9; use --size=8, which resizes all",
     ):
         folder.main([a, b, "--extractor=pixels"])
     report, _ = compare(capsys, a, b, "--size=8")
@@ -115,13 +115,13 @@ def test_two_folders_of_different_sizes(tmp_path, capsys):
     a, b = pictures(tmp_path / "a"), pictures(tmp_path / "b", size=(6, 6))
     with pytest.raises(
         UserError,
-        match="^--size: the images of .*a have 8x8 pixels and those of .*b 6x6; one --size for both",
+        match="^--size: .*a has images of 8x8 pixels and .*b of 6x6; use --size",
     ):
         folder.main([a, b, "--extractor=pixels"])
     path = tmp_path / "mean.py"
     path.write_text("def get_extractor():\n    return lambda x: x.float().mean((2, 3))\n")
     assert folder.main([a, b, f"--extractor={path}", "--device=cpu"]) == 0
-    assert "the images differ in size: 8x8 and 6x6 pixels" in capsys.readouterr().err
+    assert "the images have 8x8 and 6x6 pixels" in capsys.readouterr().err
 
 
 def test_bad_input(tmp_path):
@@ -137,9 +137,9 @@ def test_bad_input(tmp_path):
     for path, kind, message in (
         (tmp_path / "nowhere", MissingError, "no such file or folder"),
         (tmp_path / "empty", MissingError, "no images in it"),
-        (one, UserError, "one image; two or more would do"),
+        (one, UserError, "holds one image; use two or more"),
         (torn, MissingError, "005.png: cannot be decoded"),
-        (tmp_path / "not.zip", MissingError, "not a zip, or a damaged one"),
+        (tmp_path / "not.zip", MissingError, "not a zip, or damaged"),
         (tmp_path / "wrong.npz", MissingError, "a .npz with an array images"),
         (tmp_path / "floats.npz", UserError, r"images is float64 \[3, 8, 8, 3\]"),
     ):
@@ -147,7 +147,7 @@ def test_bad_input(tmp_path):
             with pytest.raises(kind, match=message) as caught:
                 folder.main([*words, "--extractor=pixels", "--device=cpu"])
             assert "\n" not in str(caught.value) and "--iterator" not in str(caught.value)
-    with pytest.raises(UserError, match="is and modes need a classifier's logits"):
+    with pytest.raises(UserError, match="is and modes need logits"):
         folder.main([a, a, "--extractor=pixels", "--metrics", "is"])
     with pytest.raises(UserError, match="--metrics: given nice;"):
         folder.main([a, a, "--extractor=pixels", "--metrics", "nice"])
@@ -165,7 +165,7 @@ def test_exit_codes_of_the_command(tmp_path, monkeypatch, capsys):
     assert done.returncode == 3 and done.stdout == ""
     assert (
         done.stderr
-        == f"eval.folder: {tmp_path / 'b'}: no such file or folder; a folder or a .zip of images would do\n"
+        == f"eval.folder: {tmp_path / 'b'}: no such file or folder; use a folder or a .zip of images\n"
     )
     for words, code, text in (
         ([a, a, "--extractor=pixels", "--metrics", "fid"], 0, "FD-pixels"),

@@ -61,3 +61,11 @@ def test_equals_torch_fidelity():
     assert ours == pytest.approx(
         (theirs[metric.KEY_METRIC_KID_MEAN], theirs[metric.KEY_METRIC_KID_STD]), rel=1e-6
     )
+
+
+def test_default_sizes_are_torch_fidelitys():
+    """100 subsets of 1,000 rows, drawn with seed 2020."""
+    x, y = draw(1010, 2), draw(1005, 2, seed=1)
+    assert kid(x, y) == kid(x, y, subsets=100, size=1000, seed=2020)
+    for other in ({"subsets": 99}, {"size": 999}, {"seed": 2021}):
+        assert kid(x, y) != kid(x, y, **other)

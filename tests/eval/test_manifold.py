@@ -79,7 +79,7 @@ def test_radii_are_scikit_learns():
 
 
 def test_too_few_examples():
-    with pytest.raises(ValueError, match="6 rows or more expected, given 5 and 9"):
+    with pytest.raises(ValueError, match="given 5 and 9 images; must be 6 or more of each"):
         manifold(draw(5), draw(9))
 
 
@@ -92,3 +92,35 @@ def test_equals_torch_fidelity():
         (theirs[metric.KEY_METRIC_PRECISION], theirs[metric.KEY_METRIC_RECALL]), rel=1e-6
     )
     assert 0 < ours["precision"] < 1
+
+
+def test_pairs_too_close_to_call_are_measured_again(monkeypatch):
+    """Copies of points far from the mean: their distance is 0, the expanded square is off by 1e-3 either
+    way."""
+    x = 1e6 * draw(30, 8).double()
+    y, radius = x.clone(), torch.zeros(30, 30, dtype=torch.float64)
+    ((rows, squares),) = module._blocks(x, y)
+    assert not torch.equal(torch.le(squares, radius), torch.eye(30, dtype=torch.bool))  # the test can fail
+    expected = torch.eye(30, dtype=torch.bool)
+    assert torch.equal(module._within(x[rows], y, squares, radius, torch.le), expected)
+    monkeypatch.setattr(module, "PAIRS", 16)  # 3 pairs at a time
+    sizes, exact = [], module._exact
+    monkeypatch.setattr(module, "_exact", lambda a, b: sizes.append(len(a)) or exact(a, b))
+    assert torch.equal(module._within(x[rows], y, squares, radius, torch.le), expected)
+    assert sizes == [3] * 10  # the 30 copies alone are close to their radius, and memory is bounded
+
+
+@pytest.mark.parametrize("factor, again", [(0.5, True), (0.99, True), (1.01, False), (100, False)])
+def test_the_bound_of_what_is_measured_again(monkeypatch, factor, again):
+    """|square - radius^2| <= 4 d eps (max |x|^2 + max |y|^2), within which the exact distance decides."""
+    x = torch.tensor([[3.0, 4.0]], dtype=torch.float64)
+    y = torch.tensor([[0.0, 1.0], [2.0, 0.0]], dtype=torch.float64)
+    bound = 4 * 2 * torch.finfo(torch.float64).eps * (25 + 4)
+    radius = torch.full((1, 2), 1e-9, dtype=torch.float64)
+    squares = radius.square() + bound * torch.tensor([[-factor, factor]], dtype=torch.float64)
+    measured = []
+    monkeypatch.setattr(module, "_exact", lambda a, b: measured.append(len(a)) or torch.full((len(a),), 7.0))
+    found = module._within(x, y, squares, radius, torch.le)
+    assert sum(measured) == (2 if again else 0) and found.tolist() == [
+        [False, False] if again else [True, False]
+    ]

@@ -65,3 +65,15 @@ def test_bias_of_a_thousand_classes():
 
 def test_counts_include_classes_that_no_one_is_in():
     assert counts_of([0, 2, 2], 5).tolist() == [1, 0, 2, 0, 0]
+
+
+def test_without_frequencies_they_are_equal_and_only_their_ratios_count():
+    counts = [6, 3, 0, 1]
+    p = [0.6, 0.3, 0.1]
+    kl = sum(share * math.log(share / 0.25) for share in p)
+    assert classes(counts)["kl"] == pytest.approx(kl, rel=1e-12)
+    assert classes(counts) == classes(counts, [5, 5, 5, 5])
+    assert classes(counts, [2, 1, 1, 0.5])["kl"] == pytest.approx(
+        0.6 * math.log(0.6 / (2 / 4.5)) + 0.3 * math.log(0.3 / (1 / 4.5)) + 0.1 * math.log(0.1 / (0.5 / 4.5)),
+        rel=1e-12,
+    )

@@ -36,7 +36,7 @@ def test_jensen_shannon_by_hand():
 
 @pytest.mark.parametrize("function", [wasserstein1, jensen_shannon])
 def test_numbers_that_are_not(function):
-    with pytest.raises(ValueError, match="1 are not finite"):
+    with pytest.raises(ValueError, match="1 of them not finite"):
         function([0.0, math.nan], [1.0])
     with pytest.raises(ValueError, match="given 0"):
         function([], [1.0])

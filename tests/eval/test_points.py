@@ -26,7 +26,8 @@ LINE = ["--iterator_args", "size=1", "--network=networks/mlp.py"]
 
 
 class Fake(torch.nn.Module):
-    """A trainer whose samples are given points in turn, and whose D is a logistic function of the first coordinate."""
+    """A trainer whose samples are given points in turn, and whose D is a logistic function of the first
+    coordinate."""
 
     def __init__(self, points, d=True):
         super().__init__()

@@ -24,7 +24,7 @@ def test_fetches_checks_and_then_leaves_alone(tmp_path):
 
 def test_another_file_is_not_kept(tmp_path):
     (tmp_path / "source").write_bytes(b"weigh")
-    with pytest.raises(MissingError, match="was cut short or replaced, nothing was kept"):
+    with pytest.raises(MissingError, match="so it was not kept; try again"):
         prepare.fetch(str(tmp_path / "weights.pth"), (tmp_path / "source").as_uri())
     assert [path.name for path in tmp_path.iterdir()] == ["source"]
 

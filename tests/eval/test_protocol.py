@@ -27,7 +27,8 @@ def test_what_they_mean(text, split, available, counts):
 def test_more_real_images_than_there_are():
     with pytest.raises(
         UserError,
-        match="^--protocol: given 50k-train; the data has 9,000 train images, so 9k-train or full-train would do$",
+        match="^--protocol: given 50k-train, and the data has 9,000 train images; use 9k-train or "
+        "full-train$",
     ):
         parse("50k-train").resolve(9000)
 

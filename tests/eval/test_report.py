@@ -488,7 +488,7 @@ def has(image, colour, at_least):
     return (image == [int(colour[i : i + 2], 16) for i in (1, 3, 5)]).all(2).sum() >= at_least
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium found: apt-get install chromium would do")
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium found; use apt-get install chromium")
 def test_a_browser_draws_it_in_light_and_dark(study):
     root, _ = study
     light, dark = (

@@ -128,7 +128,7 @@ def test_two_processes_give_the_same_scores_and_samples(tmp_path):
         ]  # which some torch announce
         for launcher in ((sys.executable,), group)
     ]
-    assert outputs[0] == outputs[1] and len(outputs[0]) == 3 and outputs[0][0].startswith("evaluates ")
+    assert outputs[0] == outputs[1] and len(outputs[0]) == 4 and outputs[0][0].startswith("evaluates ")
     assert mode(tmp_path, "--mode=sample", "--samples=600", f"--out={tmp_path}/one.npz") == 0
     done = launch(
         "--mode=sample",

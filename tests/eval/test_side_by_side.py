@@ -53,15 +53,15 @@ def test_seeds_and_named_pictures(tmp_path):
 @pytest.mark.parametrize(
     "words, code, message",
     [
-        (["{a}", "--out", "x.jpg"], 2, "given x.jpg; a .gif or a .png would do"),
+        (["{a}", "--out", "x.jpg"], 2, "given x.jpg; must end in .gif or .png"),
         (["{a}", "--out", "x.png", "--columns", "0"], 2, "--columns: given '0'"),
         (
             ["{a}", "--out", "x.png", "--picture", "recon"],
             3,
-            "no pictures named recon; there is one without a name",
+            "has no pictures named 'recon'; use one of '' (without a name)",
         ),
         (["{a}/none", "--out", "x.png"], 3, "no such folder"),
-        (["{a}", "--out", "{a}/s0/status.json/x.png"], 2, "status.json: File exists; another --out would do"),
+        (["{a}", "--out", "{a}/s0/status.json/x.png"], 2, "status.json: File exists; use another --out"),
     ],
 )
 def test_errors_are_one_line(words, code, message, tmp_path, capsys):

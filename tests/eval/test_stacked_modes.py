@@ -30,7 +30,8 @@ def test_modes_by_the_commands(tmp_path, monkeypatch):
         "--batch_size=12",
         "--max_steps=2",
     ]
-    # the words of the small runs name another data set's: the last --iterator_args that argparse merges must be this one's alone
+    # the words of the small runs name another data set's: the last --iterator_args that argparse merges must
+    # be this one's alone
     from tests import running
 
     monkeypatch.setattr(
@@ -65,7 +66,7 @@ def test_its_classifier_is_refused_for_other_data(tmp_path):
     assert train(tmp_path, "--max_steps=1") == 0
     with pytest.raises(
         UserError,
-        match="^--extractor=stacked-classifier: is of three digits as channels, .* classifier would do$",
+        match="^--extractor=stacked-classifier: is for 1,000 classes of three digits .*; use classifier$",
     ):
         mode(
             tmp_path,

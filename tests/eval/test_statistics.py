@@ -71,37 +71,38 @@ def test_capture_and_restore():
 
 def test_what_is_kept_is_found_under_the_same_facts_alone(tmp_path):
     facts = {"extractor": "inception", "sha256": "aa", "count": 10}
-    statistics.keep("statistics", facts, {"mean": torch.ones(3)}, tmp_path)
-    assert torch.equal(statistics.find("statistics", facts, tmp_path)["mean"], torch.ones(3))
+    statistics.store_cached("statistics", facts, {"mean": torch.ones(3)}, tmp_path)
+    assert torch.equal(statistics.load_cached("statistics", facts, tmp_path)["mean"], torch.ones(3))
     for change in ({"sha256": "ab"}, {"count": 11}, {"extractor": "other"}, {"more": 1}):
-        assert statistics.find("statistics", facts | change, tmp_path) is None
-    assert statistics.find("classifiers", facts, tmp_path) is None
+        assert statistics.load_cached("statistics", facts | change, tmp_path) is None
+    assert statistics.load_cached("classifiers", facts, tmp_path) is None
 
 
 def test_a_damaged_file_counts_as_none(tmp_path, capsys):
-    statistics.keep("statistics", {"a": 1}, {"mean": torch.ones(3)}, tmp_path)
+    statistics.store_cached("statistics", {"a": 1}, {"mean": torch.ones(3)}, tmp_path)
     (path,) = (tmp_path / "statistics").iterdir()
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
     assert (
-        statistics.find("statistics", {"a": 1}, tmp_path) is None and "is damaged" in capsys.readouterr().err
+        statistics.load_cached("statistics", {"a": 1}, tmp_path) is None
+        and "is damaged" in capsys.readouterr().err
     )
 
 
 def test_a_file_under_the_name_of_other_facts_is_not_taken(tmp_path):
-    statistics.keep("statistics", {"a": 1}, {"mean": torch.ones(3)}, tmp_path)
+    statistics.store_cached("statistics", {"a": 1}, {"mean": torch.ones(3)}, tmp_path)
     (path,) = (tmp_path / "statistics").iterdir()
     path.rename(statistics._path("statistics", {"a": 2}, tmp_path))
-    assert statistics.find("statistics", {"a": 2}, tmp_path) is None
+    assert statistics.load_cached("statistics", {"a": 2}, tmp_path) is None
 
 
 def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path, capsys):
     (tmp_path / "statistics").write_text("in the way")
-    statistics.keep("statistics", {"a": 1}, {}, tmp_path)
+    statistics.store_cached("statistics", {"a": 1}, {}, tmp_path)
     assert (
         "could not be written" in capsys.readouterr().err
-        and statistics.find("statistics", {"a": 1}, tmp_path) is None
+        and statistics.load_cached("statistics", {"a": 1}, tmp_path) is None
     )
 
 
@@ -109,7 +110,7 @@ def test_images_that_are_not_finite():
     bad = torch.zeros(64, 1, 4, 4)
     bad[3, 0, 1, 1] = torch.nan
     with pytest.raises(
-        UserError, match="^the generator's samples: 1 of 6 in a batch hold values that are not finite"
+        UserError, match="^the generator's samples: 1 of 6 in a batch have values that are not finite"
     ):
         collect(sources.Generated(lambda n: bad, 0), PIXELS, 6, batch=6)
 

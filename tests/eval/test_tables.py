@@ -10,6 +10,7 @@ import sys
 import pytest
 from scipy import stats
 
+from eval.metrics import directions
 from eval.reports import runs, tables
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -32,7 +33,8 @@ def make_run(
 ):
     """A run's folder under `root` as the launcher and the evaluator leave it.
 
-    values: {step: value of the metric}; log: {step: {key: value}} of metrics.jsonl; fields: further ones of each evaluation.
+    values: {step: value of the metric}; log: {step: {key: value}} of metrics.jsonl; fields: further ones of
+    each evaluation.
     """
     folder = os.path.join(root, name, f"s{seed}")
     os.makedirs(os.path.join(folder, "samples"))
@@ -225,7 +227,7 @@ def test_spans_and_seed_lists():
     ],
 )
 def test_directions(name, better):
-    assert tables.direction(name) == better
+    assert directions.direction(name) == better
 
 
 # --- means over seeds
@@ -287,14 +289,14 @@ def test_best_is_labelled_and_may_be_chosen_by_another_metric(tmp_path, capsys):
         and fixed["best_mean"] == own["mean"]
         and fixed["pick"] == "step 2"
     )
-    assert "--by: goes with --pick=best" in said(
+    assert "--by: only used with --pick=best" in said(
         capsys, tmp_path, "--metric", "probe/test_acc", "--by=probe/valid_acc"
     )
 
 
 def test_best_of_an_unknown_direction_must_be_told(tmp_path, capsys):
     make_run(tmp_path, "a", 0, log={1: {"gen/adv": 3.0}, 2: {"gen/adv": 1.0}, 3: {"gen/adv": 2.0}})
-    assert "--lower 'gen/adv' or --higher 'gen/adv' would do" in said(
+    assert "use --lower 'gen/adv' or --higher 'gen/adv'" in said(
         capsys, tmp_path, "--metric", "gen/adv", "--pick=best"
     )
     assert (
@@ -304,7 +306,7 @@ def test_best_of_an_unknown_direction_must_be_told(tmp_path, capsys):
         tidy(capsys, tmp_path, "--metric", "gen/adv", "--pick=best", "--higher", "gen/*")[0]["mean"] == "3.0"
     )
     assert tidy(capsys, tmp_path, "--metric", "gen/adv")[0]["best_mean"] == ""
-    assert "--lower: given disc/adv; one of 'gen/adv' would do" in said(
+    assert "--lower: given disc/adv; use one of 'gen/adv'" in said(
         capsys, tmp_path, "--metric", "gen/adv", "--lower", "disc/adv"
     )
 
@@ -384,8 +386,8 @@ def test_a_family_is_one_column_and_names_are_many(tmp_path, capsys):
     many(tmp_path, "b", [1.0, 3.0], protocol="5k-train", n_fake=5000, split="train")
     text = said(capsys, tmp_path, "--metric", "fd-classifier")
     assert (
-        "protocol 1k-test, split test, n_fake 1000 in a/s0-1; protocol 5k-train, split train, n_fake 5000 in b/s0-1"
-        in text
+        "protocol 1k-test, split test, n_fake 1000 in a/s0-1; protocol 5k-train, split train, n_fake 5000 "
+        "in b/s0-1" in text
     )
     assert [r["metric"] for r in tidy(capsys, tmp_path) if r["n"] == "2"] == [FD, "FD-classifier 5k-train"]
     assert [r["metric"] for r in tidy(capsys, tmp_path, "--metric", "FD*") if r["n"] == "2"] == [
@@ -503,21 +505,19 @@ def test_nothing_to_read(tmp_path, capsys):
     make_run(tmp_path, "a", 0)
     assert "nothing has been logged yet" in said(capsys, tmp_path)
     make_run(tmp_path, "a", 1, log={1: {"gen/adv": 1.0, "disc/real": 2.0}})
-    assert "no run has an evaluation; one of disc/real, gen/adv would do" in said(capsys, tmp_path)
-    assert "--metric: gen/adb: no run has it; 'gen/adv' would do" in said(
-        capsys, tmp_path, "--metric", "gen/adb"
-    )
+    assert "no run has a score; use one of disc/real, gen/adv" in said(capsys, tmp_path)
+    assert "--metric: gen/adb: no run has it; use 'gen/adv'" in said(capsys, tmp_path, "--metric", "gen/adb")
 
 
 @pytest.mark.parametrize(
     "words, message",
     [
-        (["--pick=worst"], "--pick: given 'worst'; last, best or a step would do"),
+        (["--pick=worst"], "--pick: given 'worst'; must be last, best or a step"),
         (["--seeds=4-0"], "--seeds: given '4-0'"),
         (["--seeds=a"], "--seeds: given 'a'"),
         (["--format=html"], "--format: invalid choice"),
         (["--metrics", "x"], "--metrics: unknown flag; --metric or"),
-        (["--compare", "a", "c"], "--compare: no experiment c; a"),
+        (["--compare", "a", "c"], "--compare: no experiment c; use a"),
         (["--compare", "a"], "--compare: expected 2 arguments"),
         (["-o", "gone/x.md"], "-o: gone/x.md: No such file or directory"),
     ],
@@ -571,7 +571,8 @@ def test_published_files_and_the_rule_of_agreement(tmp_path, capsys):
     put(
         tmp_path,
         "p.csv",
-        f"experiment,metric,value,std,runs,protocol,source\na,{FD},25,1,5,1k-test,a paper\na,fd-classifier,25.1,1,,1k-test,another\na,FD-classifier,25,1,5,,a third\n",
+        f"experiment,metric,value,std,runs,protocol,source\na,{FD},25,1,5,1k-test,a "
+        "paper\na,fd-classifier,25.1,1,,1k-test,another\na,FD-classifier,25,1,5,,a third\n",
     )
     tables.main([str(tmp_path), "--published", str(tmp_path / "p.csv")])
     text = capsys.readouterr().out
@@ -592,7 +593,7 @@ def test_published_files_and_the_rule_of_agreement(tmp_path, capsys):
     "name, text, message, code",
     [
         ("p.json", "[", "not readable", 2),
-        ("p.json", "{}", "a list of objects", 2),
+        ("p.json", "{}", "must be a list of objects", 2),
         (
             "p.json",
             '[{"experiment": "a", "metric": "FID", "value": "low"}]',
@@ -637,8 +638,8 @@ def test_compare_in_every_form(tmp_path, capsys):
     tables.main([str(tmp_path), "--compare", "mixup", "plain"])
     text = capsys.readouterr().out
     assert (
-        "| mixup − plain | FD-classifier 1k-test | paired by seed | 3 | -2.0            | [-3.2, -0.8] | mixup is lower, better |"
-        in text
+        "| mixup − plain | FD-classifier 1k-test | paired by seed | 3 | -2.0            | [-3.2, -0.8] | "
+        "mixup is lower, better |" in text
     )
     assert "seeds of one side alone left out: 5" in text
 
@@ -719,6 +720,29 @@ def test_files_take_their_form_from_their_name(tmp_path, capsys):
 
 def test_the_command_needs_no_torch(tmp_path):
     many(tmp_path, "a", [10.0, 12.0])
-    code = f"import sys; from eval import tables; code = tables.main([{str(tmp_path)!r}]); assert 'torch' not in sys.modules; sys.exit(code)"
+    code = (
+        f"import sys; from eval import tables; code = tables.main([{str(tmp_path)!r}]); "
+        "assert 'torch' not in sys.modules; sys.exit(code)"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0 and "11.0 ± 1.4 (n=2)" in done.stdout, done.stderr
+
+
+def test_a_metric_that_one_run_has_in_several_kinds_is_several_columns(tmp_path, capsys):
+    """docs/amr.md: --metric "probe accuracy" is of the codes, an untrained encoder and PCA."""
+    kinds = {"codes": 0.9, "random encoder": 0.7, "PCA": 0.8}
+    for seed in (0, 1):
+        folder = make_run(tmp_path, "plain", seed, log={1: {"probe/test_acc": 0.5}})
+        lines = [
+            {"step": 1, "metric": "probe accuracy", "name": f"probe accuracy, {kind}", "value": value + seed}
+            | {"protocol": f"frozen {kind}"}
+            for kind, value in kinds.items()
+        ]
+        put(folder, "evaluations.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    rows = tidy(capsys, tmp_path, "--metric", "probe accuracy", "probe/test_acc")
+    assert {row["metric"]: float(row["mean"]) for row in rows} == pytest.approx(
+        {f"probe accuracy, {kind}": value + 0.5 for kind, value in kinds.items()} | {"probe/test_acc": 0.5}
+    )
+    assert {row["better"] for row in rows} == {"higher"}
+    (row,) = tidy(capsys, tmp_path, "--metric", "probe accuracy, codes")  # as the advice names one
+    assert float(row["mean"]) == pytest.approx(1.4)

@@ -30,7 +30,8 @@ WORDS = [
 
 
 def test_a_way_that_hides_what_it_removes_is_found_out():
-    """F keeps the first pixel's row and writes the rest, divided by 1000, over a constant; G multiplies by 1000: perfect until a little noise comes."""
+    """F keeps the first pixel's row and writes the rest, divided by 1000, over a constant; G multiplies by
+    1000: perfect until a little noise comes."""
     torch.manual_seed(0)
     x = torch.rand(50, 1, 8, 8) * 2 - 1
     honest, made = translation.way(x, lambda x: -x, lambda y: -y, 0.02)
@@ -55,7 +56,8 @@ def test_background_deviation():
 
 
 def test_masks_of_coloured_digits_are_found():
-    """Where the coloured digit is inside out, on the texture: nearly all pixels of the digit, and few others."""
+    """Where the coloured digit is inside out, on the texture: nearly all pixels of the digit, and few
+    others."""
     x = torch.zeros(30, 1, 28, 28, dtype=torch.uint8)
     x[:, :, 5:23, 12:15] = 255
     x[:, :, 20:23, 8:19] = 255
@@ -132,7 +134,8 @@ def test_other_trainers_do_not_translate(tmp_path):
 
 
 def test_two_folders_from_training_to_measures(tmp_path):
-    """No labels, domains of 7 and 5 images, random crops: trained in batches of one, then measured on the test folders."""
+    """No labels, domains of 7 and 5 images, random crops: trained in batches of one, then measured on the
+    test folders."""
     folders(tmp_path / "data", {"trainA": 7, "trainB": 5, "testA": 3, "testB": 4})
     data = [
         "--iterator=iterators/unpaired_images.py",
