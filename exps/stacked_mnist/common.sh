@@ -1,5 +1,5 @@
-# Stacked MNIST: any number of digits will do. After training, the same script with --mode=evaluate --metrics
-# modes --extractor=stacked-classifier --protocol=10k-25600 (VEEGAN: 10k-26k) counts modes.
+# Stacked MNIST. After training, the same script with --mode=evaluate --metrics modes
+# --extractor=stacked-classifier --protocol=10k-25600 (VEEGAN: 10k-26k) counts modes.
 cd "$(dirname "$0")/../.."; . exps/env.sh; . exps/data_sets.sh; . exps/methods/dist_gan.sh
 set -- --iterator_args root="$DATA" "$@"
 TABLE="$STACKED_MNIST --z_dist=uniform --lr=2e-4 --beta1=0.5 --beta2=0.9 --save_every=0

@@ -99,7 +99,7 @@ def test_every_entry_is_of_one_script():
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=name_of)
 def test_headers_have_the_published_numbers(script):
-    """After "Published", each number follows its metric's name. Where there is no number, the header says so."""
+    """After "Published", each number follows its metric's name; a header without numbers says so."""
     said, _, published = header_of(script).partition("Published")
     entries, found = of(run_name_of(script)), numbers(published)
     assert said.strip() and published and not re.search(r"\+/-|±", said)

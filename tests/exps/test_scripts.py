@@ -147,12 +147,18 @@ def test_a_script_is_short_and_named_by_its_path(script):
     assert run_name_of(script) == name.replace("improved_techniques/", "improved_")
 
 
-def test_no_line_is_written_twice():
-    """Rows have no line of flags in common: what they share stands in the files that they source."""
+def test_the_example_of_the_readme_is_the_script():
+    block = open(os.path.join(ROOT, "exps", "README.md"), encoding="utf8").read().split("```")[1]
+    script = open(os.path.join(ROOT, "exps", "cifar10_1024", "mixup3.sh"), encoding="utf8").read()
+    assert block == "sh\n" + script
+
+
+def test_shared_flags_are_sourced():
+    """No line of three flags or more stands in two rows: what they share is in the files that they source."""
     seen = {}
     for script in SCRIPTS:
         for line in set(open(script, encoding="utf8").read().splitlines()):
-            if line.strip() and not line.startswith(("#", "set -eu; ")):
+            if line.count(" --") >= 3:
                 seen.setdefault(line, []).append(name_of(script))
     assert {line: names for line, names in seen.items() if len(names) > 1} == {}
 
@@ -257,7 +263,7 @@ def place_of(script, printing, cwd, shell, *more, **variables):
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=name_of)
 def test_one_rule_says_where_the_data_lie(script, printing, tmp_path, monkeypatch):
-    """DATA, else DATA_DIR, else data; FOLDER before these where images are one's own. Paths may have blanks."""
+    """DATA, else DATA_DIR, else data, and FOLDER before these where images are one's own; blanks are kept."""
     gives_root = any(word.startswith("root=") for word in plain_command_of(script))
     assert gives_root == name_of(script).startswith(GIVE_ROOT)
     if any(f"--iterator={file}" in plain_command_of(script) for file in MADE_HERE):
@@ -279,7 +285,7 @@ def test_one_rule_says_where_the_data_lie(script, printing, tmp_path, monkeypatc
 
 
 def test_a_script_reads_from_a_folder_with_blanks(tmp_path):
-    """A script that gives the data's folder, and one whose iterator file reads DATA_DIR: both find it by DATA."""
+    """A script that gives root, and one whose iterator file reads DATA_DIR: both find the data by DATA."""
     write_idx(tmp_path / "my data")
     for script in ("mnist10k_improved/plain", "improved_techniques/mnist/plain"):
         done = subprocess.run(
