@@ -1,25 +1,37 @@
-# Sourced by the scripts of exps/ and tests/, in the project's folder. Sets PYTHON, the active environment's python, else that of
-# .venv, else python3; and LAUNCH, the command that runs the launcher, by default PYTHON.
-# LAUNCH="torchrun --standalone --nproc_per_node=2" starts two processes.
-if [ -n "${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ]; then PYTHON=python; elif [ -x .venv/bin/python ]; then PYTHON=.venv/bin/python; else PYTHON=python3; fi
+# Sourced by the scripts of exps/ and tests/, in the project's folder. Sets PYTHON, LAUNCH, DATA and DATA_DIR.
+# PYTHON: the active environment's python, else that of .venv, else python3.
+# LAUNCH: the command that runs the launcher, by default PYTHON; given by the caller, it may be
+# LAUNCH="torchrun --standalone --nproc_per_node=2", which starts two processes.
+if [ -n "${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ]; then PYTHON=python
+elif [ -x .venv/bin/python ]; then PYTHON=.venv/bin/python
+else PYTHON=python3
+fi
 LAUNCH="${LAUNCH:-$PYTHON}"
 
-# Where data lie is said by the caller: relative paths start from the folder that the script was called in.
+# Where the data lie, for every script that reads any from disk: DATA, else DATA_DIR, else the folder data of
+# the project. DATA wins where both are given. FOLDER is for the scripts that train on images of your own: a
+# folder or a zip of them. Relative paths start in the folder that the script was called in. Paths may have
+# blanks.
 for name in DATA DATA_DIR FOLDER; do
   eval "place=\${$name:-}"
   case "$place" in "" | /*) ;; *) place="${OLDPWD:-$PWD}/$place"; eval "$name=\$place" ;; esac
-  case "$name $place" in
-    DATA_DIR\ *) ;;                                       # read by Python, the others pass through words of the shell
-    *\ *[[:space:]]*) echo "$name: given '$place'; a path without blanks, such as a link to it, would do" >&2; exit 2 ;;
-  esac
 done
+# iterator files read DATA_DIR; scripts whose runs record where their data lie give root="$DATA" beside it
+[ -z "${DATA:-}" ] || export DATA_DIR="$DATA"
+DATA="${DATA_DIR:-data}"
 
 # install FILE...: makes .venv when no virtual environment is active, and installs these requirements once.
 install() {
   if [ "$PYTHON" = python3 ]; then
-    python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "Python 3.10 or newer is needed, this is $(python3 --version)" >&2; exit 1; }
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || {
+      echo "use Python 3.10 or newer; python3 is $(python3 --version)" >&2
+      exit 1
+    }
     echo "making the virtual environment .venv"
-    python3 -m venv .venv || { echo "python3 -m venv failed; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+    python3 -m venv .venv || {
+      echo "python3 -m venv failed; on Debian and Ubuntu, use apt install python3-venv first" >&2
+      exit 1
+    }
     [ "$LAUNCH" = python3 ] && LAUNCH=.venv/bin/python
     PYTHON=.venv/bin/python
   fi

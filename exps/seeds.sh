@@ -1,10 +1,13 @@
 #!/bin/sh
-# seeds.sh SCRIPT FIRST-LAST [flags]: runs a script of exps/ once a seed, one after the other; goes on where runs were interrupted.
+# seeds.sh SCRIPT FIRST-LAST [flags]: runs a script of exps/ once for each seed, one after the other.
+# Interrupted runs go on.
 set -eu
 case "${2:-}" in
-  *[!0-9-]* | "" | -* | *- | *-*-*) echo "usage: $0 SCRIPT FIRST-LAST [flags], as in $0 exps/quickstart.sh 0-4" >&2; exit 2 ;;
+  *[!0-9-]* | "" | -* | *- | *-*-*)
+    echo "usage: $0 SCRIPT FIRST-LAST [flags], as in $0 exps/quickstart.sh 0-4" >&2
+    exit 2 ;;
 esac
-[ -f "$1" ] || { echo "$0: no script $1" >&2; exit 2; }
+[ -f "$1" ] || { echo "$0: no script $1; use a script of exps/, such as exps/quickstart.sh" >&2; exit 2; }
 script=$1 first=${2%-*} last=${2#*-}; shift 2
 seed=$first
 while [ "$seed" -le "$last" ]; do

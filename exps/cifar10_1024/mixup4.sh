@@ -1,6 +1,4 @@
 #!/bin/sh
-# AMR on CIFAR-10, 1024-dimensional code: mixup of 4 codes; lamb 50.
-# Published (Beckham et al. 2019, Table 3): number not found. Protocol there: accuracy of a linear probe trained beside the model, 8000 epochs.
-set -eu; cd "$(dirname "$0")/../.."; . exps/cifar10_1024/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=cifar10_1024/mixup4 --trainer=trainers/amr.py --mixer=mixup --k=4 --beta=0 \
-  --lamb=50 --epochs=8000 "$@"
+# AMR, CIFAR-10, code of 1024: mixup of 4 codes, lamb 50. Published (Beckham et al. 2019, Table 3): not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=cifar10_1024/mixup4 $TABLE $MIXUP4 --lamb=50 --epochs=8000 "$@"

@@ -1,6 +1,4 @@
 #!/bin/sh
-# AMR on CIFAR-10, 256-dimensional code: ACAI as in AMR's code; lamb 50.
-# Published (Beckham et al. 2019, Table 3): number not found. Protocol there: accuracy of a linear probe trained beside the model, 2500 epochs.
-set -eu; cd "$(dirname "$0")/../.."; . exps/cifar10_256/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=cifar10_256/acai --trainer=trainers/acai.py --beta=0 \
-  --lamb=50 --epochs=2500 "$@"
+# AMR, CIFAR-10, code of 256: ACAI, lamb 50. Published (Beckham et al. 2019, Table 3): not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=cifar10_256/acai $TABLE $ACAI --lamb=50 --epochs=2500 "$@"

@@ -1,6 +1,4 @@
 #!/bin/sh
-# AMR on CIFAR-10, 256-dimensional code: mixup of 6 codes; lamb 50.
-# Published (Beckham et al. 2019, Table 3): number not found. Protocol there: accuracy of a linear probe trained beside the model, 3000 epochs.
-set -eu; cd "$(dirname "$0")/../.."; . exps/cifar10_256/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=cifar10_256/mixup6 --trainer=trainers/amr.py --mixer=mixup --k=6 --beta=0 \
-  --lamb=50 --epochs=3000 "$@"
+# AMR, CIFAR-10, code of 256: mixup of 6 codes, lamb 50. Published (Beckham et al. 2019, Table 3): not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=cifar10_256/mixup6 $TABLE $MIXUP6 --lamb=50 --epochs=3000 "$@"

@@ -1,5 +1,4 @@
 #!/bin/sh
-# MS-Dist-GAN on CelebA at 64x64, DCGAN, log loss.
-# Published: number not found.
-set -eu; cd "$(dirname "$0")/../.."; . exps/dist_gan/common.sh
-exec $LAUNCH task_launcher.py $DCGAN --name=dist_gan/celeba_dcgan_ms --iterator=iterators/celeba.py --network_args classes=5 --self_supervised=ms --lambda_d=1 --lambda_g=0.1 --z_dim=100 "$@"
+# MS-Dist-GAN on CelebA at 64x64, DCGAN. Published (Tran et al. 2019): number not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=dist_gan/celeba_dcgan_ms $DCGAN_MS $CELEBA --z_dim=100 "$@"

@@ -1,5 +1,4 @@
 #!/bin/sh
-# SS-Dist-GAN on cifar100, DCGAN, log loss.
-# Published: number not found.
-set -eu; cd "$(dirname "$0")/../.."; . exps/dist_gan/common.sh
-exec $LAUNCH task_launcher.py $DCGAN --name=dist_gan/cifar100_dcgan_ss --iterator=iterators/cifar100.py --network_args classes=4 --self_supervised=ss --lambda_d=1 "$@"
+# SS-Dist-GAN on CIFAR-100, DCGAN. Published (Tran et al. 2019): number not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=dist_gan/cifar100_dcgan_ss $DCGAN_SS $CIFAR100 "$@"

@@ -1,5 +1,4 @@
 #!/bin/sh
-# Dist-GAN on cifar100, SN-CNN, hinge.
-# Published: number not found.
-set -eu; cd "$(dirname "$0")/../.."; . exps/dist_gan/common.sh
-exec $LAUNCH task_launcher.py $SNCNN --name=dist_gan/cifar100_sncnn --iterator=iterators/cifar100.py "$@"
+# Dist-GAN on CIFAR-100, SN-CNN. Published (Tran et al. 2018): number not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=dist_gan/cifar100_sncnn $SNCNN $CIFAR100 "$@"

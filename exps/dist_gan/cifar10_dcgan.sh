@@ -1,5 +1,4 @@
 #!/bin/sh
-# Dist-GAN on cifar10, DCGAN, log loss.
-# Published: number not found.
-set -eu; cd "$(dirname "$0")/../.."; . exps/dist_gan/common.sh
-exec $LAUNCH task_launcher.py $DCGAN --name=dist_gan/cifar10_dcgan --iterator=iterators/cifar10.py --lambda_p=1 --weights=moving "$@"
+# Dist-GAN on CIFAR-10, DCGAN. Published (Tran et al. 2018): number not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=dist_gan/cifar10_dcgan $DCGAN $CIFAR10 --lambda_p=1 --weights=moving "$@"

@@ -1,5 +1,4 @@
 #!/bin/sh
-# MS-Dist-GAN on cifar10, DCGAN, log loss.
-# Published: number not found.
-set -eu; cd "$(dirname "$0")/../.."; . exps/dist_gan/common.sh
-exec $LAUNCH task_launcher.py $DCGAN --name=dist_gan/cifar10_dcgan_ms --iterator=iterators/cifar10.py --network_args classes=5 --self_supervised=ms --lambda_d=1 --lambda_g=0.1 "$@"
+# MS-Dist-GAN on CIFAR-10, DCGAN. Published (Tran et al. 2019): number not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=dist_gan/cifar10_dcgan_ms $DCGAN_MS $CIFAR10 "$@"

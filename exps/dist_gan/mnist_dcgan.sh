@@ -1,5 +1,4 @@
 #!/bin/sh
-# Dist-GAN on MNIST, DCGAN, log loss; the autoencoder's step updates the generator too.
-# Published: number not found.
-set -eu; cd "$(dirname "$0")/../.."; . exps/dist_gan/common.sh
-exec $LAUNCH task_launcher.py $DCGAN --name=dist_gan/mnist_dcgan --iterator=iterators/mnist.py --z_dim=100 --ae_updates=enc+gen --max_steps=100000 "$@"
+# Dist-GAN on MNIST, DCGAN. Published (Tran et al. 2018): number not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=dist_gan/mnist_dcgan $DCGAN $MNIST $MNIST_AE "$@"

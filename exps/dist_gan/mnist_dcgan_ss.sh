@@ -1,5 +1,4 @@
 #!/bin/sh
-# SS-Dist-GAN on MNIST, DCGAN, log loss; the autoencoder's step updates the generator too.
-# Published: number not found.
-set -eu; cd "$(dirname "$0")/../.."; . exps/dist_gan/common.sh
-exec $LAUNCH task_launcher.py $DCGAN --name=dist_gan/mnist_dcgan_ss --iterator=iterators/mnist.py --network_args classes=4 --self_supervised=ss --lambda_d=1 --z_dim=100 --ae_updates=enc+gen --max_steps=100000 "$@"
+# SS-Dist-GAN on MNIST, DCGAN. Published (Tran et al. 2019): number not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=dist_gan/mnist_dcgan_ss $DCGAN_SS $MNIST $MNIST_AE "$@"

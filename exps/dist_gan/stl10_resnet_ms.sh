@@ -1,5 +1,5 @@
 #!/bin/sh
-# MS-Dist-GAN on STL-10 at 48x48, ResNet, hinge.
-# Published: number not found.
-set -eu; cd "$(dirname "$0")/../.."; . exps/dist_gan/common.sh
-exec $LAUNCH task_launcher.py $RESNET --name=dist_gan/stl10_resnet_ms --iterator=iterators/stl10.py --iterator_args split=unlabeled size=48 --network_args classes=5 --self_supervised=ms --lambda_d=1 --lambda_g=0.01 "$@"
+# MS-Dist-GAN on STL-10 at 48x48, ResNet. Published (Tran et al. 2019): number not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=dist_gan/stl10_resnet_ms \
+  $RESNET_MS $STL10 --lambda_d=1 --lambda_g=0.01 "$@"

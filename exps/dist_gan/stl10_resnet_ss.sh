@@ -1,5 +1,4 @@
 #!/bin/sh
-# SS-Dist-GAN on STL-10 at 48x48, ResNet, hinge.
-# Published: number not found.
-set -eu; cd "$(dirname "$0")/../.."; . exps/dist_gan/common.sh
-exec $LAUNCH task_launcher.py $RESNET --name=dist_gan/stl10_resnet_ss --iterator=iterators/stl10.py --iterator_args split=unlabeled size=48 --network_args classes=4 --self_supervised=ss --lambda_d=1 "$@"
+# SS-Dist-GAN on STL-10 at 48x48, ResNet. Published (Tran et al. 2019): number not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=dist_gan/stl10_resnet_ss $RESNET_SS $STL10 --lambda_d=1 "$@"

@@ -1,5 +1,4 @@
 #!/bin/sh
-# 1-D toy: the plain GAN.
-# Published (tntrung/gan, distgan_toy1d): an animation, no numbers.
-set -eu; cd "$(dirname "$0")/../.."; . exps/dist_gan_toys/common.sh
-exec $LAUNCH task_launcher.py $LINE --name=dist_gan_toys/line_gan --network=networks/mlp.py --network_args $LINE_NETS --batch_size=64 "$@"
+# 1-D toy: the plain GAN. Published (tntrung/gan, distgan_toy1d): an animation, no numbers.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=dist_gan_toys/line_gan $LINE_GAN "$@"

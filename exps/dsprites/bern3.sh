@@ -1,5 +1,4 @@
 #!/bin/sh
-# AMR on dSprites: dimensions from 3 codes (fm).
-# Published (Beckham et al. 2019, Table 4): number not found. Protocol there: FactorVAE metric, whose code skipped a factor; see docs/amr.md.
-set -eu; cd "$(dirname "$0")/../.."; . exps/dsprites/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=dsprites/bern3 --trainer=trainers/amr.py --mixer=fm --k=3 --beta=0 --epochs=500 "$@"
+# AMR, dSprites: dimensions from 3 codes (fm). Published (Beckham et al. 2019, Table 4): number not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=dsprites/bern3 $TABLE $BERN3 --epochs=500 "$@"

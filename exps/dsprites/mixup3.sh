@@ -1,5 +1,4 @@
 #!/bin/sh
-# AMR on dSprites: mixup of 3 codes.
-# Published (Beckham et al. 2019, Table 4): number not found. Protocol there: FactorVAE metric, whose code skipped a factor; see docs/amr.md.
-set -eu; cd "$(dirname "$0")/../.."; . exps/dsprites/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=dsprites/mixup3 --trainer=trainers/amr.py --mixer=mixup --k=3 --beta=0 --epochs=1000 "$@"
+# AMR, dSprites: mixup of 3 codes. Published (Beckham et al. 2019, Table 4): number not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=dsprites/mixup3 $TABLE $MIXUP3 --epochs=1000 "$@"

@@ -1,6 +1,4 @@
 #!/bin/sh
-# AMR on KMNIST, 32-dimensional code: channels from 3 codes (fm); lamb 10.
-# Published (Beckham et al. 2019, Table 1): number not found. Protocol there: accuracy of a linear probe trained beside the model, 6000 epochs.
-set -eu; cd "$(dirname "$0")/../.."; . exps/kmnist_downstream/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=kmnist_downstream/bern3 --trainer=trainers/amr.py --mixer=fm --k=3 --beta=0 \
-  --lamb=10 --epochs=6000 "$@"
+# AMR, KMNIST, code of 32: channels of 3 codes, lamb 10. Published (Beckham et al. 2019, Table 1): not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=kmnist_downstream/bern3 $TABLE $BERN3 --lamb=10 --epochs=6000 "$@"

@@ -1,6 +1,4 @@
 #!/bin/sh
-# AMR on KMNIST, 32-dimensional code: mixup of 2 codes; lamb 10.
-# Published (Beckham et al. 2019, Table 1): number not found. Protocol there: accuracy of a linear probe trained beside the model, 6000 epochs.
-set -eu; cd "$(dirname "$0")/../.."; . exps/kmnist_downstream/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=kmnist_downstream/mixup --trainer=trainers/amr.py --mixer=mixup --k=2 --beta=0 \
-  --lamb=10 --epochs=6000 "$@"
+# AMR, KMNIST, code of 32: mixup of 2 codes, lamb 10. Published (Beckham et al. 2019, Table 1): not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=kmnist_downstream/mixup $TABLE $MIXUP --lamb=10 --epochs=6000 "$@"

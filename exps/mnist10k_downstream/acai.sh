@@ -1,5 +1,4 @@
 #!/bin/sh
-# ACAI as in AMR's code, on 10,000 digits for 1,000 steps.
-# Published: no row of the paper; docs/amr.md has what came out.
-set -eu; cd "$(dirname "$0")/../.."; . exps/mnist10k_downstream/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=mnist10k_downstream/acai --trainer=trainers/acai.py --beta=0 "$@"
+# ACAI as in AMR's code on 10,000 digits. Published: no row of the paper.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=mnist10k_downstream/acai $TABLE $ACAI "$@"

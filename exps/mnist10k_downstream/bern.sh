@@ -1,5 +1,4 @@
 #!/bin/sh
-# AMR, Bernoulli mixup (fm2) of 2 codes, on 10,000 digits for 1,000 steps.
-# Published: no row of the paper; docs/amr.md has what came out.
-set -eu; cd "$(dirname "$0")/../.."; . exps/mnist10k_downstream/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=mnist10k_downstream/bern --trainer=trainers/amr.py --mixer=fm2 --k=2 --beta=0 "$@"
+# AMR, Bernoulli mixup (fm2) of 2 codes, on 10,000 digits. Published: no row of the paper.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=mnist10k_downstream/bern $TABLE $BERN "$@"

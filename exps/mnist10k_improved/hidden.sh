@@ -1,5 +1,4 @@
 #!/bin/sh
-# Improved techniques (Salimans et al. 2016) on 10,000 digits: plain DCGAN with hidden mixup.
-# Published: no row of a paper; docs/improved-techniques.md has what came out.
-set -eu; cd "$(dirname "$0")/../.."; . exps/mnist10k_improved/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=mnist10k_improved/hidden --mixup=hidden "$@"
+# Salimans et al. 2016 on 10,000 digits: plain DCGAN with hidden mixup. Published: no row of a paper.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=mnist10k_improved/hidden $TABLE --mixup=hidden "$@"

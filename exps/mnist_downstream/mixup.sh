@@ -1,6 +1,4 @@
 #!/bin/sh
-# AMR on MNIST, 32-dimensional code: mixup of 2 codes; lamb 10.
-# Published (Beckham et al. 2019, Table 1): number not found. Protocol there: accuracy of a linear probe trained beside the model, 2000 epochs.
-set -eu; cd "$(dirname "$0")/../.."; . exps/mnist_downstream/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=mnist_downstream/mixup --trainer=trainers/amr.py --mixer=mixup --k=2 --beta=0 \
-  --lamb=10 --epochs=2000 "$@"
+# AMR, MNIST, code of 32: mixup of 2 codes, lamb 10. Published (Beckham et al. 2019, Table 1): not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=mnist_downstream/mixup $TABLE $MIXUP --lamb=10 --epochs=2000 "$@"

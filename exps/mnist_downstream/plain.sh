@@ -1,6 +1,5 @@
 #!/bin/sh
-# A plain autoencoder on MNIST, 32-dimensional code, no adversary; as many of its steps as the others make.
+# A plain autoencoder, MNIST, code of 32, no adversary; as many of its steps as the others make.
 # Published: no row of the paper.
-set -eu; cd "$(dirname "$0")/../.."; . exps/mnist_downstream/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=mnist_downstream/plain --trainer=trainers/autoencoder.py \
-  --lamb=10 --epochs=2000 "$@"
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=mnist_downstream/plain $TABLE $PLAIN --lamb=10 --epochs=2000 "$@"

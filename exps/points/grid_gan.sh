@@ -1,5 +1,4 @@
 #!/bin/sh
-# The grid of 25 with the plain GAN, non-saturating.
-# Published: number not found for these networks; PacGAN's (Lin et al. 2018, Table 1) plain GAN has 17.3 modes.
-set -eu; cd "$(dirname "$0")/../.."; . exps/points/common.sh
-exec $LAUNCH task_launcher.py $GRID --name=points/grid_gan "$@"
+# The grid of 25, plain GAN, non-saturating. Published: number not found (PacGAN's: grid_pacgan.sh).
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=points/grid_gan $GRID "$@"

@@ -1,5 +1,4 @@
 #!/bin/sh
-# The grid of 25 with R1 and R2 (Mescheder et al. 2018), an averaged generator and a falling learning rate.
-# Published: number not found for these networks; PacGAN's (Lin et al. 2018, Table 1) plain GAN has 17.3 modes.
-set -eu; cd "$(dirname "$0")/../.."; . exps/points/common.sh
-exec $LAUNCH task_launcher.py $GRID --penalty r1=0.03 r2=0.03 --beta1=0 --beta2=0.99 --lr=2e-3 --ema=0.99 --lr_schedule=linear --epochs=16 --name=points/grid_r1 "$@"
+# The grid of 25, R1, R2 (Mescheder et al. 2018). Published: number not found (PacGAN's: grid_pacgan.sh).
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=points/grid_r1 $GRID $R1_R2 "$@"

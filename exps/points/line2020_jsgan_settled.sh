@@ -1,5 +1,5 @@
 #!/bin/sh
-# The same as line2020_jsgan with R1, an averaged generator and a falling learning rate, 6 epochs.
-# Published: no such row; docs/points.md has what came out.
-set -eu; cd "$(dirname "$0")/../.."; . exps/points/common.sh
-exec $LAUNCH task_launcher.py $LINE $SETTLED --iterator_args data=2020 --loss=jsgan --name=points/line2020_jsgan_settled "$@"
+# line2020_jsgan.sh with R1, an averaged G and a falling learning rate, 6 epochs. Published: no such row.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=points/line2020_jsgan_settled \
+  $LINE $SETTLED --iterator_args data=2020 --loss=jsgan "$@"

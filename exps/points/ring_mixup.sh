@@ -1,5 +1,4 @@
 #!/bin/sh
-# The ring of 8 with hidden mixup (Verma et al. 2018) and R1, an averaged generator and a falling learning rate.
-# Published: number not found for these networks; PacGAN's (Lin et al. 2018, Table 1) plain GAN has 6.3 modes.
-set -eu; cd "$(dirname "$0")/../.."; . exps/points/common.sh
-exec $LAUNCH task_launcher.py $RING --mixup=hidden --penalty r1=0.1 --ema=0.99 --lr_schedule=linear --name=points/ring_mixup "$@"
+# The ring of 8, hidden mixup (Verma et al. 2018), R1. Published: number not found (PacGAN's: ring_pacgan.sh).
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=points/ring_mixup $RING $HIDDEN_MIXUP "$@"

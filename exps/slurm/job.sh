@@ -1,6 +1,10 @@
-# Sourced by the sbatch files, with the script and its flags as arguments: one process a Slurm task, requeued on exit 75.
+# Sourced by the sbatch files, with the script and its flags as arguments: one process for each Slurm task,
+# and the job is requeued on exit 75.
 cd "${SLURM_SUBMIT_DIR:-.}" || exit 2
-[ -f "${1:-}" ] || { echo "no script ${1:-given}; sbatch $0 exps/baseline.specnorm.sh would do" >&2; exit 2; }
+if [ ! -f "${1:-}" ]; then
+  echo "no script ${1:-given}; use a script of exps/, such as exps/baseline.specnorm.sh" >&2
+  exit 2
+fi
 export MASTER_ADDR="${MASTER_ADDR:-$(scontrol show hostnames "${SLURM_JOB_NODELIST:-localhost}" | head -n 1)}"
 export MASTER_PORT="${MASTER_PORT:-$((20000 + ${SLURM_JOB_ID:-0} % 20000))}"
 # the names that torch.distributed reads, from those that srun sets for each task

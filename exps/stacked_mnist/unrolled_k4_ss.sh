@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stacked MNIST, Unrolled setting, K = 4: SS-Dist-GAN.
-# Published: number not found.
-set -eu; cd "$(dirname "$0")/../.."; . exps/stacked_mnist/common.sh
-exec $LAUNCH task_launcher.py $UNROLLED $DIST_GAN $DATA_SET --name=stacked_mnist/unrolled_k4_ss --network_args k=4 classes=4 --self_supervised=ss --lambda_d=0.5 --max_steps=200000 "$@"
+# Stacked MNIST, Unrolled setting, K = 4: SS-Dist-GAN. Published: number not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=stacked_mnist/unrolled_k4_ss \
+  $UNROLLED --network_args k=4 $DIST_GAN $SS --lambda_d=0.5 "$@"

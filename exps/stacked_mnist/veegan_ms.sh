@@ -1,5 +1,5 @@
 #!/bin/sh
-# Stacked MNIST, VEEGAN setting: MS-Dist-GAN, DCGAN, as many iterations as 50 epochs of batch 64; weights of the DCGAN on MNIST.
-# Published: number not found.
-set -eu; cd "$(dirname "$0")/../.."; . exps/stacked_mnist/common.sh
-exec $LAUNCH task_launcher.py $VEEGAN $DIST_GAN $DATA_SET --name=stacked_mnist/veegan_ms --network_args classes=5 --self_supervised=ms --lambda_d=1 --lambda_g=0.1 --max_steps=100000 "$@"
+# Stacked MNIST, VEEGAN setting: MS-Dist-GAN; weights of the DCGAN on MNIST. Published: number not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=stacked_mnist/veegan_ms \
+  $VEEGAN $DIST_GAN $MS --lambda_d=1 --lambda_g=0.1 "$@"

@@ -1,6 +1,4 @@
 #!/bin/sh
-# AMR on SVHN, 256-dimensional code: ACAI as in AMR's code; lamb 5.
-# Published (Beckham et al. 2019, Table 3): number not found. Protocol there: accuracy of a linear probe trained beside the model, 4500 epochs.
-set -eu; cd "$(dirname "$0")/../.."; . exps/svhn256_downstream/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=svhn256_downstream/acai_lamb5 --trainer=trainers/acai.py --beta=0 \
-  --lamb=5 --epochs=4500 "$@"
+# AMR, SVHN, code of 256: ACAI, lamb 5. Published (Beckham et al. 2019, Table 3): not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=svhn256_downstream/acai_lamb5 $TABLE $ACAI --lamb=5 --epochs=4500 "$@"

@@ -1,6 +1,4 @@
 #!/bin/sh
-# AMR on SVHN, 256-dimensional code: an adversary on reconstructions, no mixes; lamb 10.
-# Published (Beckham et al. 2019, Table 3): number not found. Protocol there: accuracy of a linear probe trained beside the model, 1000 epochs.
-set -eu; cd "$(dirname "$0")/../.."; . exps/svhn256_downstream/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=svhn256_downstream/baseline --trainer=trainers/amr.py --disable_mix --beta=0 \
-  --lamb=10 --epochs=1000 "$@"
+# AMR, SVHN, code of 256: no mixes, lamb 10. Published (Beckham et al. 2019, Table 3): not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=svhn256_downstream/baseline $TABLE $BASELINE --lamb=10 --epochs=1000 "$@"

@@ -1,6 +1,5 @@
 #!/bin/sh
-# AMR on SVHN, 256-dimensional code: mixup of 4 codes; lamb 5.
-# Published (Beckham et al. 2019, Table 3): number not found. Protocol there: accuracy of a linear probe trained beside the model, 4500 epochs.
-set -eu; cd "$(dirname "$0")/../.."; . exps/svhn256_downstream/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=svhn256_downstream/mixup4_lamb5 --trainer=trainers/amr.py --mixer=mixup --k=4 --beta=0 \
-  --lamb=5 --epochs=4500 "$@"
+# AMR, SVHN, code of 256: mixup of 4 codes, lamb 5. Published (Beckham et al. 2019, Table 3): not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=svhn256_downstream/mixup4_lamb5 \
+  $TABLE $MIXUP4 --lamb=5 --epochs=4500 "$@"

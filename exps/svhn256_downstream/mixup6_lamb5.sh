@@ -1,6 +1,5 @@
 #!/bin/sh
-# AMR on SVHN, 256-dimensional code: mixup of 6 codes; lamb 5.
-# Published (Beckham et al. 2019, Table 3): number not found. Protocol there: accuracy of a linear probe trained beside the model, 6000 epochs.
-set -eu; cd "$(dirname "$0")/../.."; . exps/svhn256_downstream/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=svhn256_downstream/mixup6_lamb5 --trainer=trainers/amr.py --mixer=mixup --k=6 --beta=0 \
-  --lamb=5 --epochs=6000 "$@"
+# AMR, SVHN, code of 256: mixup of 6 codes, lamb 5. Published (Beckham et al. 2019, Table 3): not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=svhn256_downstream/mixup6_lamb5 \
+  $TABLE $MIXUP6 --lamb=5 --epochs=6000 "$@"

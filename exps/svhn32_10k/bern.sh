@@ -1,6 +1,4 @@
 #!/bin/sh
-# AMR on SVHN, 10,000 training images, 32-dimensional code: Bernoulli mixup (fm2) of 2 codes; lamb 10.
-# Published (Beckham et al. 2019, Table 2): number not found. Protocol there: accuracy of a linear probe trained beside the model, 6000 epochs.
-set -eu; cd "$(dirname "$0")/../.."; . exps/svhn32_10k/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=svhn32_10k/bern --trainer=trainers/amr.py --mixer=fm2 --k=2 --beta=0 \
-  --lamb=10 --epochs=6000 "$@"
+# AMR, 10,000 SVHN images: Bernoulli mixup, lamb 10. Published (Beckham et al. 2019, Table 2): not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=svhn32_10k/bern $TABLE $BERN --lamb=10 --epochs=6000 "$@"

@@ -1,6 +1,4 @@
 #!/bin/sh
-# AMR on SVHN, 10,000 training images, 32-dimensional code: mixup of 6 codes; lamb 10.
-# Published (Beckham et al. 2019, Table 2): number not found. Protocol there: accuracy of a linear probe trained beside the model, 8000 epochs.
-set -eu; cd "$(dirname "$0")/../.."; . exps/svhn32_10k/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=svhn32_10k/mixup6 --trainer=trainers/amr.py --mixer=mixup --k=6 --beta=0 \
-  --lamb=10 --epochs=8000 "$@"
+# AMR, 10,000 SVHN images: mixup of 6 codes, lamb 10. Published (Beckham et al. 2019, Table 2): not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=svhn32_10k/mixup6 $TABLE $MIXUP6 --lamb=10 --epochs=8000 "$@"

@@ -1,6 +1,4 @@
 #!/bin/sh
-# AMR on SVHN, 1,000 training images, 32-dimensional code: ACAI as in AMR's code; lamb 2.
-# Published (Beckham et al. 2019, Table 2): number not found. Protocol there: accuracy of a linear probe trained beside the model, 6000 epochs.
-set -eu; cd "$(dirname "$0")/../.."; . exps/svhn32_1k/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=svhn32_1k/acai --trainer=trainers/acai.py --beta=0 \
-  --lamb=2 --epochs=6000 "$@"
+# AMR, 1,000 SVHN images: ACAI, lamb 2. Published (Beckham et al. 2019, Table 2): not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=svhn32_1k/acai $TABLE $ACAI --lamb=2 --epochs=6000 "$@"

@@ -1,6 +1,4 @@
 #!/bin/sh
-# AMR on SVHN, 5,000 training images, 32-dimensional code: an adversary on reconstructions, no mixes; lamb 10.
-# Published (Beckham et al. 2019, Table 2): number not found. Protocol there: accuracy of a linear probe trained beside the model, 6000 epochs.
-set -eu; cd "$(dirname "$0")/../.."; . exps/svhn32_5k/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=svhn32_5k/baseline --trainer=trainers/amr.py --disable_mix --beta=0 \
-  --lamb=10 --epochs=6000 "$@"
+# AMR, 5,000 SVHN images: no mixes, lamb 10. Published (Beckham et al. 2019, Table 2): not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=svhn32_5k/baseline $TABLE $BASELINE --lamb=10 --epochs=6000 "$@"

@@ -1,6 +1,4 @@
 #!/bin/sh
-# AMR on SVHN, 32-dimensional code: mixup of 4 codes; lamb 10.
-# Published (Beckham et al. 2019, Table 1): number not found. Protocol there: accuracy of a linear probe trained beside the model, 6000 epochs.
-set -eu; cd "$(dirname "$0")/../.."; . exps/svhn32_downstream/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=svhn32_downstream/mixup4 --trainer=trainers/amr.py --mixer=mixup --k=4 --beta=0 \
-  --lamb=10 --epochs=6000 "$@"
+# AMR, SVHN, code of 32: mixup of 4 codes, lamb 10. Published (Beckham et al. 2019, Table 1): not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=svhn32_downstream/mixup4 $TABLE $MIXUP4 --lamb=10 --epochs=6000 "$@"

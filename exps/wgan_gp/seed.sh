@@ -1,6 +1,8 @@
 #!/bin/sh
-# WGAN-GP on CIFAR-10, the networks of the code of "Various GAN architectures in PyTorch", 128 epochs of 196 critic steps. There G steps begin anew each epoch
-# (5,120 in all; here 5,018), and the learning rate falls once an epoch (here each step).
-# Published: 7.28 with a CIFAR-10 classifier of 10 classes, as in homework.sh.
-set -eu; cd "$(dirname "$0")/../.."; . exps/wgan_gp/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=wgan_gp/seed --network_args variant=seed --batch_size=256 --epochs=128 "$@"
+# WGAN-GP on CIFAR-10, the networks of the code of "Various GAN architectures in PyTorch", 128 epochs of 196
+# critic steps. There G steps begin anew each epoch (5,120 in all; here 5,018), and the learning rate falls
+# once an epoch (here each step).
+# Published (its README): score-classifier 7.28.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=wgan_gp/seed $TABLE \
+  --network_args variant=seed --batch_size=256 --epochs=128 "$@"

@@ -1,4 +1,7 @@
-"""The cluster scripts, with stand-ins for Slurm's commands: srun runs its command as each of SLURM_NTASKS tasks, scontrol notes what it is asked."""
+"""The cluster scripts, with stand-ins for Slurm's commands.
+
+srun runs its command as each of SLURM_NTASKS tasks; scontrol notes what it is asked.
+"""
 
 import json
 import os
@@ -129,7 +132,8 @@ def test_two_tasks_form_one_group_and_an_array_task_is_a_seed(tmp_path, slurm):
 def test_until_done_restarts_on_75_alone_and_passes_signals_on(tmp_path):
     script = tmp_path / "script.sh"
     script.write_text(
-        f"n=$(cat {tmp_path}/n 2>/dev/null || echo 0); n=$((n + 1)); echo $n > {tmp_path}/n; [ $n -lt 3 ] && exit 75; exit $1"
+        f"n=$(cat {tmp_path}/n 2>/dev/null || echo 0); n=$((n + 1)); echo $n > {tmp_path}/n\n"
+        "[ $n -lt 3 ] && exit 75; exit $1"
     )
     for code in (0, 4):
         (tmp_path / "n").unlink(missing_ok=True)

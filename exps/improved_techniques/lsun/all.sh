@@ -1,5 +1,4 @@
 #!/bin/sh
-# Improved techniques (Salimans et al. 2016) on LSUN bedrooms at 64x64: all five techniques; G minimises its adversarial loss and feature matching.
-# Published: no number of this setting was found (the README of the original shows samples of epochs 1 and 10).
-set -eu; cd "$(dirname "$0")/../../.."; . exps/improved_techniques/lsun/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=improved_lsun/all --network_args norm=vbn minibatch_disc=100x5 --g_loss=mixed --fm_form=absolute --historical_averaging=1 --real_label=0.9 "$@"
+# Salimans et al. 2016 on LSUN bedrooms at 64x64: all five techniques. Published: number not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=improved_lsun/all $TABLE $ALL "$@"

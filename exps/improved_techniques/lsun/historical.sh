@@ -1,5 +1,4 @@
 #!/bin/sh
-# Improved techniques (Salimans et al. 2016) on LSUN bedrooms at 64x64: historical averaging, weight 1 (section 3.3).
-# Published: no number of this setting was found (the README of the original shows samples of epochs 1 and 10).
-set -eu; cd "$(dirname "$0")/../../.."; . exps/improved_techniques/lsun/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=improved_lsun/historical --historical_averaging=1 "$@"
+# Salimans et al. 2016 on LSUN bedrooms at 64x64: historical averaging, weight 1. Published: number not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=improved_lsun/historical $TABLE $HISTORICAL "$@"

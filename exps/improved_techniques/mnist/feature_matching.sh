@@ -1,5 +1,4 @@
 #!/bin/sh
-# Improved techniques (Salimans et al. 2016) on MNIST at 32x32: feature matching in place of the adversarial loss of G (section 3.1).
-# Published: no number of this setting was found (the README of the original shows samples of epochs 1 and 10).
-set -eu; cd "$(dirname "$0")/../../.."; . exps/improved_techniques/mnist/common.sh
-exec $LAUNCH task_launcher.py $SHARED --name=improved_mnist/feature_matching --g_loss=feature_matching "$@"
+# Salimans et al. 2016 on MNIST at 32x32: feature matching as G's loss. Published: number not found.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=improved_mnist/feature_matching $TABLE $FEATURE_MATCHING "$@"
