@@ -54,13 +54,14 @@ def command_line(main):
         sys.exit(error.exit_code)
 
 
-def words_of(script, *more):
-    """The flags that a script of exps/ gives the launcher, `more` at their end."""
+def words_of(script, *more, root=ROOT):
+    """The flags that a script of exps/ of the checkout `root` gives the launcher, `more` at their end."""
     environment = os.environ | {
         "LAUNCH": r"printf %s\0",
+        "VIRTUAL_ENV": sys.prefix,  # or a script that installs what it needs would make a .venv
         "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}",
     }
     done = subprocess.run(
-        ["sh", os.path.join(ROOT, script), *more], env=environment, capture_output=True, text=True, check=True
+        ["sh", os.path.join(root, script), *more], env=environment, capture_output=True, text=True, check=True
     )
     return done.stdout.split("\0")[1:-1]
