@@ -47,7 +47,7 @@ def evaluations(args, trainer, data, device, run):
     from eval.modes.scoring import Scorer
 
     scorer = Scorer(args, data, device, run)
-    trainer.remarks.append(scorer.describe())
+    trainer.notes.append(scorer.describe())
     return [(args.eval_every * args.steps_per_epoch, scorer.event(trainer, partial(run.save_best, trainer)))]
 
 
@@ -56,7 +56,7 @@ def points_of(args, trainer, data, device, run):
     if args.eval_every:
         points.refuse(args, "--eval_every")
     measured = points.Points(data, args)
-    trainer.remarks.append(measured.describe())
+    trainer.notes.append(measured.describe())
     run.painter = measured.picture
     return [measured.event(trainer)]
 

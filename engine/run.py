@@ -260,11 +260,7 @@ class RunDirectory:
             from engine.randomness import seeded
 
             with trainer.evaluating(), seeded(self.args.seed, "samples"):
-                drawn = (
-                    trainer.pictures(batch)
-                    if hasattr(trainer, "pictures")
-                    else {"": trainer.sample(self.args.samples)}
-                )
+                drawn = trainer.pictures(batch)
             made = {name: pictures.grid(images) for name, images in drawn.items()}
         for name, picture in made.items():
             pictures.save_picture(

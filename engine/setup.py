@@ -44,10 +44,12 @@ def check_precision(args, device):
 
 
 def compile(trainer):
-    """torch.compile, in place, for the networks that it suits; what it leaves out, and why, becomes a remark. Raises UserError if it leaves out all."""
+    """torch.compile, in place, for the networks that it suits; what it leaves out, and why, becomes a note. Raises UserError if it leaves out all."""
     compiled, left = [], []
-    for role in (r for r in trainer.roles + trainer.optional_roles if hasattr(trainer, r)):
-        net = getattr(trainer, role)
+    nets = {role: getattr(trainer, role, None) for role in trainer.roles + trainer.optional_roles}
+    for role, net in nets.items():
+        if net is None:
+            continue
         if role in trainer.twice_differentiated:
             left.append(f"{role} (its loss needs second derivatives, which compiled code does not have)")
         elif any(hasattr(part, "refresh") for part in net.modules()):
@@ -59,7 +61,7 @@ def compile(trainer):
             compiled.append(role)
     if not compiled:
         raise UserError(f"--compile: suits no network here: {'; '.join(left)}; leaving it out would do")
-    trainer.remarks.append(f"compiled: {', '.join(compiled)}" + (f"; not: {', '.join(left)}" if left else ""))
+    trainer.notes.append(f"compiled: {', '.join(compiled)}" + (f"; not: {', '.join(left)}" if left else ""))
 
 
 def data(args, device, wrap):

@@ -240,7 +240,7 @@ class Autoencoder(codes.Coder):
         values = {}
         with self.evaluating():
             for split, batches in splits.items():
-                sums = torch.zeros(3, dtype=torch.float64, device=self.bad_steps.device)
+                sums = torch.zeros(3, dtype=torch.float64, device=self.device)
                 for batch in batches:
                     h = self.code(self.enc(batch["x"]))
                     right = (

@@ -167,7 +167,7 @@ class SemiSupervised(gan.MixupGAN):
         values = {}
         with self.evaluating():
             for split, batches in splits.items():
-                wrong = torch.zeros(1 + len(nets), dtype=torch.float64, device=self.bad_steps.device)
+                wrong = torch.zeros(1 + len(nets), dtype=torch.float64, device=self.device)
                 for batch in batches:
                     misses = [(net(batch["x"]).argmax(1) != batch["y"]).sum() for net in nets.values()]
                     wrong += torch.stack([*misses, wrong.new_tensor(len(batch["y"]))])

@@ -45,7 +45,7 @@ def way(args):
 
 def untrained(trainer, data, args):
     """The encoder as it was before training, in evaluation mode, batch norms' statistics estimated on the training split."""
-    enc = setup.networks(args)["enc"].to(trainer.bad_steps.device, memory_format=torch.channels_last)
+    enc = setup.networks(args)["enc"].to(trainer.device, memory_format=torch.channels_last)
     return probe.estimate_batch_norm(enc, (batch["x"] for batch in data["train"]))
 
 
@@ -471,7 +471,7 @@ def disentangle(trainer, data, run, args):
         raise UserError(
             f"--mode=disentangle: {args.iterator} has no images by factors; --iterator=iterators/dsprites.py would do"
         )
-    device = trainer.bad_steps.device
+    device = trainer.device
 
     def encode(factors):
         return trainer.encode(source.images(factors).to(device)).flatten(1).cpu()

@@ -65,7 +65,7 @@ def interpolate(trainer, data, run, args):
 
     points.refuse(args, "--mode=interpolate")
     step = run.restore(trainer)
-    if not hasattr(trainer, "generate"):
+    if trainer.generate is None:
         raise UserError(f"--mode=interpolate: {args.trainer} has no generate(z)")
     with trainer.evaluating(), seeded(args.seed, "draw", "interpolate"):
         ends = trainer.noise(args.samples), trainer.noise(args.samples)
@@ -102,7 +102,7 @@ def evaluate(trainer, data, run, args):
     from eval.modes.scoring import Scorer
 
     states = list(run.states(args.at))
-    scorer = Scorer(args, data(), trainer.bad_steps.device, run)
+    scorer = Scorer(args, data(), trainer.device, run)
     say(scorer.describe())
     for name, state in states:
         trainer.restore(state)

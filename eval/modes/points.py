@@ -139,7 +139,7 @@ class Points:
             if label == "data":
                 top = 1.6 * density.max()  # alike in all pictures of a run
         axes.set(xlim=(edges[0], edges[-1]), ylim=(0, top), xlabel="x", ylabel="density")
-        if hasattr(trainer, "probability"):
+        if trainer.probability is not None:
             at = torch.linspace(self.low[0], self.high[0], CURVE)
             right = axes.twinx()
             values = self.output(trainer, at.reshape(-1, 1, 1, 1))
@@ -152,7 +152,7 @@ class Points:
 
     def plane(self, axes, trainer, x):
         """D as a map, then the data, then the samples."""
-        if hasattr(trainer, "probability"):
+        if trainer.probability is not None:
             ticks = [torch.linspace(float(low), float(high), MAP) for low, high in zip(self.low, self.high)]
             at = torch.stack(torch.meshgrid(*ticks, indexing="xy"), -1)
             values = self.output(trainer, at.reshape(-1, 1, 1, 2)).reshape(MAP, MAP)

@@ -22,7 +22,7 @@ def translate(trainer, data, run, args):
     """Grids of translations both ways, and measures of the test split (train where there is none): cycle errors, also with the translation rounded to bytes
     or noisy before the way back; where the data has labels, how many grey translations a classifier of real images gives their label; with --metrics, scores of the
     translations against real images. Grids and a .json in <run>/translate/, lines for `python -m eval.tables` in evaluations.jsonl."""
-    if not hasattr(trainer, "to_b"):
+    if trainer.to_b is None:
         raise UserError(
             f"--mode=translate: {args.trainer} does not translate; a run of trainers/cyclegan.py would do"
         )
@@ -57,7 +57,7 @@ def translate(trainer, data, run, args):
                         "mask_accuracy_real": accuracy(grey[0], 2 * mask(real[0]) - 1, real[1]),
                     }
             if args.metrics:
-                result["scores"] = scores(args, data, split, target, images, there, trainer.bad_steps.device)
+                result["scores"] = scores(args, data, split, target, images, there, trainer.device)
             found[f"{source}{target}"] = result
     with open(os.path.join(path, f"step{step:08d}.json"), "w", encoding="utf8") as file:
         json.dump(found, file, indent=1)

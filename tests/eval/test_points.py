@@ -28,6 +28,8 @@ LINE = ["--iterator_args", "size=1", "--network=networks/mlp.py"]
 class Fake(torch.nn.Module):
     """A trainer whose samples are given points in turn, and whose D is a logistic function of the first coordinate."""
 
+    probability = None
+
     def __init__(self, points, d=True):
         super().__init__()
         self.points, self.one = (
