@@ -19,6 +19,7 @@ from trainers import autoencoder
 def add_flags(group):
     """Declares the flags of this trainer."""
     autoencoder.add_flags(group)
+    group.set_defaults(recon_loss="bce_sum")
     group.add_argument(
         "--beta",
         type=weight,
@@ -34,8 +35,6 @@ def get_trainer(nets, args):
 
 class BetaVAE(autoencoder.Autoencoder):
     """Autoencoder with a Gaussian code near N(0, I) (Higgins et al. 2017). The encoder's output holds means, then log variances."""
-
-    defaults = {"recon_loss": "bce_sum", "update_g_every": 1}
 
     def __init__(self, nets, args):
         super().__init__(nets, args)

@@ -44,6 +44,7 @@ def add_flags(group):
     )
     group.add_argument(
         "--recon_every",
+        changes_run=False,
         type=positive,
         default=1,
         help="epochs between measurements of the reconstruction's error (default 1)",

@@ -80,6 +80,7 @@ def add_flags(group):
     )
     group.add_argument(
         "--test_every",
+        changes_run=False,
         type=positive,
         default=1,
         help="epochs between measurements of the errors on valid and test (default 1)",

@@ -1,6 +1,6 @@
 """Points instead of images: x [N, 1, 1, d] with d = 1 or 2. What a trainer of points is measured by, and its pictures.
 
-Any trainer with sample(n) will do; where it has probability(x), [N, 1, 1, d] -> [N], the pictures show that as D.
+For any trainer with sample(n); where it has probability(x), [N, 1, 1, d] -> [N], the pictures show that as D.
 """
 
 import math
@@ -30,9 +30,7 @@ def are(shape):
 def refuse(args, what):
     """Raises UserError where the data are points, for which `what` makes no sense."""
     if are(args.data_shape):
-        raise UserError(
-            f"{what}: is for images; the data are points, which --mode=sample and --mode=evaluate serve"
-        )
+        raise UserError(f"{what}: is for images; the data are points: use --mode=sample or --mode=evaluate")
 
 
 class Points:

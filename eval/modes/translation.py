@@ -11,11 +11,22 @@ import torch.nn.functional as F
 
 from engine import pictures
 from engine.errors import UserError
+from engine.flags import weight
 from engine.randomness import seeded
 from eval.metrics import classifier, evaluate, extractors
-from eval.modes.autoencoder import folder_of, tell
+from eval.modes.autoencoder import append_result, folder_of
 
 COLUMNS = 20
+
+
+def add_flags(declare):
+    """Declares the flags of this mode; --metrics and those beside it are shared ones."""
+    declare("translate", of="translation").add_argument(
+        "--noise_std",
+        type=weight,
+        default=0.02,
+        help="deviation of the noise, in images in [-1, 1], before the way back (default 0.02)",
+    )
 
 
 def translate(trainer, data, run, args):
@@ -24,9 +35,9 @@ def translate(trainer, data, run, args):
     translations against real images. Grids and a .json in <run>/translate/, lines for `python -m eval.tables` in evaluations.jsonl."""
     if trainer.to_b is None:
         raise UserError(
-            f"--mode=translate: {args.trainer} does not translate; a run of trainers/cyclegan.py would do"
+            f"--mode=translate: {args.trainer} does not translate; use it for a run of trainers/cyclegan.py"
         )
-    step, data = run.restore(trainer), data()
+    step = run.restore(trainer)
     split = "test" if "test" in data else "train"
     path = folder_of(run, args)
     found = {"step": step, "split": split, "noise_std": args.noise_std}
@@ -37,7 +48,7 @@ def translate(trainer, data, run, args):
         ):
             images, y = images_of(data[split].domains[source], data[split])
             with seeded(args.seed, "translate", source):
-                result, made = way(images, there, back, args.noise_std)
+                result, made = one_way(images, there, back, args.noise_std)
             pictures.grid(rows(images, made, back)).save(
                 os.path.join(path, f"step{step:08d}_{source}{target}.png")
             )
@@ -78,7 +89,7 @@ def apply(translate, images, batch=100):
     return torch.cat([translate(part) for part in images.split(batch)])
 
 
-def way(images, there, back, noise_std):
+def one_way(images, there, back, noise_std):
     """({measure: value}, translations) of one way: mean |back(there(x)) - x| over all values of images in [-1, 1], as it is and with the translation
     rounded to 8 bits, or with noise N(0, noise_std^2) added, before the way back; a translator that hides what it removes in small values cannot find it then.
 
@@ -185,7 +196,7 @@ def report(run, step, split, found):
         for key, value in result.items():
             if key in LINES:
                 metric, which = LINES[key]
-                tell(
+                append_result(
                     run,
                     step,
                     metric,
@@ -196,7 +207,7 @@ def report(run, step, split, found):
                 )
         for score in result.get("scores", ()):
             score |= {"name": f"{score['name']} of {source.upper()} to {target.upper()}"}
-            tell(run, step, **{name: value for name, value in score.items() if name != "step"})
+            append_result(run, step, **{name: value for name, value in score.items() if name != "step"})
         text = ", ".join(
             f"{key.replace('_', ' ')} {value:.4f}"
             for key, value in result.items()
