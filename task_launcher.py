@@ -12,20 +12,20 @@ from engine.errors import UserError
 from engine.loop import fit
 from engine.preemption import INTERRUPTED, Interrupted, Stopper, time_limit
 from engine.run import RunDirectory
-from eval.modes import MODES, SHARED, points
+from eval.modes import MODES, SHARED, add_flags, points
 from iterators.common import wrap
 
 
 def main(argv=None):
     """Runs one command line; returns the exit code. Raises UserError for what the user can mend."""
-    args = flags.parse(argv, ("train", *MODES))
+    args = flags.parse(argv, ("train", *MODES), add_flags)
     stopper = Stopper(time_limit(args.time_limit)).install()
     device = setup.device(args)
     if args.mode not in ("train", *SHARED) and distributed.world_size() > 1:
-        raise UserError(f"--mode={args.mode}: is for one process; without torchrun would do")
-    data = partial(setup.data, args, device, wrap)  # a mode that needs no data set does not load it
+        raise UserError(f"--mode={args.mode}: is for one process; leave out torchrun")
+    data = setup.data(args, device, wrap)
     if args.mode == "train":
-        data = data()
+        setup.resolve(args, data)
     trainer = setup.trainer(args, setup.networks(args))
     trainer.to(device, memory_format=torch.channels_last)
     if args.compile and args.mode == "train":
@@ -47,7 +47,7 @@ def evaluations(args, trainer, data, device, run):
     from eval.modes.scoring import Scorer
 
     scorer = Scorer(args, data, device, run)
-    trainer.remarks.append(scorer.describe())
+    trainer.notes.append(scorer.describe())
     return [(args.eval_every * args.steps_per_epoch, scorer.event(trainer, partial(run.save_best, trainer)))]
 
 
@@ -56,7 +56,7 @@ def points_of(args, trainer, data, device, run):
     if args.eval_every:
         points.refuse(args, "--eval_every")
     measured = points.Points(data, args)
-    trainer.remarks.append(measured.describe())
+    trainer.notes.append(measured.describe())
     run.painter = measured.picture
     return [measured.event(trainer)]
 
@@ -66,24 +66,28 @@ def command_line():
     try:
         code = main()
     except UserError as error:
-        code = tell(error, error.exit_code)
+        code = print_error(error, error.exit_code)
     except Interrupted as error:
-        code = tell(
+        code = print_error(
             f"interrupted by {error} before the first step; the same command starts again", INTERRUPTED
         )
     except Exception as error:
-        code = tell(error, 1)
+        code = print_error(error, 1)
     distributed.stop()
     return code
 
 
-def tell(error, code):
-    """Prints the error, in process 0 alone; returns `code`."""
+def print_error(error, code, most=300):
+    """Prints the error in one line of at most `most` characters, in process 0 alone; returns `code`."""
     if distributed.rank() == 0:
         if "--traceback" in sys.argv:
             traceback.print_exc()
         kind, more = (f"{type(error).__name__}: ", " (--traceback shows where)") if code == 1 else ("", "")
-        print(f"task_launcher.py: {kind}{' '.join(str(error).split())}{more}", file=sys.stderr)
+        line = f"task_launcher.py: {kind}{' '.join(str(error).split())}"
+        room = most - len(more)
+        if len(line) > room:  # what is wrong stands at the start, what to do at the end
+            line = f"{line[: room - 125]} ... {line[-120:]}"
+        print(line + more, file=sys.stderr)
     return code
 
 

@@ -1,110 +1,136 @@
-"""Flags: the shared ones below, then those that the trainer file declares. Comparison with an earlier start on resume."""
+"""Flags: the shared ones, those of the trainer file and those of the modes. Comparison with an earlier start on resume.
+
+Where a flag is declared it says what it means (Group.add_argument): whether it changes what a run computes, whether
+something is planned over the run by it, which modes read it, and how it is completed once the data are known.
+"""
 
 import argparse
 import difflib
 import json
+import math
 import os
+import sys
+from typing import NamedTuple
 
 from engine.errors import MissingError, UserError
-from engine.files import PROJECT
-from engine.load import load_file, pairs
+from engine.load import find, load_file, located, named, other_clone, pairs, same_text
 
-DEFAULT_TRAINER = os.path.join(PROJECT, "trainers", "gan.py")
+DEFAULT_TRAINER = "trainers/gan.py"
+FILES = ("network", "iterator", "trainer")  # flags that name a file; compared by content, not by name
+# not flags, but kept beside them: what the data said, and what follows from it and the flags
+FACTS = ("data_shape", "data_shape_b", "n_classes", "steps_per_epoch")
+DERIVED = ("total_steps",)
 
-# Flags that do not touch the mathematics: where, how long, how often, on what. All others must match on resume.
-MAY_CHANGE = {
-    "name",
-    "save_path",
-    "mode",
-    "resume",
-    "last_epoch",
-    "epochs",
-    "max_steps",
-    "save_every",
-    "save_every_steps",
-    "save_images_every",
-    "log_every",
-    "num_workers",
-    "device",
-    "cpu",
-    "threads",
-    "deterministic",
-    "tensorboard",
-    "traceback",
-    "samples",
-    "frames",
-    "out",
-    "schedule_steps",
-    "total_steps",
-    "eval_every",
-    "metrics",
-    "extractor",
-    "protocol",
-    "inception_weights",
-    "eval_batch_size",
-    "at",
-    "save_minutes",
-    "keep_last",
-    "keep_every",
-    "time_limit",
-    "max_bad_steps",
-}
-DERIVED = {
-    "steps_per_epoch",
-    "data_shape",
-    "data_shape_b",
-    "n_classes",
-}  # not flags, but kept beside them: what the data said
-FILES = ("network", "iterator", "trainer")  # compared by content, not by name
+
+class Plan(NamedTuple):
+    """What a number of steps stretches over the run: `what`, where the flag `where` has one of `values`."""
+
+    what: str
+    where: str
+    values: tuple
 
 
 class Parser(argparse.ArgumentParser):
     """argparse whose errors are UserErrors of one line, with the nearest flag for a misspelt one."""
 
+    def __init__(self, **options):
+        super().__init__(allow_abbrev=False, **options)
+        self.flags = {}  # name: argparse.Action, of those that were declared by a Group
+        self.resolvers = []  # functions of the flags that complete them, see Group.resolve
+        self.served = set()  # see Group.serves
+
     def error(self, message):
         if message.startswith("unrecognized arguments: "):
             word = message.split(": ", 1)[1].split()[0].split("=")[0]
-            known = [s for a in self._actions for s in a.option_strings]
-            near = difflib.get_close_matches(word, known, 1)
+            near = difflib.get_close_matches(word, [f"--{name}" for name in self.flags], 1)
             message = (
-                f"{word}: unknown flag; {near[0] + ' or ' if near else ''}one of those in --help would do"
+                f"{word}: unknown flag; use {near[0] + ' or another' if near else 'one'} that --help lists"
             )
         raise UserError(message.removeprefix("argument "))
 
 
+class Group:
+    """A titled group of flags: argparse's, which also takes what a flag means. Trainer files get one in add_flags(group)."""
+
+    def __init__(self, parser, title, changes_run=True, read_by=(), served_by=None):
+        self.parser, self.group = parser, parser.add_argument_group(title)
+        self.changes_run, self.read_by, self.served_by = changes_run, read_by, served_by
+
+    def __getattr__(self, name):
+        return getattr(self.group, name)
+
+    def add_argument(self, *names, changes_run=None, planned=None, kept=True, **options):
+        """argparse's add_argument with three words more. Returns the Action.
+
+        changes_run: whether another value would change what training computes, so that it must be the same on resume
+        (default True). planned: the Plan of a flag that may change only where that plan is not in use. kept: whether
+        the modes of a run start from the value that it was trained with (default True).
+        """
+        action = self.group.add_argument(*names, **options)
+        action.changes_run = self.changes_run if changes_run is None else changes_run
+        action.planned, action.kept = planned, kept
+        action.read_by, action.served_by = self.read_by, self.served_by
+        self.parser.flags[action.dest] = action
+        return action
+
+    def resolve(self, function):
+        """Registers function(args) -> {flag: value}, called once the data are known (args.total_steps, args.data_shape
+        and so on are set) and before anything is built. flags.json keeps the outcome; after it no one may set a flag."""
+        self.parser.resolvers.append(function)
+
+    def serves(self, kind):
+        """Says that the trainer's runs have the modes of a kind, "codes" or "translation", so that their flags
+        may be given in training too, and are kept in flags.json."""
+        self.parser.served.add(kind)
+
+
 class Pairs(argparse.Action):
-    """key=value words collected in a dict; a flag given again adds to, and overrides, what came before."""
+    """key=value words collected in a dict; a flag given again adds to, and overrides, what came before.
+
+    A key that ends in .py is a file, recorded as load.named() says.
+    """
 
     def __call__(self, parser, namespace, words, option=None):
         try:
-            setattr(namespace, self.dest, getattr(namespace, self.dest) | self.check(pairs(words)))
+            values = {named(find(k)) if is_file(k) else k: v for k, v in pairs(words).items()}
+            setattr(namespace, self.dest, getattr(namespace, self.dest) | self.check(values))
         except ValueError as error:
             raise argparse.ArgumentError(self, str(error)) from None
 
     check = staticmethod(lambda values: values)
 
 
+class File(argparse.Action):
+    """A Python file, recorded as load.named() says."""
+
+    def __call__(self, parser, namespace, path, option=None):
+        setattr(namespace, self.dest, named(find(path)))
+
+
+def is_file(key):
+    """Whether a key of a key=value flag names a file."""
+    return key.endswith(".py")
+
+
 def number(kind, low, high=None, open_low=False):
-    """A type for add_argument: int or float in [low, high], or (low, high] when open_low."""
+    """A type for add_argument: int or float in [low, high], or (low, high] when open_low; finite."""
 
     def parse(text):
         try:
             value = kind(text)
         except ValueError:
-            value = None
-        if (
-            value is None
-            or not (value > low if open_low else value >= low)
-            or (high is not None and not value <= high)
-        ):
-            bound = f"{'above' if open_low else 'at least'} {low}" + (
-                f", at most {high}" if high is not None else ""
-            )
-            raise argparse.ArgumentTypeError(
-                f"given {text!r}; {'a whole number' if kind is int else 'a number'} {bound} would do"
-            )
+            value = math.nan
+        above = value > low if open_low else value >= low
+        if not (above and math.isfinite(value) and (high is None or value <= high)):
+            what = "a whole number" if kind is int else "a number"
+            if high is None:
+                bounds = f"above {low}" if open_low else f"of at least {low}"
+            else:
+                bounds = f"above {low} and at most {high}" if open_low else f"between {low} and {high}"
+            raise argparse.ArgumentTypeError(f"given {text!r}; must be {what} {bounds}")
         return value
 
+    parse.bounded = True
     return parse
 
 
@@ -112,31 +138,58 @@ count, positive = number(int, 0), number(int, 1)
 weight, rate = number(float, 0), number(float, 0, open_low=True)
 
 
+def checkpoint_name(text):
+    """A checkpoint of a run: latest, best, all, or the number of a step."""
+    if text not in ("latest", "best", "all") and not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"given {text!r}; use latest, best, all or a step")
+    return text
+
+
 def run_name(text):
     """A run's name: a relative path inside --save_path."""
     if not text or os.path.isabs(text) or ".." in text.split("/"):
-        raise argparse.ArgumentTypeError(
-            f"given {text!r}; a name, with / for sub-folders but no .., would do"
-        )
+        raise argparse.ArgumentTypeError(f"given {text!r}; use a name, with / for sub-folders but no ..")
     return text
 
 
 class Flags(argparse.Namespace):
-    """The flags, and in `defaults`, which is not one of them, their defaults by name."""
+    """The flags; after freeze() setting one raises UserError. What belongs to them without being one is in slots:
 
-    __slots__ = ("defaults",)
+    declared: {name: argparse.Action}; defaults: {name: default}; resolvers: see Group.resolve; unserved: names of
+    modes' flags that no mode of this trainer's runs reads, which flags.json leaves out.
+    """
+
+    __slots__ = ("declared", "defaults", "resolvers", "unserved", "frozen")
+
+    def __setattr__(self, name, value):
+        if getattr(self, "frozen", False):
+            raise UserError(
+                f"args.{name}: set after the flags were resolved; in a trainer file use group.resolve(function) in "
+                "add_flags, in other code a variable of its own"
+            )
+        super().__setattr__(name, value)
+
+    def freeze(self):
+        """From now on no flag can be set."""
+        self.frozen = True
 
 
 def add_shared(parser):
-    """Declares the flags that every trainer has. Defaults marked (GAN mixup) are those of the code of Verma et al. 2018."""
-    g = parser.add_argument_group("run")
+    """Declares the flags that every trainer has. Defaults marked (GAN mixup) are those of Verma et al. 2018's code."""
+    g = Group(parser, "run")
     g.add_argument(
         "--name",
+        changes_run=False,
         default="deleteme",
         type=run_name,
         help="folder of the run inside save_path (default deleteme; GAN mixup)",
     )
-    g.add_argument("--save_path", default="results", help="folder of all runs (default results; GAN mixup)")
+    g.add_argument(
+        "--save_path",
+        changes_run=False,
+        default="results",
+        help="folder of all runs (default results; GAN mixup)",
+    )
     g.add_argument(
         "--seed",
         type=count,
@@ -144,24 +197,33 @@ def add_shared(parser):
         help="seed of weights, data order and noise; the run's folder ends in s<seed> (default 0)",
     )
     g.add_argument(
-        "--mode", default="train", help="train, or what to do with a trained run: %(metavar)s (default train)"
+        "--mode",
+        changes_run=False,
+        kept=False,
+        default="train",
+        help="train, or what to do with a trained run: %(metavar)s (default train)",
     )
     g.add_argument(
         "--resume",
+        changes_run=False,
+        kept=False,
         default="none",
         help="auto: the newest valid checkpoint of this run, or afresh where there is none; "
         "a path: a new run that starts from that checkpoint (default none: refuses a folder that has checkpoints)",
     )
     g.add_argument(
         "--last_epoch",
+        changes_run=False,
+        kept=False,
         type=count,
         default=None,
         help="with --resume=PATH: the epoch that counting goes on from (default: the checkpoint's; GAN mixup)",
     )
 
-    g = parser.add_argument_group("files, imported by path")
+    g = Group(parser, "files, imported by path")
     g.add_argument(
         "--network",
+        action=File,
         default="networks/mnist.py",
         help="file with get_network (default networks/mnist.py; GAN mixup)",
     )
@@ -175,6 +237,7 @@ def add_shared(parser):
     )
     g.add_argument(
         "--iterator",
+        action=File,
         default="iterators/mnist.py",
         help="file with get_iterators (default iterators/mnist.py; GAN mixup)",
     )
@@ -188,11 +251,12 @@ def add_shared(parser):
     )
     g.add_argument(
         "--trainer",
+        action=File,
         default=DEFAULT_TRAINER,
         help="file with add_flags and get_trainer; --help lists the flags of the one given (default trainers/gan.py)",
     )
 
-    g = parser.add_argument_group("optimisation")
+    g = Group(parser, "optimisation")
     g.add_argument(
         "--batch_size",
         type=positive,
@@ -201,12 +265,14 @@ def add_shared(parser):
     )
     g.add_argument(
         "--epochs",
+        changes_run=False,
         type=count,
         default=100,
         help="passes over the training data in all (default 100; GAN mixup)",
     )
     g.add_argument(
         "--max_steps",
+        changes_run=False,
         type=count,
         default=0,
         help="steps in all, instead of epochs (default 0: as epochs say)",
@@ -251,6 +317,7 @@ def add_shared(parser):
     )
     g.add_argument(
         "--schedule_steps",
+        planned=Plan("the learning rate's schedule", "lr_schedule", ("linear", "half", "half_exp")),
         type=count,
         default=0,
         help="steps that schedules stretch over (default 0: the whole run)",
@@ -263,7 +330,7 @@ def add_shared(parser):
         "as in 0.999 (default 0: no average)",
     )
 
-    g = parser.add_argument_group("records")
+    g = Group(parser, "records", changes_run=False)
     g.add_argument(
         "--log_every",
         type=positive,
@@ -290,20 +357,10 @@ def add_shared(parser):
     )
     g.add_argument(
         "--samples",
+        kept=False,
         type=positive,
         default=64,
         help="images in a grid, or drawn by --mode=sample (default 64)",
-    )
-    g.add_argument(
-        "--frames",
-        type=number(int, 2),
-        default=10,
-        help="images of each walk of --mode=interpolate (default 10)",
-    )
-    g.add_argument(
-        "--out",
-        default="",
-        help="where --mode=sample writes: a .png grid, a .npz array, else a folder of PNGs (default: samples_<step>.png in the run's folder)",
     )
     g.add_argument(
         "--save_minutes",
@@ -324,10 +381,14 @@ def add_shared(parser):
         "--tensorboard", action="store_true", help="TensorBoard events too (needs the package tensorboard)"
     )
     g.add_argument(
-        "--traceback", action="store_true", help="show where an error came from, not only its line"
+        "--traceback",
+        changes_run=False,
+        kept=False,
+        action="store_true",
+        help="show where an error came from, not only its line",
     )
 
-    g = parser.add_argument_group("evaluation, in training or by --mode=evaluate")
+    g = Group(parser, "evaluation, in training or by --mode=evaluate", changes_run=False)
     g.add_argument(
         "--eval_every",
         type=count,
@@ -364,24 +425,32 @@ def add_shared(parser):
         default=64,
         help="images a batch of the extractor; changes no result (default 64)",
     )
-    g.add_argument(
-        "--at",
-        default="latest",
-        help="checkpoints of --mode=evaluate: latest, best, all, or a step (default latest)",
-    )
 
-    g = parser.add_argument_group("machine")
+    g = Group(parser, "machine")
     g.add_argument(
         "--device",
+        changes_run=False,
+        kept=False,
         default="auto",
         help="auto, cpu, cuda or cuda:<n> (default auto: a GPU where there is one)",
     )
-    g.add_argument("--cpu", action="store_true", help="the same as --device=cpu (GAN mixup)")
     g.add_argument(
-        "--threads", type=count, default=0, help="CPU threads a process (default 0: torch's choice)"
+        "--cpu",
+        changes_run=False,
+        kept=False,
+        action="store_true",
+        help="the same as --device=cpu (GAN mixup)",
+    )
+    g.add_argument(
+        "--threads",
+        changes_run=False,
+        type=count,
+        default=0,
+        help="CPU threads a process (default 0: torch's choice)",
     )
     g.add_argument(
         "--num_workers",
+        changes_run=False,
         type=count,
         default=2,
         help="processes or threads that decode images; changes no result (default 2)",
@@ -400,170 +469,270 @@ def add_shared(parser):
     )
     g.add_argument(
         "--time_limit",
+        changes_run=False,
         default="",
         metavar="HH:MM:SS",
         help="save and exit 75 before so much time has passed (default: what SLURM_JOB_END_TIME leaves, else none)",
     )
     g.add_argument(
         "--max_bad_steps",
+        changes_run=False,
         type=positive,
         default=50,
         help="updates in a row with a loss or gradient that is not finite, each skipped, before the run stops with exit 4 (default 50)",
     )
     g.add_argument(
         "--deterministic",
+        changes_run=False,
         action="store_true",
         help="on a GPU: only kernels that give the same bits each time",
     )
 
 
-def parse(argv, modes=("train",)):
-    """The flags in `argv` (default: the command line's) as a namespace. Raises UserError in one line.
+def parse(argv, modes=("train",), add_mode_flags=lambda declare: None):
+    """The flags in `argv` (default: the command line's) as Flags. Raises UserError in one line.
 
-    Any mode but train restores a run: its own flags.json then gives the defaults, so --name (and --seed) are enough.
+    Any mode but train restores a run: its own flags.json then gives the defaults, so --name (and --seed) are enough,
+    and the flags come resolved and frozen. add_mode_flags(declare): declares the flags of modes; declare(*modes) is
+    the Group of those that these modes read.
     """
-    first = Parser(add_help=False, allow_abbrev=False)
-    for name, default in (
-        ("name", "deleteme"),
-        ("save_path", "results"),
-        ("seed", "0"),
-        ("mode", "train"),
-        ("trainer", None),
-    ):
-        first.add_argument("--" + name, default=default)
+    argv = sys.argv[1:] if argv is None else argv
+    for before, word in zip(["", *argv], argv):
+        if word == "--" or word.endswith("=--"):  # argparse would drop it, and miss a value then
+            flag = word.removesuffix("=--") if word != "--" else before.split("=")[0]
+            raise UserError(f"{flag or '--'}: given --; use a value of the flag, or leave it out")
+    first = Parser(add_help=False)
+    for name in ("name", "save_path", "seed", "mode", "trainer"):
+        first.add_argument("--" + name)
     known, _ = first.parse_known_args(argv)
+    mode = known.mode or "train"
+    if mode not in modes:
+        near = difflib.get_close_matches(mode, modes, 1)
+        raise UserError(
+            f"--mode: given {mode!r}; use {near[0] + ' or another' if near else 'one'} that --help lists"
+        )
     parser = Parser(
         prog="task_launcher.py",
-        allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Trains what the three files say; see README.md.",
-        epilog="exit codes: 0 finished, 75 interrupted (the same command goes on), 2 arguments, 3 missing data or weights, 4 diverged, 1 else",
+        epilog="exit codes: 0 finished, 75 interrupted (the same command goes on), 2 arguments, 3 missing data or "
+        "weights, 4 diverged, 1 anything else",
     )
     add_shared(parser)
-    next(a for a in parser._actions if a.dest == "mode").metavar = "|".join(modes)
-    next(a for a in parser._actions if a.dest == "mode").choices = modes
-    saved = {}
-    if known.mode in modes and known.mode != "train":
-        folder = os.path.join(known.save_path, known.name, f"s{known.seed}")
+    parser.flags["mode"].metavar = "|".join(modes)
+    saved, file = {}, ""
+    if mode != "train":
+        folder = os.path.join(
+            known.save_path or parser.get_default("save_path"),
+            known.name or parser.get_default("name"),
+            f"s{known.seed or parser.get_default('seed')}",
+        )
+        file = os.path.join(folder, "flags.json")
         saved = read(folder)
         if saved is None:
             raise MissingError(f"--name: no run in {folder}; train one with this --name and --seed first")
-        for flag in FILES:  # the files may have moved since; the run keeps copies
-            copy = copied(folder, flag, saved[flag])
-            if not os.path.isfile(saved[flag]) and os.path.isfile(copy):
-                saved[flag] = copy
-    trainer = known.trainer or saved.get("trainer") or DEFAULT_TRAINER
-    group = parser.add_argument_group(f"trainer {os.path.relpath(trainer)}")
-    module = load_file(trainer, "--trainer", "get_trainer")
+        saved = restored(saved, folder)
+    trainer = named(find(known.trainer)) if known.trainer else saved.get("trainer", DEFAULT_TRAINER)
+    group = Group(parser, f"trainer {trainer}")
+    module = load_file(located(trainer), "--trainer", "get_trainer")
     getattr(module, "add_flags", lambda group: None)(group)
-    flags = {action.dest for action in parser._actions}
-    parser.set_defaults(
-        **{
-            n: v
-            for n, v in saved.items()
-            if n in flags
-            and n
-            not in (
-                "mode",
-                "resume",
-                "last_epoch",
-                "traceback",
-                "out",
-                "samples",
-                "frames",
-                "at",
-                "device",
-                "cpu",
-            )
-        }
-    )
+    add_mode_flags(lambda *names, of=None: ModeGroup(parser, names, of))
+    kept = {name: value for name, value in saved.items() if name in parser.flags and parser.flags[name].kept}
+    for name, value in kept.items():
+        check_saved(parser.flags[name], value, file)
+    parser.set_defaults(**kept)
     args = parser.parse_args(argv, Flags())
-    args.defaults = {flag: parser.get_default(flag) for flag in flags}
-    vars(args).update({name: saved[name] for name in DERIVED & saved.keys()})
-    if args.cpu:
-        if args.device not in ("auto", "cpu"):
-            raise UserError(f"--cpu: given with --device={args.device}; one of the two would do")
-        args.device = "cpu"
-    if args.at not in ("latest", "best", "all") and not args.at.isdigit():
-        raise UserError(f"--at: given {args.at}; latest, best, all or a step would do")
-    if args.last_epoch is not None and args.resume in ("none", "auto"):
+    args.declared, args.resolvers = parser.flags, parser.resolvers
+    args.defaults = {name: parser.get_default(name) for name in vars(args)}
+    modes_own = {name: action for name, action in parser.flags.items() if action.read_by}
+    args.unserved = {n for n, a in modes_own.items() if a.served_by and a.served_by not in parser.served}
+    given = {word.split("=")[0].removeprefix("--") for word in argv if word.startswith("--")}
+    for name in sorted(given & modes_own.keys()):
+        action = modes_own[name]
+        if mode == "train" and action.kept and name not in args.unserved or mode in action.read_by:
+            continue
         raise UserError(
-            "--last_epoch: goes with --resume=PATH, which starts a new run from a checkpoint; "
-            "--resume=auto keeps its own count"
+            f"--{name}: --mode={mode} does not read it; leave it out, or use --mode={' or '.join(action.read_by)}"
         )
+    vars(args).update({name: saved[name] for name in (*FACTS, *DERIVED) if name in saved})
+    check(args)
+    if mode != "train":
+        resolve(args)
     return args
 
 
-def copied(folder, flag, path):
+class ModeGroup(Group):
+    """The flags of some modes. One that the trainer file declares itself is the trainer's."""
+
+    def __init__(self, parser, modes, of):
+        title = f"mode{'s' if len(modes) > 1 else ''} {', '.join(modes)}"
+        super().__init__(parser, title, changes_run=False, read_by=modes, served_by=of)
+
+    def add_argument(self, *names, **options):
+        if names[0].removeprefix("--") not in self.parser.flags:
+            super().add_argument(*names, **options)
+
+
+def check(args):
+    """Raises UserError for shared flags that contradict one another."""
+    if args.cpu:
+        if args.device not in ("auto", "cpu"):
+            raise UserError(f"--cpu: given with --device={args.device}; use one of the two")
+        args.device = "cpu"
+    if args.last_epoch is not None and args.resume in ("none", "auto"):
+        raise UserError(
+            "--last_epoch: use it with --resume=PATH, which starts a new run from a checkpoint; "
+            "--resume=auto keeps its own count"
+        )
+    files = [(flag, os.path.basename(name)) for flag, name in files_of(vars(args))]
+    twice = next((file for file in files if files.count(file) > 1), None)
+    if twice:
+        raise UserError(
+            f"--{twice[0]}: given two files called {twice[1]}, of which runs keep copies; rename one"
+        )
+
+
+def resolve(args):
+    """Completes the flags as they were declared to be (Group.resolve); after it no one may set one."""
+    for function in args.resolvers:
+        vars(args).update(function(args))
+    args.freeze()
+
+
+# --- flags.json, and the files of a run
+
+
+def files_of(flags):
+    """[(flag, name)] of the files that flags name: the network, iterator and trainer, and keys such as --penalty's."""
+    keys = [
+        (n, key) for n, value in flags.items() if isinstance(value, dict) for key in value if is_file(key)
+    ]
+    return [(flag, flags[flag]) for flag in FILES] + keys
+
+
+def copied(folder, flag, name):
     """Where the run in `folder` keeps its copy of the file that `flag` named."""
-    return os.path.join(folder, "files", flag, os.path.basename(path))
+    return os.path.join(folder, "files", flag, os.path.basename(name))
+
+
+def record(args):
+    """The flags as flags.json and checkpoints keep them: a dict."""
+    return {name: value for name, value in vars(args).items() if name not in args.unserved}
 
 
 def read(folder):
-    """The flags.json of a run's folder, or None."""
+    """The flags.json of a run's folder, or None. Raises UserError for a file that is not a run's."""
+    path = os.path.join(folder, "flags.json")
     try:
-        with open(os.path.join(folder, "flags.json"), encoding="utf8") as file:
-            return json.load(file)
+        with open(path, encoding="utf8") as file:
+            flags = json.load(file)
     except FileNotFoundError:
         return None
-    except ValueError as error:
+    except OSError as error:
         raise UserError(
-            f"{os.path.join(folder, 'flags.json')}: not readable as JSON ({error}); restore it or choose another --name"
+            f"{path}: cannot be read: {error.strerror}; mend that or use another --name"
         ) from None
+    except ValueError as error:
+        raise UserError(f"{path}: not readable as JSON ({error}); restore it or use another --name") from None
+    wanted = {**dict.fromkeys(FILES, str), "data_shape": list, "n_classes": int}
+    if not isinstance(flags, dict) or not all(isinstance(flags.get(n), kind) for n, kind in wanted.items()):
+        raise UserError(f"{path}: does not hold a run's flags; restore it or use another --name")
+    return flags
 
 
-def differences(then, now, folder):
-    """What differs between the flags of an earlier start and now's and would change the run, one text each.
+def check_saved(action, value, file):
+    """Raises UserError where the value of a flag in flags.json could not have been given."""
+    try:
+        if value is None:
+            wrong = action.default is not None
+        elif isinstance(action, Pairs):
+            wrong = not isinstance(value, dict) or action.check(value) is None
+        elif action.nargs == 0:
+            wrong = not isinstance(value, bool)
+        else:
+            wrong = False
+            for item in value if isinstance(value, list) else [value]:
+                wrong |= action.choices is not None and item not in action.choices
+                wrong |= isinstance(action.default, str) and not isinstance(item, str)
+                if action.type and (isinstance(item, str) or getattr(action.type, "bounded", False)):
+                    action.type(str(item))
+    except (ValueError, TypeError, argparse.ArgumentTypeError):
+        wrong = True
+    if wrong:
+        raise UserError(
+            f"{file}: {action.dest} is {value!r} in it, which --{action.dest} cannot be; restore the file"
+        )
 
-    Files count by content: the copy in `folder` against the file named now.
+
+def restored(saved, folder):
+    """The flags of a run with files where they are now: in the project, as recorded, or the run's own copies."""
+
+    def now(flag, name):
+        copy, inside = copied(folder, flag, name), other_clone(name)
+        # the copy of a trainer may be older than what it imports; other copies stand for themselves
+        if inside and (flag == "trainer" or not os.path.isfile(copy) or same_text(copy, located(inside))):
+            return inside
+        return name if os.path.isfile(located(name)) or not os.path.isfile(copy) else copy
+
+    saved = saved | {flag: now(flag, saved[flag]) for flag in FILES}
+    for flag, value in saved.items():
+        if isinstance(value, dict):
+            saved[flag] = {now(flag, key) if is_file(key) else key: v for key, v in value.items()}
+    return saved
+
+
+# --- on resume
+
+
+def differences(then, args, folder):
+    """What differs between the flags of an earlier start (a dict) and now's, and would change the run, one text each.
+
+    Files count by content: the copy in `folder` against the file named now. The same file with other text is left to
+    edited().
     """
-    found = []
-    for name in sorted(set(then) | set(now)):
-        old, new = then.get(name), now.get(name)
+    now, found = record(args), []
+    for name in sorted(set(then) & set(now)):
+        old, new, action = then[name], now[name], args.declared.get(name)
         if name in FILES:
-            copy = copied(folder, name, old)
-            if os.path.isfile(copy) and os.path.isfile(new) and same(copy, new):
-                continue
-            if os.path.abspath(old) == os.path.abspath(new):
-                continue  # an edited file is warned of, not refused: see edited()
-        elif name == "iterator_args":  # data may move; steps_per_epoch tells if it changed
-            old, new = (
-                {k: v for k, v in (d or {}).items() if k not in ("root", "cache")} for d in (old, new)
-            )
-        elif (
-            name == "schedule_steps"
-            and now.get("lr_schedule") in ("linear", "half", "half_exp")
-            and old != new
-        ):
-            found.append(
-                f"--schedule_steps: {old} then, {new} now (the learning rate's schedule is planned over the whole run: "
-                f"give --schedule_steps={old} to keep the plan)"
-            )
+            old = renamed(old, [new], name, folder)
+        elif isinstance(old, dict) and isinstance(new, dict):
+            old = {renamed(key, new, name, folder) if is_file(key) else key: v for key, v in old.items()}
+            if name == "iterator_args":  # data may move; steps_per_epoch tells if it changed
+                old, new = ({k: v for k, v in d.items() if k not in ("root", "cache")} for d in (old, new))
+        if old == new or name in DERIVED:
             continue
-        elif name == "mu_steps" and old != new and old and new is not None:
-            found.append(
-                f"--mu_steps: {old} then, {new} now (the moving weights are planned over the whole run: give --mu_steps={old} to keep the plan)"
-            )
-            continue
-        elif name in MAY_CHANGE:
-            continue
-        if old != new and not (name not in then or name not in now):
-            found.append(f"{'the data, ' if name in DERIVED else '--'}{name}: {old} then, {new} now")
+        if action is not None and action.planned:
+            plan = action.planned
+            if now.get(plan.where) in plan.values and old:
+                found.append(
+                    f"--{name}: {old} then, {new} now, which {plan.what} is planned by; "
+                    f"use --{name}={old} to keep the plan"
+                )
+        elif action is None or action.changes_run:
+            found.append(f"{'the data, ' if name in FACTS else '--'}{name}: {old} then, {new} now")
     return found
 
 
-def edited(then, now, folder):
-    """The files of an earlier start whose text has changed since."""
-    return [
-        f"--{f}: {now[f]} has changed since the run began (its copy is {copied(folder, f, then[f])})"
-        for f in FILES
-        if os.path.isfile(copied(folder, f, then[f]))
-        and os.path.isfile(now[f])
-        and not same(copied(folder, f, then[f]), now[f])
-    ]
+def renamed(old, names, flag, folder):
+    """That of `names` which is the file once recorded as `old`, or holds what the run's copy of it holds; else `old`."""
+    copy = copied(folder, flag, old)
+    for name in names:
+        if same_file(old, name) or os.path.isfile(copy) and same_text(copy, located(name)):
+            return name
+    return old
 
 
-def same(a, b):
-    """Whether two files hold the same bytes."""
-    with open(a, "rb") as x, open(b, "rb") as y:
-        return x.read() == y.read()
+def same_file(old, name):
+    """Whether a name recorded earlier, perhaps by another clone, is that of the file `name`."""
+    return name in (named(located(old)), other_clone(old))
+
+
+def edited(then, args, folder):
+    """The files of an earlier start whose text has changed since, one text each."""
+    found = []
+    for flag, old in files_of(then):
+        copy = copied(folder, flag, old)
+        for name in [name for f, name in files_of(record(args)) if f == flag and same_file(old, name)]:
+            if os.path.isfile(copy) and not same_text(copy, located(name)):
+                found.append(f"--{flag}: {name} has changed since the run began (its copy is {copy})")
+    return found

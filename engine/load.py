@@ -4,38 +4,127 @@ import ast
 import difflib
 import functools
 import hashlib
+import importlib
 import importlib.util
 import inspect
 import os
 import sys
 
 from engine.errors import MissingError, UserError
+from engine.files import PROJECT
+
+# the project's folders that files import from, as in networks.layers
+PACKAGES = ("engine", "eval", "iterators", "losses", "networks", "trainers")
+
+
+def find(path):
+    """The file that a command line means: a relative one in the working folder, else in the project."""
+    inside = os.path.join(PROJECT, path)
+    return inside if os.path.isfile(inside) and not os.path.isfile(path) else path
+
+
+def named(path):
+    """How a run records a file: one of the project by its path in it, as in networks/small.py, another by its absolute path.
+
+    A file that is not there keeps the name that it was given.
+    """
+    if not os.path.isfile(path):
+        return path
+    inside = os.path.relpath(os.path.realpath(path), os.path.realpath(PROJECT))
+    return os.path.abspath(path) if inside.startswith("..") else inside.replace(os.sep, "/")
+
+
+def located(name):
+    """Where the file is that a run has recorded as `name`: in the project, or (older runs) from the working folder on."""
+    inside = os.path.join(PROJECT, name)
+    return inside if os.path.isfile(inside) else name
+
+
+def other_clone(name):
+    """The path inside the project of a file that was recorded by an absolute path in another clone of it; else None.
+
+    A folder that is gone counts as a clone if its file has the path of one of the project's; one that is there must
+    hold the launcher.
+    """
+    parts = name.replace("\\", "/").split("/") if os.path.isabs(name) else []
+    for i in range(1, len(parts) - 1):
+        root, inside = "/".join(parts[:i]) or "/", "/".join(parts[i:])
+        if os.path.isfile(os.path.join(PROJECT, inside)):
+            clone = not os.path.isdir(root) or os.path.isfile(os.path.join(root, "task_launcher.py"))
+            return inside if clone else None
+    return None
+
+
+def same_text(a, b):
+    """Whether two files hold the same lines, however these end."""
+    texts = []
+    for path in (a, b):
+        with open(path, "rb") as file:
+            texts.append(file.read().replace(b"\r\n", b"\n"))
+    return texts[0] == texts[1]
 
 
 @functools.lru_cache(maxsize=None)
 def load_file(path, flag, function):
-    """The module at `path`, which must define `function`; `flag` names it in errors. Its folder joins the import path.
+    """The module at `path` (see find), which must define `function`; `flag` names it in errors.
 
-    Raises MissingError if there is no such file, UserError if it does not import or lacks the function.
+    Files beside it can be imported, see neighbours(). Raises MissingError if there is no such file, UserError if it does
+    not import or lacks the function.
     """
+    path = find(path)
     if not os.path.isfile(path):
         raise MissingError(f"{flag}: no file {path}{_near(path)}")
-    folder = os.path.dirname(os.path.abspath(path))
-    if folder not in sys.path:
-        sys.path.append(folder)
-    name = f"loaded_{hashlib.sha256(os.path.abspath(path).encode()).hexdigest()[:8]}_{os.path.basename(path).split('.')[0]}"
+    path, shown = os.path.abspath(path), named(path)
+    neighbours(path)
+    name = f"loaded_{hashlib.sha256(path.encode()).hexdigest()[:8]}_{os.path.basename(path).split('.')[0]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None:
-        raise UserError(f"{flag}: {path} is not a Python file (.py)")
+        raise UserError(f"{flag}: {shown} is not a Python file (.py)")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # worker processes look classes up by module name
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise UserError(f"{flag}: {path} does not import: {type(error).__name__}: {error}") from error
+        raise UserError(f"{flag}: {shown} does not import: {type(error).__name__}: {error}") from error
     if not callable(getattr(module, function, None)):
-        raise UserError(f"{flag}: {path} has no function {function}(...)")
+        raise UserError(f"{flag}: {shown} has no function {function}(...)")
     return module
+
+
+def neighbours(path):
+    """Lets the file at `path` import what lies beside it: blocks.py as `blocks`, after the standard library and packages;
+    and from a folder of the user's that is called as one of the project's, as `networks.blocks`, beside the project's
+    own modules. Where both have a file of one name the project's is imported, and one line says so."""
+    folder = os.path.dirname(path)
+    if folder in sys.path or os.path.realpath(folder) == os.path.realpath(PROJECT):
+        return
+    sys.path.append(folder)
+    hidden = []
+    # the file's own folder may be called networks, or have a folder of that name in it, or beside it
+    for parent in (folder, os.path.dirname(folder)):
+        for package in PACKAGES:
+            theirs, ours = os.path.join(parent, package), os.path.join(PROJECT, package)
+            if not os.path.isdir(theirs) or os.path.realpath(theirs) == os.path.realpath(ours):
+                continue
+            search = importlib.import_module(package).__path__
+            if theirs not in search:
+                search.append(theirs)
+                both = set(_modules(theirs)) & set(_modules(ours))
+                hidden += [os.path.join(theirs, name) for name in sorted(both)]
+    hidden += [
+        os.path.join(folder, name) for name in _modules(folder) if name.removesuffix(".py") in PACKAGES
+    ]
+    hidden = [name for name in hidden if name != path]
+    if hidden and os.environ.get("RANK", "0") == "0":
+        more = f" and {len(hidden) - 3} more" if len(hidden) > 3 else ""
+        print(
+            f"note: {', '.join(hidden[:3])}{more}: imports find the project's file of the same name; rename yours to import it",
+            file=sys.stderr,
+        )
+
+
+def _modules(folder):
+    return [name for name in os.listdir(folder) if name.endswith(".py") and name != "__init__.py"]
 
 
 def _near(path):
@@ -50,9 +139,11 @@ KINDS = {bool: (bool, "True or False"), int: (int, "a whole number"), float: ((i
 
 
 def call(function, offered, words, flag, others=()):
-    """function(**those of `offered` that it names, **words). Raises UserError for a word it does not take, one it misses, or one of another type than its default.
+    """function(**those of `offered` that it names, **words).
 
-    `offered`: what the launcher knows (data_shape, ...); `words`: the user's, from the flag of that name; `others`: words of that flag that went elsewhere.
+    offered: what the launcher knows (data_shape, ...); words: the user's, from the flag of that name; others: words of
+    that flag that went elsewhere. Raises UserError for a word that the function does not take, one that it needs and
+    does not get, or one of another type than its default.
     """
     parameters = inspect.signature(function).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -60,11 +151,11 @@ def call(function, offered, words, flag, others=()):
     unknown = [] if takes_any else [w for w in words if w not in named]
     own = [n for n in named if n not in offered]
     if unknown:
-        raise UserError(f"{flag}: given {unknown[0]}=...; {', '.join([*others, *own]) or 'no word'} would do")
+        raise UserError(f"{flag}: given {unknown[0]}=...; use {', '.join([*others, *own]) or 'no word'}")
     arguments = {n: v for n, v in offered.items() if n in named} | words
     missing = [n for n, p in parameters.items() if n in named and p.default is p.empty and n not in arguments]
     if missing:
-        raise UserError(f"{flag}: {missing[0]}=... is needed")
+        raise UserError(f"{flag}: needs {missing[0]}=...; add it")
     for name, value in words.items():
         types, wanted = KINDS.get(
             type(parameters[name].default) if name in parameters else None, (object, "")
@@ -72,7 +163,7 @@ def call(function, offered, words, flag, others=()):
         if value is not None and (
             not isinstance(value, types) or (wanted and isinstance(value, bool) and types is not bool)
         ):
-            raise UserError(f"{flag}: given {name}={value}; {wanted} would do")
+            raise UserError(f"{flag}: given {name}={value}; must be {wanted}")
     return function(**arguments)
 
 
@@ -80,16 +171,26 @@ def literal(text):
     """A number, True, False, None, tuple, list or dict as Python writes them; any other text is itself. Nothing is evaluated."""
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (
+        ValueError,
+        SyntaxError,
+        TypeError,
+        MemoryError,
+        RecursionError,
+    ):  # all that it raises for odd text
         return {"true": True, "false": False, "none": None}.get(text.lower(), text)
 
 
 def pairs(words):
-    """["width=64", "norm=vbn"] -> {"width": 64, "norm": "vbn"}. Raises ValueError, naming the word that is not key=value."""
+    """["width=64", "norm=vbn", "my/own.py=0.3"] -> {"width": 64, "norm": "vbn", "my/own.py": 0.3}: keys are names, or
+    paths of Python files. Raises ValueError, naming the word that is not key=value."""
     result = {}
     for word in words:
         name, sign, value = word.partition("=")
-        if not sign or not name.isidentifier():
-            raise ValueError(f"given {word!r}; key=value would do")
+        if not name.isidentifier() and ".py=" in word:  # a path may hold any character
+            start, sign, value = word.partition(".py=")
+            name = start + ".py"
+        elif not sign or not name.isidentifier():
+            raise ValueError(f"given {word!r}; use key=value")
         result[name] = literal(value)
     return result

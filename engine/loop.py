@@ -29,7 +29,7 @@ def fit(trainer, data, run, args, stopper, events=()):
             )
             run.tell_where()
             return 0
-        own = trainer.measures(data) if hasattr(trainer, "measures") else []
+        own = trainer.measures(data)
         return Fit(trainer, data["train"], run, args, stopper, [*own, *events]).go(step, sums)
     finally:
         run.close()
@@ -51,7 +51,7 @@ class Fit:
     def go(self, step, sums):
         """The loop: fetch a batch, seed, step; then whatever is due."""
         run, args, total = self.run, self.args, self.args.total_steps
-        for text in self.trainer.remarks:
+        for text in self.trainer.notes:
             run.say(text)
         for text in self.trainer.warnings:
             run.say(f"warning: {text}", error=True)
@@ -59,7 +59,7 @@ class Fit:
         self.means.restore(sums or [])
         self.console = Console(step, total, args.steps_per_epoch, run.say)
         self.trainer.train()
-        if sums is None and hasattr(self.trainer, "prepare"):
+        if sums is None:
             seed_all(args.seed, "prepare", distributed.rank())
             self.trainer.initialise(next(self.stream.from_step(0)))
         self.stopper.patient = True
@@ -131,13 +131,11 @@ class Fit:
         values = self.means.read()
         if step % self.args.log_every == 0:
             self.means.clear()
-        if hasattr(self.trainer, "diagnose"):
-            self.trainer.eval()
-            diagnosis = Means()
-            diagnosis.add({name: value.detach() for name, value in self.trainer.diagnose(self.batch).items()})
-            self.trainer.train()
-            values |= diagnosis.read()
-        return values
+        self.trainer.eval()
+        diagnosis = Means()
+        diagnosis.add({name: value.detach() for name, value in self.trainer.diagnose(self.batch).items()})
+        self.trainer.train()
+        return values | diagnosis.read()
 
     def check(self, step):
         """Raises DivergedError after too many skipped updates in a row; the last good checkpoint stays the newest."""

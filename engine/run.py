@@ -13,6 +13,7 @@ import torch
 from engine import checkpoint, distributed, flags, pictures, record
 from engine.errors import MissingError, UserError
 from engine.files import write_atomically
+from engine.load import located
 from engine.lock import Lock
 from engine.results import Results
 
@@ -77,8 +78,8 @@ class RunDirectory:
             if fresh:  # what an earlier start without a checkpoint left is dropped
                 shutil.rmtree(self.samples)
                 os.makedirs(self.samples)
-            if fresh or not os.path.isdir(os.path.join(self.folder, "files")):
-                self.copy_files()
+                shutil.rmtree(os.path.join(self.folder, "files"), ignore_errors=True)
+            self.copy_files()
             self.write_flags()
             self.results.cut(self.step)
             self.metrics.cut(
@@ -121,7 +122,7 @@ class RunDirectory:
         if args.resume == "auto":
             if own and then is not None:
                 self.check(then)
-                for line in flags.edited(then, vars(args), self.folder):
+                for line in flags.edited(then, args, self.folder):
                     self.say(f"warning: {line}", error=True)
             step, state = checkpoint.newest(
                 self.checkpoints, lambda text: self.say(f"warning: {text}", error=True)
@@ -144,21 +145,28 @@ class RunDirectory:
         if inside:
             self.check(then or state["flags"])
         else:
-            for line in flags.differences(state["flags"], vars(args), self.folder):
+            other = os.path.dirname(os.path.dirname(os.path.abspath(args.resume)))
+            for line in flags.differences(state["flags"], args, other):
                 print(f"warning: starts from {args.resume} with {line}", file=sys.stderr)
         if args.last_epoch is not None:
             step = args.last_epoch * args.steps_per_epoch
         return step, state, not inside
 
     def restore(self, trainer):
-        """For every mode but train: takes over the newest checkpoint, or the one of --resume=PATH; returns its step."""
-        ((_, state),) = self.states("latest")
+        """For modes: takes over the checkpoint that --at names, or the one of --resume=PATH; returns its step."""
+        if self.args.at == "all":
+            raise UserError(
+                f"--at=all: --mode={self.args.mode} writes of one checkpoint; use latest, best or a step"
+            )
+        ((_, state),) = self.states(self.args.at)
         trainer.restore(state)
         return state["step"]
 
     def states(self, which):
         """(file name, state) of the "latest" checkpoint, the "best", "all", or that of a step; with --resume=PATH, of that one."""
         if self.args.resume not in ("none", "auto"):
+            if which != "latest":
+                raise UserError(f"--at={which}: given with --resume={self.args.resume}; use one of the two")
             yield os.path.basename(self.args.resume), checkpoint.named(self.args.resume)
             return
         steps = checkpoint.steps(self.checkpoints)
@@ -184,32 +192,34 @@ class RunDirectory:
             try:
                 state = checkpoint.load(os.path.join(self.checkpoints, name))
             except (ValueError, OSError) as error:
+                if which != "all":
+                    raise MissingError(f"--at={which}: {name}: {error}; use another step") from None
                 print(f"warning: skipped {name}: {error}", file=sys.stderr)
                 continue
             yield name, state
 
     def check(self, then):
         """Raises UserError where flags differ from an earlier start's in what would change the run."""
-        found = flags.differences(then, vars(self.args), self.folder)
+        found = flags.differences(then, self.args, self.folder)
         if found:
             raise UserError(
-                f"{'; '.join(found)}: these would change the run in {self.folder}; the flags it began with, or another --name, would do"
+                f"{'; '.join(found)}: this would change the run in {self.folder}; use the flags that it began with, "
+                "or another --name"
             )
 
     def copy_files(self):
-        """Copies of the three loaded files."""
-        for flag in flags.FILES:
-            path = getattr(self.args, flag)
-            copy = flags.copied(self.folder, flag, path)
-            shutil.rmtree(os.path.dirname(copy), ignore_errors=True)
-            os.makedirs(os.path.dirname(copy))
-            shutil.copyfile(path, copy)
+        """files/: copies of the loaded files as they were when the run began."""
+        for flag, name in flags.files_of(flags.record(self.args)):
+            copy = flags.copied(self.folder, flag, name)
+            if not os.path.exists(copy):
+                os.makedirs(os.path.dirname(copy), exist_ok=True)
+                shutil.copyfile(located(name), copy)
 
     def write_flags(self):
         """flags.json: every flag, and steps_per_epoch as the data gave it."""
         write_atomically(
             os.path.join(self.folder, "flags.json"),
-            json.dumps(vars(self.args), indent=1, sort_keys=True).encode(),
+            json.dumps(flags.record(self.args), indent=1, sort_keys=True).encode(),
         )
 
     def header(self):
@@ -224,7 +234,7 @@ class RunDirectory:
 
     def save_best(self, trainer, step):
         """checkpoints/best.pt: the state at the step with the best score so far, to be evaluated or sampled from. Called in every process."""
-        state = {"step": step, **trainer.capture(), "flags": vars(self.args)}
+        state = {"step": step, **trainer.capture(), "flags": flags.record(self.args)}
         if self.writes:
             checkpoint.save(os.path.join(self.checkpoints, "best.pt"), state)
 
@@ -236,7 +246,7 @@ class RunDirectory:
             **trainer.capture(),
             "means": means.capture(),
             "provisional": list(provisional),
-            "flags": vars(self.args),
+            "flags": flags.record(self.args),
         }
         if self.writes:
             self.metrics.sync()
@@ -262,11 +272,7 @@ class RunDirectory:
             from engine.randomness import seeded
 
             with trainer.evaluating(), seeded(self.args.seed, "samples"):
-                drawn = (
-                    trainer.pictures(batch)
-                    if hasattr(trainer, "pictures")
-                    else {"": trainer.sample(self.args.samples)}
-                )
+                drawn = trainer.pictures(batch)
             made = {name: pictures.grid(images) for name, images in drawn.items()}
         for name, picture in made.items():
             pictures.save_picture(

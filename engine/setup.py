@@ -1,17 +1,19 @@
 """From flags to a device, data and networks, for the launcher."""
 
+import functools
 import os
+from collections.abc import Mapping
 
 import torch
 
-from engine import distributed, memory
+from engine import distributed, flags, memory
 from engine.errors import UserError
-from engine.load import call, load_file
+from engine.load import call, load_file, located
 from engine.randomness import seed_all
 
 
 def device(args):
-    """Joins the other processes, sets memory, threads and determinism, seeds the initial weights alike everywhere; returns the device."""
+    """Joins the other processes, sets memory, threads and determinism; returns the device."""
     memory.keep_freed()
     if args.deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
@@ -19,7 +21,7 @@ def device(args):
     most = 16 * (os.cpu_count() or 1)
     if args.threads > most:
         raise UserError(
-            f"--threads: given {args.threads}; at most {most}, 16 for each of this machine's processors, would do"
+            f"--threads: given {args.threads}; must be at most {most}, 16 for each of this machine's processors"
         )
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -30,24 +32,30 @@ def device(args):
 
 
 def check_precision(args, device):
-    """Raises UserError for an --amp that the device has no arithmetic for. Only training uses it: samples and scores are float32."""
+    """Raises UserError for an --amp that the device has no arithmetic for. Training alone uses it: samples and scores are float32."""
     if args.amp == "off" or args.mode != "train":
         return
     bf16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
     if device.type == "cuda":
         if args.amp == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
-            raise UserError("--amp: given bf16, which this GPU emulates; fp16 would do")
+            raise UserError("--amp: given bf16, which this GPU emulates; use fp16")
     elif args.amp == "fp16" or not bf16:
         raise UserError(
-            f"--amp: given {args.amp}, which this processor {'has no training for' if args.amp == 'fp16' else 'emulates'}; {'bf16 or off' if bf16 else 'off'} would do"
+            f"--amp: given {args.amp}, which this processor "
+            f"{'has no training for' if args.amp == 'fp16' else 'emulates'}; use {'bf16 or off' if bf16 else 'off'}"
         )
 
 
 def compile(trainer):
-    """torch.compile, in place, for the networks that it suits; what it leaves out, and why, becomes a remark. Raises UserError if it leaves out all."""
+    """torch.compile, in place, for the networks that it suits; a note says what it leaves out, and why.
+
+    Raises UserError if it suits none.
+    """
     compiled, left = [], []
-    for role in (r for r in trainer.roles + trainer.optional_roles if hasattr(trainer, r)):
-        net = getattr(trainer, role)
+    nets = {role: getattr(trainer, role, None) for role in trainer.roles + trainer.optional_roles}
+    for role, net in nets.items():
+        if net is None:
+            continue
         if role in trainer.twice_differentiated:
             left.append(f"{role} (its loss needs second derivatives, which compiled code does not have)")
         elif any(hasattr(part, "refresh") for part in net.modules()):
@@ -58,38 +66,64 @@ def compile(trainer):
             net.compile()
             compiled.append(role)
     if not compiled:
-        raise UserError(f"--compile: suits no network here: {'; '.join(left)}; leaving it out would do")
-    trainer.remarks.append(f"compiled: {', '.join(compiled)}" + (f"; not: {', '.join(left)}" if left else ""))
+        raise UserError(f"--compile: suits no network here: {'; '.join(left)}; leave it out")
+    trainer.notes.append(f"compiled: {', '.join(compiled)}" + (f"; not: {', '.join(left)}" if left else ""))
+
+
+class Data(Mapping):
+    """{"train": DataIterator, ...}, made by make() when it is first looked into: a mode that needs no data loads none."""
+
+    def __init__(self, make):
+        self.make = make
+
+    @functools.cached_property
+    def splits(self):
+        """The iterators by the names of their splits."""
+        return self.make()
+
+    def __getitem__(self, name):
+        return self.splits[name]
+
+    def __iter__(self):
+        return iter(self.splits)
+
+    def __len__(self):
+        return len(self.splits)
 
 
 def data(args, device, wrap):
-    """{"train": DataIterator, ...} of the iterator file on `device`; notes in args what follows from it.
+    """{"train": DataIterator, ...} of the iterator file on `device`, as a Data.
 
     wrap(given, batch_size, seed): makes that dict of what older iterator files return.
     """
-    file = load_file(args.iterator, "--iterator", "get_iterators")
-    offered = {"batch_size": args.batch_size, "seed": args.seed, "num_workers": args.num_workers}
-    given = wrap(
-        call(file.get_iterators, offered, args.iterator_args, "--iterator_args"), args.batch_size, args.seed
-    )
-    for iterator in given.values():
-        iterator.to(device)
-    train = given["train"]
-    args.data_shape, args.n_classes, args.steps_per_epoch = (
-        list(train.data_shape),
-        train.n_classes,
-        len(train),
-    )
+
+    def make():
+        file = load_file(located(args.iterator), "--iterator", "get_iterators")
+        offered = {"batch_size": args.batch_size, "seed": args.seed, "num_workers": args.num_workers}
+        given = call(file.get_iterators, offered, args.iterator_args, "--iterator_args")
+        splits = wrap(given, args.batch_size, args.seed)
+        for iterator in splits.values():
+            iterator.to(device)
+        return splits
+
+    return Data(make)
+
+
+def resolve(args, data):
+    """Notes in the flags what the data say and what follows from it, completes and freezes them (flags.resolve)."""
+    train = data["train"]
+    args.data_shape, args.n_classes = list(train.data_shape), train.n_classes
     if hasattr(train, "data_shape_b"):  # data of two domains
         args.data_shape_b = list(train.data_shape_b)
+    args.steps_per_epoch = len(train)
     args.total_steps = args.max_steps or args.epochs * len(train)
     args.schedule_steps = args.schedule_steps or max(args.total_steps, 1)
-    return given
+    flags.resolve(args)
 
 
 def networks(args):
     """{role: module} of the network file for data of args.data_shape; the same initial weights in every process."""
-    file = load_file(args.network, "--network", "get_network")
+    file = load_file(located(args.network), "--network", "get_network")
     offered = {"data_shape": tuple(args.data_shape), "n_classes": args.n_classes, "z_dim": args.z_dim}
     if hasattr(args, "data_shape_b"):
         offered["data_shape_b"] = tuple(args.data_shape_b)
@@ -102,22 +136,24 @@ def networks(args):
         if not args.network_args:
             raise
         raise UserError(
-            f"--network_args: {args.network} fails with them ({type(error).__name__}: {' '.join(str(error).split())}); other values would do; --traceback shows where"
+            f"--network_args: {args.network} fails with them ({type(error).__name__}: "
+            f"{' '.join(str(error).split())}); use other values; --traceback shows where"
         ) from error
     if isinstance(nets, (tuple, list)) and len(nets) == 2:
         nets = dict(zip(("gen", "disc"), nets))
     if not isinstance(nets, dict) or not all(isinstance(net, torch.nn.Module) for net in nets.values()):
         raise UserError(
-            f"--network: get_network of {args.network} gives {type(nets).__name__}; a dict of modules by role, or a pair (gen, disc), would do"
+            f"--network: get_network of {args.network} gives {type(nets).__name__}; "
+            "it must return a dict of modules by role, or a pair (gen, disc)"
         )
     return nets
 
 
 def trainer(args, nets):
-    """What get_trainer of the trainer file makes of the networks. Raises UserError for a shared flag that this trainer has no use for."""
-    made = load_file(args.trainer, "--trainer", "get_trainer").get_trainer(nets, args)
+    """What get_trainer of the trainer file makes of the networks. Raises UserError for a shared flag that it has no use for."""
+    made = load_file(located(args.trainer), "--trainer", "get_trainer").get_trainer(nets, args)
     if args.disc_lr and not any(name.startswith("disc") for name in made.optims):
         raise UserError(
-            f"--disc_lr: given {args.disc_lr:g}, {args.trainer} trains no discriminator; --lr alone would do"
+            f"--disc_lr: given {args.disc_lr:g}, {args.trainer} trains no discriminator; use --lr alone"
         )
     return made

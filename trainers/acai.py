@@ -29,6 +29,8 @@ def add_flags(group):
     """Declares the flags of this trainer."""
     autoencoder.add_flags(group)
     autoencoder.add_adversarial_flags(group)
+    group.set_defaults(recon_loss=None, update_g_every=None, gan_loss=None)  # as --acai says
+    group.resolve(defaults)
     group.add_argument(
         "--acai",
         choices=("amr", "paper"),
@@ -49,6 +51,13 @@ def add_flags(group):
     )
 
 
+def defaults(args):
+    """{flag: value} of flags that were not given, as in AMR's code or in the paper."""
+    values = {"paper": ("l2", 1, "mse"), "amr": ("l1", 5, "bce")}[args.acai]
+    meant = dict(zip(("recon_loss", "update_g_every", "gan_loss"), values))
+    return {name: value for name, value in meant.items() if getattr(args, name) is None}
+
+
 def get_trainer(nets, args):
     """An ACAI. Raises UserError where flags contradict one another."""
     return ACAI(nets, args)
@@ -62,7 +71,6 @@ class ACAI(autoencoder.Autoencoder):
     def __init__(self, nets, args):
         self.paper = args.acai == "paper"
         if self.paper:
-            self.defaults = {"recon_loss": "l2", "update_g_every": 1, "gan_loss": "mse"}
             if args.gan_loss == "bce":
                 raise UserError(
                     "--gan_loss=bce: the paper's critic has no probability; --gan_loss=mse, or --acai=amr, would do"

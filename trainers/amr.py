@@ -52,6 +52,7 @@ def add_flags(group):
     group.add_argument(
         "--disable_mix", action="store_true", help="no mixes: an adversary on reconstructions alone"
     )
+    group.resolve(lambda args: {"k": order(args)})
 
 
 def get_trainer(nets, args):
@@ -65,7 +66,7 @@ class AdversarialMixup(autoencoder.Autoencoder):
     roles = ("enc", "dec", "disc")
 
     def __init__(self, nets, args):
-        self.k = args.k = order(args)
+        self.k = args.k
         super().__init__(nets, args)
         if args.disable_mix and args.disable_g_recon:
             raise UserError(

@@ -35,7 +35,7 @@ def add_flags(group):
     group.add_argument(
         "--recon_loss",
         choices=RECONSTRUCTION,
-        default=None,
+        default="l1",
         help="distance of a reconstruction: mean |.| (l1), mean square (l2), binary cross-entropy "
         "of a decoder with a tanh, averaged (bce) or summed (bce_sum) over pixels (default l1; l2 with --acai=paper)",
     )
@@ -48,7 +48,7 @@ def add_flags(group):
     group.add_argument(
         "--update_g_every",
         type=positive,
-        default=None,
+        default=1,
         help="one step of the autoencoder in so many of the discriminator and the probe "
         "(default 5 with an adversary; 1 without, and with --acai=paper)",
     )
@@ -77,6 +77,7 @@ def add_flags(group):
     group.add_argument("--bpc", action="store_true", help="the encoder learns from the probe's loss too")
     group.add_argument(
         "--probe_every",
+        changes_run=False,
         type=positive,
         default=1,
         help="epochs between measurements of the probe's accuracy (default 1)",
@@ -89,7 +90,7 @@ def add_adversarial_flags(group):
     group.add_argument(
         "--gan_loss",
         choices=LABELLED,
-        default=None,
+        default="bce",
         help="loss of D's probability against its label: bce, or mse (default bce; mse of the score with --acai=paper)",
     )
     group.add_argument(
@@ -99,6 +100,7 @@ def add_adversarial_flags(group):
         help="weight of mean |enc(x_mix) - h_mix|, the consistency of mixes in code space (default 1; the experiments use 0)",
     )
     group.add_argument("--disable_g_recon", action="store_true", help="reconstructions are not shown to D")
+    group.set_defaults(update_g_every=5)
 
 
 def get_trainer(nets, args):
@@ -109,18 +111,14 @@ def get_trainer(nets, args):
 class Autoencoder(codes.Coder):
     """enc, dec and their optimiser "ae"; the online probe; what the modes ask for. A subclass writes train_step.
 
-    defaults: what stands for flags that were not given. learnt: the roles that "ae" updates.
+    learnt: the roles that "ae" updates.
     """
 
     roles = ("enc", "dec")
     optional_roles = ("probe",)
     learnt = ("enc", "dec")
-    defaults = {"recon_loss": "l1", "update_g_every": 5, "gan_loss": "bce"}
 
     def __init__(self, nets, args):
-        for name, value in self.defaults.items():  # flags.json keeps what was meant
-            if getattr(args, name, 0) is None:
-                setattr(args, name, value)
         nets = {
             role: net
             for role, net in nets.items()
@@ -240,7 +238,7 @@ class Autoencoder(codes.Coder):
         values = {}
         with self.evaluating():
             for split, batches in splits.items():
-                sums = torch.zeros(3, dtype=torch.float64, device=self.bad_steps.device)
+                sums = torch.zeros(3, dtype=torch.float64, device=self.device)
                 for batch in batches:
                     h = self.code(self.enc(batch["x"]))
                     right = (
@@ -260,8 +258,6 @@ class Autoencoder(codes.Coder):
 
 class PlainAutoencoder(Autoencoder):
     """lamb R(dec(enc(x)), x), and nothing else."""
-
-    defaults = Autoencoder.defaults | {"update_g_every": 1}
 
     def train_step(self, batch, step):
         """One step of the algorithm above. Returns the logged terms."""

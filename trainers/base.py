@@ -23,6 +23,15 @@ class Trainer(nn.Module):
     optional_roles = ()
     per_process = ()
 
+    # What an algorithm may offer besides. None: it has no such thing, and a mode that needs it says so.
+    generate = None  # z [n, z_dim] -> images [n, C, H, W] in [-1, 1]
+    probability = None  # x [N, C, H, W] -> D's output [N], for pictures of points
+    encode = None  # x [N, C, H, W] -> codes [N, ...]
+    decode = None  # codes [N, ...] -> images [N, C, H, W]
+    interpolate = None  # (h, other, p), codes [N, ...] -> their mix: h where p = 1
+    blend = None  # (h, other, attributes), codes [N, ...] and float [N, A] -> their mix with these attributes
+    to_a = to_b = None  # images [N, C, H, W] of one domain -> of the other
+
     def __init__(self, nets, args):
         """nets: {role: module}; args: the flags. Raises UserError for a missing or superfluous role."""
         super().__init__()
@@ -46,7 +55,7 @@ class Trainer(nn.Module):
         )
         self.stepped = set()  # optimisers that have been, in this step
         self.share = 1.0  # of this process in the batch, times the number of processes
-        self.warnings, self.remarks = [], []  # said once when the run starts
+        self.warnings, self.notes = [], []  # said once when the run starts
         self.register_buffer("bad_steps", torch.zeros(2, dtype=torch.int64))  # in a row, in all
         self.twice_differentiated = ()  # roles whose losses need second derivatives, which --compile cannot give
         if args.amp != "off":
@@ -71,6 +80,11 @@ class Trainer(nn.Module):
         for group in self.optims[name].param_groups:
             group["base_lr"] = group["lr"]
 
+    @property
+    def device(self):
+        """Where the networks are."""
+        return self.bad_steps.device
+
     def parameters_of(self, name):
         """The parameters that optimiser `name` updates."""
         return self.optims[name].param_groups[0]["params"]
@@ -89,11 +103,10 @@ class Trainer(nn.Module):
     def noise(self, n):
         """z [n, z_dim] from --z_dist, N(0, I) or U(-1, 1)."""
         shape = n, self.args.z_dim
-        device = self.bad_steps.device
         return (
-            torch.randn(shape, device=device)
+            torch.randn(shape, device=self.device)
             if self.args.z_dist == "normal"
-            else torch.empty(shape, device=device).uniform_(-1, 1)
+            else torch.empty(shape, device=self.device).uniform_(-1, 1)
         )
 
     def forward_jointly(self, net, function, *batches):
@@ -109,8 +122,27 @@ class Trainer(nn.Module):
         return function(*map(torch.cat, zip(*batches))).split([len(x[0]) for x in batches])
 
     def sample(self, n):
-        """n generated images [n, C, H, W] in [-1, 1], by the subclass's generate(z)."""
+        """n generated images [n, C, H, W] in [-1, 1]: generate(noise(n)), unless the subclass says otherwise."""
         return self.generate(self.noise(n))
+
+    def sample_fns(self, data, split="test"):
+        """{name: function of n that gives n images}: what --mode=evaluate scores. data: {split: DataIterator}."""
+        return {"": self.sample}
+
+    def prepare(self, batch):
+        """Initialisation that depends on data, from the first batch; called once, before step 0. By default none."""
+
+    def pictures(self, batch):
+        """{name: images [n, C, H, W], or [rows, n, C, H, W]} of samples/; by default --samples drawn ones."""
+        return {"": self.sample(self.args.samples)}
+
+    def diagnose(self, batch):
+        """{name: scalar tensor} to be logged beside the losses, in evaluation mode; by default none."""
+        return {}
+
+    def measures(self, data):
+        """[(every, function(step) -> {name: float})], called each `every` steps; by default none."""
+        return []
 
     def update(self, name, terms):
         """One step of optimiser `name` on the sum of the means of `terms`; makes no gradient of any other network.
@@ -151,9 +183,7 @@ class Trainer(nn.Module):
         if amp == "off":
             log = self.train_step(batch, step)
         else:
-            with torch.autocast(
-                self.bad_steps.device.type, torch.bfloat16 if amp == "bf16" else torch.float16
-            ):
+            with torch.autocast(self.device.type, torch.bfloat16 if amp == "bf16" else torch.float16):
                 log = self.train_step(batch, step)
         self.move_averages()
         return log

@@ -19,6 +19,7 @@ from trainers import autoencoder
 def add_flags(group):
     """Declares the flags of this trainer."""
     autoencoder.add_flags(group)
+    group.set_defaults(recon_loss="bce_sum")
     group.add_argument(
         "--beta",
         type=weight,
@@ -34,8 +35,6 @@ def get_trainer(nets, args):
 
 class BetaVAE(autoencoder.Autoencoder):
     """Autoencoder with a Gaussian code near N(0, I) (Higgins et al. 2017). The encoder's output holds means, then log variances."""
-
-    defaults = {"recon_loss": "bce_sum", "update_g_every": 1}
 
     def __init__(self, nets, args):
         super().__init__(nets, args)
@@ -64,7 +63,7 @@ class BetaVAE(autoencoder.Autoencoder):
 
     def sample(self, n):
         """n images decoded from z ~ N(0, I), [n, C, H, W]."""
-        return self.decode(torch.randn(n, *self.code_shape, device=self.bad_steps.device))
+        return self.decode(torch.randn(n, *self.code_shape, device=self.device))
 
     def diagnose(self, batch):
         """KL of each dimension would be many numbers; the active ones, with a mean KL above 0.01, are counted."""

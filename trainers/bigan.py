@@ -44,6 +44,7 @@ def add_flags(group):
     )
     group.add_argument(
         "--recon_every",
+        changes_run=False,
         type=positive,
         default=1,
         help="epochs between measurements of the reconstruction's error (default 1)",
@@ -117,7 +118,7 @@ class BiGAN(codes.Coder):
 
     def recon_error(self, batches):
         """The mean over all batches, and processes, of |x - G(E(x))|_2 with pixels in [0, 1]."""
-        sums = torch.zeros(2, dtype=torch.float64, device=self.bad_steps.device)
+        sums = torch.zeros(2, dtype=torch.float64, device=self.device)
         with self.evaluating():
             for batch in batches:
                 distances = (self.decode(self.encode(batch["x"])) - batch["x"]).flatten(1).norm(dim=1) / 2

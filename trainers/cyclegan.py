@@ -67,12 +67,7 @@ def add_flags(group):
         help=f"penalties on the discriminators' mean logits: {', '.join(PENALTIES)}, as in "
         "--penalty gp=10 (default none)",
     )
-    group.add_argument(
-        "--noise_std",
-        type=weight,
-        default=0.02,
-        help="--mode=translate: deviation of the noise, in images in [-1, 1], before the way back (default 0.02)",
-    )
+    group.serves("translation")
 
 
 def get_trainer(nets, args):

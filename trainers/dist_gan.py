@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from engine.errors import UserError
-from engine.flags import count, positive, weight
+from engine.flags import Plan, count, positive, weight
 from losses import distances, rotation
 from losses.adversarial import OBJECTIVES
 from losses.penalties import gradient_penalty
@@ -114,6 +114,7 @@ def add_flags(group):
     )
     group.add_argument(
         "--mu_steps",
+        planned=Plan("the moving weights' way", "weights", ("moving",)),
         type=count,
         default=0,
         help="N, the steps that the moving weights stretch over (default 0: schedule_steps)",
@@ -135,6 +136,14 @@ def add_flags(group):
     )
     self_supervised.add_flags(group, "none", 0.5, 0.0, "match")
     codes.add_mode_flags(group)
+    group.resolve(completed)
+
+
+def completed(args):
+    """{flag: value}: the quirks in one order, for the same set is the same run; N, or a longer run would have other weights
+    from its first step on."""
+    moving = {"mu_steps": args.mu_steps or args.schedule_steps} if args.weights == "moving" else {}
+    return {"official_quirks": sorted(set(args.official_quirks))} | moving
 
 
 def get_trainer(nets, args):
@@ -149,7 +158,6 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
 
     def __init__(self, nets, args):
         super().__init__(nets, args)
-        args.official_quirks = sorted(set(args.official_quirks))  # whose order is no other run
         self.quirks = frozenset(args.official_quirks)
         self.norms = batch_norms(self.gen)
         self.check_flags()
@@ -160,10 +168,6 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
         self.steepness = (0.5 if self.unit else 1.0) * (
             math.sqrt(math.prod(args.data_shape)) if args.penalty_norm == "rms" else 1.0
         )
-        if (
-            args.weights == "moving"
-        ):  # kept in flags.json: a longer run would have other weights from its first step on
-            args.mu_steps = args.mu_steps or args.schedule_steps
         if args.lambda_p > 0:
             self.twice_differentiated = ("disc",)
         self.average("gen", args.ema)

@@ -122,7 +122,7 @@ class SelfSupervised(Trainer):
 
     def pool(self, n, classes):
         """(source, turn) by --rotations, see losses/rotation.py."""
-        return rotation.POOLS[self.args.rotations](n, classes, self.bad_steps.device)
+        return rotation.POOLS[self.args.rotations](n, classes, self.device)
 
     def d_images(self, real, fake):
         """(images, classes) for D's part of the task: [(images, turn)] or [] where there is none."""

@@ -80,6 +80,7 @@ def add_flags(group):
     )
     group.add_argument(
         "--test_every",
+        changes_run=False,
         type=positive,
         default=1,
         help="epochs between measurements of the errors on valid and test (default 1)",
@@ -167,7 +168,7 @@ class SemiSupervised(gan.MixupGAN):
         values = {}
         with self.evaluating():
             for split, batches in splits.items():
-                wrong = torch.zeros(1 + len(nets), dtype=torch.float64, device=self.bad_steps.device)
+                wrong = torch.zeros(1 + len(nets), dtype=torch.float64, device=self.device)
                 for batch in batches:
                     misses = [(net(batch["x"]).argmax(1) != batch["y"]).sum() for net in nets.values()]
                     wrong += torch.stack([*misses, wrong.new_tensor(len(batch["y"]))])

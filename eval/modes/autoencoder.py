@@ -1,4 +1,4 @@
-"""What --mode can do with a trained encoder: functions of (trainer, data, run, args) that return an exit code, as in eval/modes/.
+"""What --mode can do with a trained encoder: functions of (trainer, data, run, args), see __init__.py.
 
 Each writes to <run>/<mode>/, under names with the step. A trainer (trainers/codes.py) has a network enc, and offers encode(x), decode(h) and
 interpolate(h, other, p).
@@ -18,6 +18,7 @@ from PIL import Image
 
 from engine import pictures, setup
 from engine.errors import MissingError, UserError
+from engine.flags import count, number, positive
 from engine.pictures import gif
 from engine.randomness import permutation
 from eval.metrics import disentanglement, probe
@@ -26,27 +27,81 @@ from eval.metrics.results import append_result
 RED, GREEN = (220, 40, 40), (40, 180, 60)
 
 
+# modes that walk from one example to another
+WALKS = ("interp_train", "interp_valid", "interp_pixel_train", "interp_pixel_valid", "save_frames")
+SUPERVISED = ("interp_sup_train", "interp_sup_valid")
+
+
+def add_flags(declare):
+    """Declares the flags of these modes."""
+    declare(*WALKS, *SUPERVISED, of="codes").add_argument(
+        "--val_batch_size", type=positive, default=64, help="how many examples to show (default 64)"
+    )
+    declare(*WALKS, *SUPERVISED, "disentangle", of="codes").add_argument(
+        "--vis_seed",
+        type=count,
+        default=0,
+        help="seed of which examples, and of their partners (default 0)",
+    )
+    declare(*WALKS, of="codes").add_argument(
+        "--num_interps",
+        type=number(int, 2),
+        default=10,
+        help="images from one end to the other (default 10)",
+    )
+    group = declare("save_frames", of="codes")
+    group.add_argument("--framerate", type=positive, default=30, help="frames a second (default 30)")
+    group.add_argument(
+        "--resize_to",
+        type=count,
+        default=0,
+        help="pixels of a frame's side (default 0: as the images are)",
+    )
+    group.add_argument("--crf", type=number(int, 0, 51), default=23, help="libx264's quality (default 23)")
+    group = declare("tsne", of="codes")
+    group.add_argument(
+        "--tsne_examples", type=positive, default=2000, help="training examples (default 2000)"
+    )
+    group.add_argument(
+        "--use_labels",
+        type=int,
+        choices=(0, 1),
+        default=1,
+        help="classes are labels (1), or k-means clusters of the codes (0) (default 1)",
+    )
+    group = declare("disentangle", of="codes")
+    group.add_argument(
+        "--votes",
+        type=positive,
+        nargs=2,
+        default=[10000, 5000],
+        metavar=("TRAIN", "EVAL"),
+        help="votes to train and to evaluate (default 10000 5000)",
+    )
+    group.add_argument("--vote_images", type=positive, default=64, help="images a vote (default 64)")
+
+
 # --- what the modes share
 
 
-def restored(trainer, data, run, args, needs="encode"):
-    """(step, the data's iterators) of the newest checkpoint. Raises UserError for a trainer without what is needed, or without the modes' flags."""
-    if not hasattr(trainer, needs) or not hasattr(args, "vis_seed"):
-        right = (
-            "trainers/class_mixing.py" if needs == "class_mixer" else "trainers/amr.py or another autoencoder"
+def restored(trainer, run, args, needs="encode"):
+    """The step of the checkpoint that --at names, taken over. Raises UserError for a trainer without what is needed."""
+    if getattr(trainer, needs) is None:
+        right = "trainers/class_mixing.py" if needs == "blend" else "trainers/amr.py or another autoencoder"
+        raise UserError(
+            f"--mode={args.mode}: {args.trainer} has no {needs}(...); use it for a run of {right}"
         )
-        raise UserError(f"--mode={args.mode}: {args.trainer} has no {needs}; a run of {right} would do")
-    return run.restore(trainer), data()
+    return run.restore(trainer)
 
 
-def way(args):
+def mixer_name(args):
     """How codes are mixed: the --mixer of trainers that have one."""
     return getattr(args, "mixer", "linear")
 
 
 def untrained(trainer, data, args):
     """The encoder as it was before training, in evaluation mode, batch norms' statistics estimated on the training split."""
-    enc = setup.networks(args)["enc"].to(trainer.bad_steps.device, memory_format=torch.channels_last)
+    enc = setup.networks(args)["enc"].to(trainer.device, memory_format=torch.channels_last)
     return probe.estimate_batch_norm(enc, (batch["x"] for batch in data["train"]))
 
 
@@ -61,7 +116,8 @@ def split_of(data, name):
     """The iterator of a split. Raises UserError with the way to have one."""
     if name not in data:
         raise UserError(
-            f"--mode: the data has no {name} split, there is {', '.join(data)}; --iterator_args valid=N would do"
+            f"--mode: the data has no {name} split, there is {', '.join(data)}; "
+            + ("use --iterator_args valid=N" if name == "valid" else "use data that has one")
         )
     return data[name]
 
@@ -108,7 +164,7 @@ def interpolation(split, space):
     """A mode that walks from partners to examples of a split (p = 0 .. 1), in code space by --mixer or between pixels."""
 
     def mode(trainer, data, run, args):
-        step, data = restored(trainer, data, run, args, "encode" if space == "pixel" else "decode")
+        step = restored(trainer, run, args, "encode" if space == "pixel" else "decode")
         x = examples(split_of(data, split), args.val_batch_size, args.vis_seed)["x"]
         ps = torch.linspace(0, 1, args.num_interps).tolist()
         with trainer.evaluating():
@@ -118,7 +174,7 @@ def interpolation(split, space):
                 return strips(folder_of(run, args, "pixel"), walks) or 0
             h = trainer.encode(x)
             walks = torch.stack([trainer.decode(trainer.interpolate(h, h.roll(1, 0), p)) for p in ps])
-        return strips(folder_of(run, args, f"{way(args)}_step{step:08d}"), walks) or 0
+        return strips(folder_of(run, args, f"{mixer_name(args)}_step{step:08d}"), walks) or 0
 
     mode.__doc__ = f"Strips of --num_interps images between --val_batch_size pairs of {split} in {space} space, from the partner (p = 0) to the example (p = 1)."
     return mode
@@ -128,7 +184,7 @@ def supervised(split):
     """A mode that decodes every combination of attributes between two examples' attributes, with the class mixer."""
 
     def mode(trainer, data, run, args):
-        step, data = restored(trainer, data, run, args, "class_mixer")
+        step = restored(trainer, run, args, "blend")
         batch = examples(split_of(data, split), args.val_batch_size, args.vis_seed)
         path, x, a = folder_of(run, args, f"step{step:08d}"), batch["x"], batch["attributes"].float()
         with trainer.evaluating():
@@ -169,7 +225,7 @@ def squares(values, side=12):
 
 def save_frames(trainer, data, run, args):
     """An animation x1 -> x2 -> ... -> x1 of --val_batch_size valid (else training) examples, --num_interps images a leg: out.gif, frames/, and out.mp4 where ffmpeg is found."""
-    step, data = restored(trainer, data, run, args, "decode")
+    step = restored(trainer, run, args, "decode")
     x = examples(data.get("valid", data["train"]), args.val_batch_size, args.vis_seed)["x"]
     ps = torch.linspace(0, 1, args.num_interps + 1)[1:].tolist()
     with trainer.evaluating():
@@ -187,7 +243,7 @@ def save_frames(trainer, data, run, args):
         )
         side = args.resize_to or max(picture.size)
         frames.append(picture.resize((side, side), Image.Resampling.NEAREST))
-    path = folder_of(run, args, f"{way(args)}_step{step:08d}")
+    path = folder_of(run, args, f"{mixer_name(args)}_step{step:08d}")
     gif(os.path.join(path, "out.gif"), frames, 1 / args.framerate)
     folder = os.path.join(path, "frames")
     shutil.rmtree(folder, ignore_errors=True)
@@ -233,7 +289,7 @@ def save_frames(trainer, data, run, args):
 
 def embedding(trainer, data, run, args):
     """Codes and labels: train.npz (X_train, y_train), valid.npz and test.npz likewise, X float32 [n, d], y int64 [n] where there are labels."""
-    step, data = restored(trainer, data, run, args)
+    step = restored(trainer, run, args)
     path = folder_of(run, args, f"step{step:08d}")
     with trainer.evaluating():
         for split in data:
@@ -258,9 +314,9 @@ def tsne(trainer, data, run, args):
         from sklearn.manifold import TSNE
     except ImportError:
         raise MissingError(
-            "--mode=tsne: the package scikit-learn is not installed; pip install scikit-learn would do"
+            "--mode=tsne: the package scikit-learn is not installed; pip install scikit-learn"
         ) from None
-    step, data = restored(trainer, data, run, args)
+    step = restored(trainer, run, args)
     path = folder_of(run, args, f"step{step:08d}")
     with trainer.evaluating():
         codes, labels = codes_of(trainer.encode, data["train"], args.tsne_examples)
@@ -294,13 +350,13 @@ def tsne(trainer, data, run, args):
 
 def logreg(trainer, data, run, args):
     """The frozen probe (eval/metrics/probe.py) of codes, and of two yardsticks of the same dimension: PCA of the pixels, and the untrained encoder.
-    Fitted on train, chosen on valid, reported on test: probe.json, and lines for `python -m eval.tables` in evaluations.jsonl."""
-    step, data = restored(trainer, data, run, args)
+    Fitted on train, chosen on valid, reported on test: probe.json (probe_step<...>.json for another --at), and lines for `python -m eval.tables` in evaluations.jsonl."""
+    step = restored(trainer, run, args)
     parts = [split_of(data, name) for name in ("train", "valid", "test")]
     with trainer.evaluating():
         trained = [codes_of(trainer.encode, part) for part in parts]
         if trained[0][1] is None:
-            raise UserError("--mode=logreg: the data has no labels y; data with labels would do")
+            raise UserError("--mode=logreg: the data has no labels y; use data with labels")
         start = untrained(trainer, data, args)
         kinds = {
             "codes": trained,
@@ -311,7 +367,8 @@ def logreg(trainer, data, run, args):
     kinds["PCA"] = [(components(x), y) for x, y in pixels]
     found = {kind: probe.linear_probe(*splits) for kind, splits in kinds.items()}
     counts = [len(codes) for codes, _ in trained]
-    with open(os.path.join(run.folder, "probe.json"), "w", encoding="utf8") as file:
+    name = "probe.json" if args.at == "latest" else f"probe_step{step:08d}.json"
+    with open(os.path.join(run.folder, name), "w", encoding="utf8") as file:
         json.dump(
             {
                 "step": step,
@@ -349,7 +406,7 @@ def encoder(trainer, data, run, args):
     EGr: mean |x - G(E(x))|_2 with pixels in [0, 1]; EGr_b: the same of another test image x. Writes step<...>.json, and lines for
     `python -m eval.tables` in evaluations.jsonl.
     """
-    step, data = restored(trainer, data, run, args, "decode")
+    step = restored(trainer, run, args, "decode")
     parts = {name: split_of(data, name) for name in ("train", "valid", "test")}
     found, start = {}, untrained(trainer, data, args)
     with trainer.evaluating():
@@ -357,7 +414,7 @@ def encoder(trainer, data, run, args):
             for at, encode in layers_of(trainer, enc).items():
                 codes = {name: codes_of(encode, part) for name, part in parts.items()}
                 if codes["train"][1] is None:
-                    raise UserError("--mode=encoder: the data has no labels y; data with labels would do")
+                    raise UserError("--mode=encoder: the data has no labels y; use data with labels")
                 # in a thousand dimensions classes are soon separable, and without a penalty there is no minimum
                 result = probe.linear_probe(*codes.values(), probe.GRID if at == "e" else probe.GRID[:-1])
                 found[f"{kind} {at}"] = {
@@ -426,15 +483,11 @@ def recon_errors(trainer, batches, seed=0):
 
 def class_embeddings(trainer, data, run, args):
     """The class mixer's mask for every combination of attributes (at most 2^12): class_embeddings.csv, a row a combination."""
-    if not hasattr(trainer, "class_mixer"):
-        raise UserError(
-            f"--mode=class_embeddings: {args.trainer} has no class mixer; a run of trainers/class_mixing.py would do"
-        )
-    step = run.restore(trainer)
+    step = restored(trainer, run, args, "blend")
     n = trainer.class_mixer[0].in_features
     if n > 12:
         raise UserError(
-            f"--mode=class_embeddings: {n} attributes have {2**n:,} combinations; a model of 12 or fewer would do"
+            f"--mode=class_embeddings: {n} attributes have {2**n:,} combinations; use it for a model of 12 or fewer"
         )
     combinations = torch.tensor(list(itertools.product((0.0, 1.0), repeat=n)))
     with trainer.evaluating():
@@ -452,13 +505,13 @@ def class_embeddings(trainer, data, run, args):
 
 def disentangle(trainer, data, run, args):
     """The FactorVAE and the beta-VAE metric of the codes (eval/metrics/disentanglement.py) on data that renders factors, as dSprites does."""
-    step, data = restored(trainer, data, run, args)
+    step = restored(trainer, run, args)
     source = getattr(data["train"], "source", None)
     if not hasattr(source, "images"):
         raise UserError(
-            f"--mode=disentangle: {args.iterator} has no images by factors; --iterator=iterators/dsprites.py would do"
+            f"--mode=disentangle: {args.iterator} has no images by factors; use --iterator=iterators/dsprites.py"
         )
-    device = trainer.bad_steps.device
+    device = trainer.device
 
     def encode(factors):
         return trainer.encode(source.images(factors).to(device)).flatten(1).cpu()

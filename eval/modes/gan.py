@@ -1,9 +1,10 @@
-"""What --mode can do with a trained run: functions of (trainer, data, run, args) that return an exit code. `data` is a function: call it if needed."""
+"""What --mode can do with the runs of any trainer that draws samples: functions of (trainer, data, run, args), see __init__.py."""
 
 import os
 
 from engine import distributed, pictures
 from engine.errors import UserError
+from engine.flags import number
 from engine.pictures import gif
 from engine.randomness import seeded
 from eval.metrics.results import write_results
@@ -11,21 +12,34 @@ from eval.modes import points
 from eval.modes.walks import slerp
 
 
+def add_flags(declare):
+    """Declares the flags of these modes; --samples, which training reads too, is a shared one."""
+    declare("sample").add_argument(
+        "--out",
+        kept=False,
+        default="",
+        help="a .png grid, a .npz array, else a folder of PNGs (default: samples_<step>.png in the run's folder)",
+    )
+    declare("interpolate").add_argument(
+        "--frames", type=number(int, 2), kept=False, default=10, help="images of each walk (default 10)"
+    )
+
+
 def sample(trainer, data, run, args):
-    """Draws --samples images from the newest checkpoint (or --resume=PATH) and writes them to --out: a .png grid, a .npz array
+    """Draws --samples images from a checkpoint and writes them to --out: a .png grid, a .npz array
     "images" uint8 [n, H, W, C], or a folder of numbered PNGs. The i-th image does not depend on how many are drawn, nor on the
     number of processes that share the work. Points: the picture of training, or a .npz array "points" float32 [n, d]."""
     step = run.restore(trainer)
     out = args.out or os.path.join(run.folder, f"samples_{step:08d}.png")
     kind = os.path.splitext(out)[1].lower()
     if kind not in ("", ".png", ".npz"):
-        raise UserError(f"--out: given {out}; a .png, a .npz or a folder would do")
+        raise UserError(f"--out: given {out}; use a .png, a .npz or a folder")
     if distributed.on_rank0(lambda: os.path.exists(out) and (kind or os.listdir(out))):
-        raise UserError(f"--out: {out} exists; another path would do")
+        raise UserError(f"--out: {out} exists; use another path")
     if points.are(args.data_shape) and kind != ".npz":
         if not kind:
-            raise UserError(f"--out: given {out}; the data are points: a .png or a .npz would do")
-        picture = points.Points(data(), args).picture(trainer, step)
+            raise UserError(f"--out: given {out}; the data are points: use a .png or a .npz")
+        picture = points.Points(data, args).picture(trainer, step)
         if distributed.rank() == 0:
             os.makedirs(os.path.dirname(os.path.abspath(out)), exist_ok=True)
             picture.save(out)
@@ -65,9 +79,11 @@ def interpolate(trainer, data, run, args):
     import torch
 
     points.refuse(args, "--mode=interpolate")
+    if trainer.generate is None:
+        raise UserError(
+            f"--mode=interpolate: {args.trainer} makes no images of noise; use it for a run of a GAN"
+        )
     step = run.restore(trainer)
-    if not hasattr(trainer, "generate"):
-        raise UserError(f"--mode=interpolate: {args.trainer} has no generate(z)")
     with trainer.evaluating(), seeded(args.seed, "draw", "interpolate"):
         ends = trainer.noise(args.samples), trainer.noise(args.samples)
         walks = slerp(*ends, torch.linspace(0, 1, args.frames, device=ends[0].device))
@@ -99,11 +115,11 @@ def evaluate(trainer, data, run, args):
     """Scores of --at latest, best or all checkpoints, or that of a step: printed, and appended to evaluations.jsonl, which eval.tables reads.
     Points: their measures."""
     if points.are(args.data_shape):
-        return measure_points(trainer, data(), run, args)
+        return measure_points(trainer, data, run, args)
     from eval.modes.scoring import Scorer
 
     states = list(run.states(args.at))
-    scorer = Scorer(args, data(), trainer.bad_steps.device, run)
+    scorer = Scorer(args, data, trainer.device, run)
     say(scorer.describe())
     results = []
     for name, state in states:
@@ -154,7 +170,7 @@ def neighbours(trainer, data, run, args):
     points.refuse(args, "--mode=neighbours")
     step = run.restore(trainer)
     samples = draw(trainer, args.samples, args.seed)
-    found = nearest(samples, data()["train"])
+    found = nearest(samples, data["train"])
     path = os.path.join(run.folder, f"neighbours_{step:08d}.png")
     picture(samples, found["images"]).save(path)
     closest = found["distances"][:, 0]

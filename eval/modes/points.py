@@ -1,6 +1,6 @@
 """Points instead of images: x [N, 1, 1, d] with d = 1 or 2. What a trainer of points is measured by, and its pictures.
 
-Any trainer with sample(n) will do; where it has probability(x), [N, 1, 1, d] -> [N], the pictures show that as D.
+For any trainer with sample(n); where it has probability(x), [N, 1, 1, d] -> [N], the pictures show that as D.
 """
 
 import math
@@ -31,9 +31,7 @@ def are(shape):
 def refuse(args, what):
     """Raises UserError where the data are points, for which `what` makes no sense."""
     if are(args.data_shape):
-        raise UserError(
-            f"{what}: is for images; the data are points, which --mode=sample and --mode=evaluate serve"
-        )
+        raise UserError(f"{what}: is for images; the data are points: use --mode=sample or --mode=evaluate")
 
 
 class Points:
@@ -162,7 +160,7 @@ class Points:
             if label == "data":
                 top = 1.6 * density.max()  # alike in all pictures of a run
         axes.set(xlim=(edges[0], edges[-1]), ylim=(0, top), xlabel="x", ylabel="density")
-        if hasattr(trainer, "probability"):
+        if trainer.probability is not None:
             at = torch.linspace(self.low[0], self.high[0], CURVE)
             right = axes.twinx()
             values = self.output(trainer, at.reshape(-1, 1, 1, 1))
@@ -175,7 +173,7 @@ class Points:
 
     def plane(self, axes, trainer, x):
         """D as a map, then the data, then the samples."""
-        if hasattr(trainer, "probability"):
+        if trainer.probability is not None:
             ticks = [torch.linspace(float(low), float(high), MAP) for low, high in zip(self.low, self.high)]
             at = torch.stack(torch.meshgrid(*ticks, indexing="xy"), -1)
             values = self.output(trainer, at.reshape(-1, 1, 1, 2)).reshape(MAP, MAP)

@@ -41,8 +41,7 @@ class Scorer:
         results = []
         with trainer.evaluating():
             # an autoencoder has no samples of its own, but mixes and reconstructions of images
-            drawn = trainer.sample_fns(self.data) if hasattr(trainer, "sample_fns") else {"": trainer.sample}
-            for kind, sample_fn in drawn.items():
+            for kind, sample_fn in trainer.sample_fns(self.data).items():
                 for result in evaluate.evaluate(
                     sample_fn,
                     self.reference,

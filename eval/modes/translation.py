@@ -11,6 +11,7 @@ import torch.nn.functional as F
 
 from engine import pictures
 from engine.errors import UserError
+from engine.flags import weight
 from engine.randomness import seeded
 from eval.metrics import classifier, evaluate, extractors
 from eval.metrics.results import append_result, write_results
@@ -19,15 +20,25 @@ from eval.modes.autoencoder import folder_of
 COLUMNS = 20
 
 
+def add_flags(declare):
+    """Declares the flags of this mode; --metrics and those beside it are shared ones."""
+    declare("translate", of="translation").add_argument(
+        "--noise_std",
+        type=weight,
+        default=0.02,
+        help="deviation of the noise, in images in [-1, 1], before the way back (default 0.02)",
+    )
+
+
 def translate(trainer, data, run, args):
     """Grids of translations both ways, and measures of the test split (train where there is none): cycle errors, also with the translation rounded to bytes
     or noisy before the way back; where the data has labels, how many grey translations a classifier of real images gives their label; with --metrics, scores of the
     translations against real images. Grids and a .json in <run>/translate/, lines for `python -m eval.tables` in evaluations.jsonl."""
-    if not hasattr(trainer, "to_b"):
+    if trainer.to_b is None:
         raise UserError(
-            f"--mode=translate: {args.trainer} does not translate; a run of trainers/cyclegan.py would do"
+            f"--mode=translate: {args.trainer} does not translate; use it for a run of trainers/cyclegan.py"
         )
-    step, data = run.restore(trainer), data()
+    step = run.restore(trainer)
     split = "test" if "test" in data else "train"
     path = folder_of(run, args)
     found = {"step": step, "split": split, "noise_std": args.noise_std}
@@ -38,7 +49,7 @@ def translate(trainer, data, run, args):
         ):
             images, y = images_of(data[split].domains[source], data[split])
             with seeded(args.seed, "translate", source):
-                result, made = way(images, there, back, args.noise_std)
+                result, made = one_way(images, there, back, args.noise_std)
             pictures.grid(rows(images, made, back)).save(
                 os.path.join(path, f"step{step:08d}_{source}{target}.png")
             )
@@ -58,7 +69,7 @@ def translate(trainer, data, run, args):
                         "mask_accuracy_real": accuracy(grey[0], 2 * mask(real[0]) - 1, real[1]),
                     }
             if args.metrics:
-                result["scores"] = scores(args, data, split, target, images, there, trainer.bad_steps.device)
+                result["scores"] = scores(args, data, split, target, images, there, trainer.device)
             found[f"{source}{target}"] = result
     with open(os.path.join(path, f"step{step:08d}.json"), "w", encoding="utf8") as file:
         json.dump(found, file, indent=1)
@@ -79,7 +90,7 @@ def apply(translate, images, batch=100):
     return torch.cat([translate(part) for part in images.split(batch)])
 
 
-def way(images, there, back, noise_std):
+def one_way(images, there, back, noise_std):
     """({measure: value}, translations) of one way: mean |back(there(x)) - x| over all values of images in [-1, 1], as it is and with the translation
     rounded to 8 bits, or with noise N(0, noise_std^2) added, before the way back; a translator that hides what it removes in small values cannot find it then.
 

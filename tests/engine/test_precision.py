@@ -131,7 +131,7 @@ def test_compile_takes_the_networks_that_it_suits_and_says_why_not_the_others(
 ):
     t = trainer(*words, spec_norm=spec_norm)
     setup.compile(t)
-    assert t.remarks[0].startswith(f"compiled: {compiled}") and reason in t.remarks[0]
+    assert t.notes[0].startswith(f"compiled: {compiled}") and reason in t.notes[0]
     assert [r for r in t.roles if getattr(t, r)._compiled_call_impl is not None] == compiled.split(", ")
 
 

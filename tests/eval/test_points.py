@@ -29,6 +29,8 @@ class Fake(torch.nn.Module):
     """A trainer whose samples are given points in turn, and whose D is a logistic function of the first
     coordinate."""
 
+    probability = None
+
     def __init__(self, points, d=True):
         super().__init__()
         self.points, self.one = (

@@ -34,11 +34,11 @@ def test_a_way_that_hides_what_it_removes_is_found_out():
     1000: perfect until a little noise comes."""
     torch.manual_seed(0)
     x = torch.rand(50, 1, 8, 8) * 2 - 1
-    honest, made = translation.way(x, lambda x: -x, lambda y: -y, 0.02)
+    honest, made = translation.one_way(x, lambda x: -x, lambda y: -y, 0.02)
     assert honest["cycle_error"] == 0 and honest["ratio_noisy"] is None and torch.equal(made, -x)
     assert abs(honest["cycle_error_noisy"] - 0.02 * (2 / torch.pi) ** 0.5) < 1e-3  # E |N(0, 0.02)|
     assert 0.001 < honest["cycle_error_rounded"] < 1 / 255
-    hidden, made = translation.way(x, lambda x: 0.5 + x / 1000, lambda y: 1000 * (y - 0.5), 0.02)
+    hidden, made = translation.one_way(x, lambda x: 0.5 + x / 1000, lambda y: 1000 * (y - 0.5), 0.02)
     assert made.std() < 1e-3 and hidden["cycle_error"] < 1e-4
     assert (
         abs(hidden["cycle_error_noisy"] / (20 * (2 / torch.pi) ** 0.5) - 1) < 0.05
