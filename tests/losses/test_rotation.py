@@ -30,7 +30,7 @@ def test_turns_are_exact_and_a_group():
 @pytest.mark.parametrize("pool", rotation.POOLS)
 @pytest.mark.parametrize("classes", (4, 5))
 def test_labels_follow_images_after_shuffling(pool, classes):
-    """Real image i holds the value i in its upper left corner, generated image i the value 100 + i; the rest is 0.
+    """Real image i holds the value i + 1 in its upper left corner, generated image i the value 101 + i.
 
     The corner in which the value lies tells how the image was turned.
     """
