@@ -1,7 +1,8 @@
 """This checkout's step against another's: python benchmarks/against.py FOLDER SCRIPT [SCRIPT ...] [--turns N].
 
-FOLDER: a checkout of another commit (git worktree add FOLDER COMMIT), its launcher's flags and benchmarks/steps.py alike. Each has a process of its own, on random data as in
-benchmarks/steps.py; they take turns of a few seconds. One line a script: the median seconds a step of each, and their ratio.
+FOLDER: a checkout of another commit (git worktree add FOLDER COMMIT) with the same flags and a
+benchmarks/steps.py. Each checkout has its own process, on random data as in benchmarks/steps.py. They take
+turns of a few seconds. One line for each script: the median seconds per step of each, and their ratio.
 """
 
 import argparse
@@ -15,7 +16,8 @@ from benchmarks.common import ROOT, command_line, machine  # noqa: E402
 from engine.errors import UserError  # noqa: E402
 from engine.flags import Parser, positive  # noqa: E402
 
-# one line out for each line in: seconds a step over whole periods of updates, of 3 seconds or more
+# prints a line for each line that it reads: seconds per step, over whole periods of updates, 3 seconds at
+# least
 PROGRAM = """
 import sys, time
 from benchmarks.steps import Case, shapes_of, words_of
@@ -34,7 +36,7 @@ for _ in sys.stdin:
 
 
 def start(folder, script):
-    """The process of a checkout, ready for its turns. Raises UserError if it ends before."""
+    """A checkout's process, ready for its turns. Raises UserError if it ends before that."""
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, script],
         cwd=folder,
@@ -44,14 +46,13 @@ def start(folder, script):
         text=True,
     )
     if process.stdout.readline() != "ready\n":
-        raise UserError(
-            f"{folder}: cannot time {script} there: {(process.stderr.read().strip().splitlines() or ['it ended'])[-1]}"
-        )
+        said = process.stderr.read().strip().splitlines() or ["it ended"]
+        raise UserError(f"{folder}: cannot time {script} there: {said[-1]}")
     return process
 
 
 def turn(process):
-    """Seconds a step of one turn."""
+    """Seconds per step in one turn."""
     process.stdin.write("go\n")
     process.stdin.flush()
     return float(process.stdout.readline())
@@ -68,7 +69,7 @@ def main():
     args = parser.parse_args()
     if not os.path.isfile(os.path.join(args.folder, "benchmarks", "steps.py")):
         raise UserError(
-            f"{args.folder}: no checkout of this project; git worktree add {args.folder} COMMIT would make one"
+            f"{args.folder}: no checkout of this project; make one by git worktree add {args.folder} COMMIT"
         )
     print(machine())
     print(f"{'script':<40}{'there':>10}{'here':>10}{'x':>7}", flush=True)

@@ -14,7 +14,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def medians(functions, repeats):
-    """{name: median seconds}, the functions called in turn after one call each, so that a drift of the machine meets all alike."""
+    """{name: median seconds} of functions that are called in turn.
+
+    So a change in the machine's speed reaches all of them. The first call of each is not timed.
+    """
     seconds = {name: [] for name in functions}
     for repeat in range(repeats + 1):
         for name, function in functions.items():
@@ -26,7 +29,10 @@ def medians(functions, repeats):
 
 
 def matrix_product(size=2048, times=5):
-    """A function that does some float32 matrix products one after another, for one is too short a look at a machine that others use, and its number of operations."""
+    """(a function that does `times` float32 matrix products, its number of operations).
+
+    One product is too short to measure a machine that other processes use.
+    """
     a, b = torch.randn(size, size), torch.randn(size, size)
 
     def product():
@@ -46,7 +52,7 @@ def machine():
 
 
 def command_line(main):
-    """main(), what a user can mend as one line on stderr and the project's exit code."""
+    """Calls main(); a UserError becomes one line on stderr and the project's exit code."""
     try:
         main()
     except UserError as error:
@@ -55,7 +61,7 @@ def command_line(main):
 
 
 def words_of(script, *more, root=ROOT):
-    """The flags that a script of exps/ of the checkout `root` gives the launcher, `more` at their end."""
+    """The flags with which a script of exps/ in the checkout `root` calls the launcher, followed by `more`."""
     environment = os.environ | {
         "LAUNCH": r"printf %s\0",
         "VIRTUAL_ENV": sys.prefix,  # or a script that installs what it needs would make a .venv

@@ -1,8 +1,9 @@
-"""Scores of images that are damaged more and more, against real ones: what a metric should fall or rise with.
+"""Scores of more and more damaged images against real ones: a good metric follows the damage.
 
     python benchmarks/damaged_images.py cifar10-jpeg.zip [--n 1500] [--extractor efficientnet]
 
-The zip holds train/<class>/*.jpg and test/<class>/*.jpg. One line a kind of damage; the first two are undamaged.
+The zip holds train/<class>/*.jpg and test/<class>/*.jpg. One line for each kind of damage; the first two sets
+are undamaged.
 """
 
 import argparse
@@ -37,21 +38,15 @@ def main():
 
     def some(part, n):
         chosen = random.sample([name for name in names if name.startswith(part)], n)
-        return (
-            torch.stack(
-                [torch.from_numpy(np.array(Image.open(io.BytesIO(archive.read(name))))) for name in chosen]
-            )
-            .permute(0, 3, 1, 2)
-            .contiguous()
-        )
+        images = [np.array(Image.open(io.BytesIO(archive.read(name)))) for name in chosen]
+        return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
 
     train, test = some("train", 2 * args.n), some("test", args.n)
     draw = torch.Generator().manual_seed(0)
 
     def noisy(s):
-        return (
-            (test.float() + s * torch.randn(test.shape, generator=draw)).round().clamp(0, 255).to(torch.uint8)
-        )
+        x = test.float() + s * torch.randn(test.shape, generator=draw)
+        return x.round().clamp(0, 255).to(torch.uint8)
 
     sets = {"other training images": train[args.n :], "test images": test}
     sets |= {f"blur s = {s}": gaussian_blur(test, 9, s) for s in (0.4, 0.7, 1.5)}
@@ -61,7 +56,9 @@ def main():
     real = evaluate.reference(train[: args.n], extractor, "full", metrics)
     for name, images in sets.items():
         batches = iter(torch.cat([images, images[:64]]).split(64))  # the evaluator draws whole batches
-        results = evaluate.evaluate(lambda n: next(batches), real, extractor, "full", metrics)
+        results = evaluate.evaluate(
+            lambda n, batches=batches: next(batches), real, extractor, "full", metrics
+        )
         print(f"{name:<22}", "  ".join(f"{r['title']} {r['value']:.4g}" for r in results), flush=True)
 
 

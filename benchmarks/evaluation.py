@@ -1,7 +1,8 @@
 """Speeds of the evaluator beside plain formulations, alternating in one process: python benchmarks/evaluation.py [--quick].
 
-Each line: seconds (medians), the ratio to the first formulation, and for networks images/s and the share of the machine's own rate
-of float32 matrix products. Inception has random weights where the official ones are not there: the speed is the same.
+Each line: seconds (medians), the ratio to the first formulation, and for networks images/s and the share of
+the machine's own rate of float32 matrix products. Inception has random weights where the official ones are
+not there: the speed is the same.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Peak memory of training, each experiment in a process of its own: python benchmarks/memory.py [SCRIPT ...] [--batch N].
 
-Random data of the experiment's shape, as in benchmarks/steps.py: the peak of resident memory over two periods of updates, and how much of it the
-libraries took before there was a network.
+Random data of the experiment's shape, as in benchmarks/steps.py: the peak of resident memory over two periods
+of updates, and how much of it the libraries took before there was a network.
 """
 
 import argparse

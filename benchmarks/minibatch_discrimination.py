@@ -1,9 +1,11 @@
 """Minibatch discrimination: time and peak memory of a forward and backward pass, this project's form against the plain one.
 
-    python benchmarks/minibatch_discrimination.py [--n 256] [--kernels 300] [--dims 50] [--threads 1] [--device cpu]
+    python benchmarks/minibatch_discrimination.py [--n 256] [--kernels 300] [--dims 50] [--threads 1]
+    [--device cpu]
 
-Each form runs in a process of its own; on a CPU, peak is the process's largest resident size less that before the passes, the input's own
-[n, B, C] and its gradient included; on a GPU, what torch's allocator had handed out at most.
+Each form runs in a process of its own; on a CPU, peak is the process's largest resident size less that before
+the passes, the input's own [n, B, C] and its gradient included; on a GPU, what torch's allocator had handed
+out at most.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Two processes under torchrun against one process with as many threads, for the same total batch: python benchmarks/processes.py [--steps N].
 
-Both train exps/baseline.specnorm.sh's networks on random images, alternating; the time is that between two lines of the log, after a few steps and at the
-end: steps, and the one measurement of the log. Medians.
+Both train exps/baseline.specnorm.sh's networks on random images, alternating; the time is that between two
+lines of the log, after a few steps and at the end: steps, and the one measurement of the log. Medians.
 """
 
 import argparse

@@ -1,14 +1,17 @@
 """Time of a training step of each experiment beside its floor: python benchmarks/steps.py [SCRIPT ...] [--batch N] [--width W].
 
-SCRIPT: of exps/, as in exps/baseline.specnorm.sh; by default one of every system. Data are random, of the experiment's shape, so nothing is needed.
-One line each: seconds a step, averaged over a whole period of the algorithm's updates; images/s; the operations of its convolutions and matrix
-products, counted as they run, second derivatives included; and the time over the floor, which is those operations at the rate of a 2048x2048
+SCRIPT: of exps/, as in exps/baseline.specnorm.sh; by default one of every system. Data are random, of the
+experiment's shape, so nothing is needed. One line each: seconds a step, averaged over a whole period of the
+algorithm's updates; images/s; the operations of its convolutions and matrix products, counted as they run,
+second derivatives included; and the time over the floor, which is those operations at the rate of a 2048x2048
 matrix product measured between the steps. Medians, everything alternating in one process.
 
---plain adds the same mathematics without the savings, for scripts whose network can: `unfolded` (resampling apart from convolution), `contiguous`
-(NCHW), `norm per forward` (a power iteration and a division of each weight at each forward), `original` (all of these, with the passes that the original of system 1
-makes in each step and does not need), `by hand` (our networks and losses in a bare loop); the last two for a GAN without mixup, penalties or further terms. All of
-them keep freed memory, as the launcher does; GLIBC_TUNABLES= in front of the command gives the times without that.
+--plain adds the same mathematics without the savings, for scripts whose network can: `unfolded` (resampling
+apart from convolution), `contiguous` (NCHW), `norm per forward` (a power iteration and a division of each
+weight at each forward), `original` (all of these, with the passes that the original of system 1 makes in each
+step and does not need), `by hand` (our networks and losses in a bare loop); the last two for a GAN without
+mixup, penalties or further terms. All of them keep freed memory, as the launcher does; GLIBC_TUNABLES= in
+front of the command gives the times without that.
 """
 
 import argparse

@@ -4,7 +4,8 @@ A soft label is lam * d_real(logits) + (1 - lam) * d_fake(logits).
 """
 
 import math
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -13,8 +14,9 @@ import torch.nn.functional as F
 class Objective(NamedTuple):
     """Three losses, logits [N] -> [N], and what D's output means.
 
-    d_real: D's loss on real examples. d_fake: D's loss on generated ones. g: G's loss on D's logits of its own.
-    output: logits [N] -> what the paper calls D(x): a probability in (0, 1), or the score itself.
+    d_real: D's loss on real examples. d_fake: D's loss on generated examples. g: G's loss, from D's logits of
+    generated examples. output: logits [N] -> what the paper calls D(x), a probability in (0, 1) or the score
+    itself.
     """
 
     d_real: Callable
@@ -45,12 +47,14 @@ OBJECTIVES = {
 
 
 def smoothed(objective, real_label=1.0, fake_label=0.0, g_label=1.0):
-    """The objective with D's targets alpha = real_label and beta = fake_label: alpha d_real + (1 - alpha) d_fake on real examples, and so on.
+    """The objective with soft labels alpha = real_label and beta = fake_label for D, and t = g_label for G.
 
-    With jsgan the optimal D is (alpha p_data + beta p_g) / (p_data + p_g): beta > 0 rewards G where p_g is large and there is no data, so
-    one-sided smoothing, beta = 0, is what Salimans et al. 2016, section 3.4, take (alpha 0.9).
-    g_label: G's target for D's probability, for jsgan: KL of a coin of that probability and D(G(z)), 0 at D(G(z)) = g_label, -log D(G(z)) at 1.
-    Labels 1, 0 and 1 give the objective itself.
+    D's loss on real examples is alpha d_real + (1 - alpha) d_fake, on generated ones beta d_real + (1 - beta)
+    d_fake. With jsgan the optimal D is (alpha p_data + beta p_g) / (p_data + p_g). There beta > 0 rewards G
+    where p_g is large and there is no data. So Salimans et al. 2016, section 3.4, smooth one side only: alpha
+    = 0.9, beta = 0. G's loss with t < 1 is for jsgan: the KL divergence from Bernoulli(t) to
+    Bernoulli(D(G(z))). It is 0 at D(G(z)) = t, and -log D(G(z)) for t = 1. Labels 1, 0 and 1 give the
+    objective itself.
     """
 
     def soft(label):

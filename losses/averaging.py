@@ -1,17 +1,20 @@
-"""Historical averaging: players stay near where they have been. Salimans et al. 2016 (arXiv 1606.03498), section 3.3."""
+"""Historical averaging keeps parameters near their mean over the past.
+
+Salimans et al. 2016 (arXiv 1606.03498), section 3.3.
+"""
 
 import torch
 from torch import nn
 
 
 class History(nn.Module):
-    """The mean of the values that parameters have had, theta-bar_t = 1/t sum_{i <= t} theta[i], in buffers.
+    """The mean of past parameters, theta-bar_t = 1/t sum_{i <= t} theta[i], in buffers.
 
-    In float64: in float32 the steps (theta - theta-bar) / t would be lost in rounding within some 100,000 updates.
+    The mean is float64. In float32 the steps (theta - theta-bar) / t round to 0 after some 100,000 updates.
     """
 
     def __init__(self, parameters):
-        """parameters: tensors of the shapes to come; their values count from the first visit on."""
+        """parameters: tensors of the right shapes. Their values are first counted by `visit`."""
         super().__init__()
         self.register_buffer("t", torch.zeros((), dtype=torch.int64))
         for i, p in enumerate(parameters):
@@ -23,7 +26,7 @@ class History(nn.Module):
         return [b for name, b in self.named_buffers() if name != "t"]
 
     def visit(self, parameters):
-        """Counts the present values: theta-bar_t = theta-bar_{t-1} + (theta_t - theta-bar_{t-1}) / t."""
+        """Updates the mean: theta-bar_t = theta-bar_{t-1} + (theta_t - theta-bar_{t-1}) / t."""
         self.t += 1
         means = self.means
         steps = torch._foreach_sub([p.detach().double() for p in parameters], means)

@@ -1,22 +1,27 @@
-"""Distances between means of a batch: of scores, of features and codes; the moving weights of Dist-GAN's discriminator.
+"""Distances between batch means of scores, features and codes; the moving weights of Dist-GAN's D.
 
 Tran et al. 2018 (Dist-GAN, arXiv 1803.08887) as in its code, tntrung/gan and tntrung/msgan.
-mean: a function from a tensor to the scalar mean of its values; a trainer gives one that spans all processes.
+mean: a function from a tensor to the scalar mean of its values. A trainer gives one that averages over all
+processes.
 """
 
 import torch
 
 
 def gap(a, b, mean=torch.mean):
-    """|mean a - mean b|, a scalar. The gradient's sign is that of the difference, so it flips with the batch's noise near equality."""
+    """|mean a - mean b|, a scalar.
+
+    Its gradient has the sign of the difference, so near equality the sign changes from batch to batch.
+    """
     return (mean(a) - mean(b)).abs()
 
 
 def latent_data_distance(data, latent, weight, mean=torch.mean):
     """(mean data - weight mean latent)^2, a scalar >= 0.
 
-    data: differences of features, Phi(x_r) - Phi(G(z)); latent: differences of codes, E(x) - z; weight: sqrt(d / m) for d and m of
-    their dimensions. The means are signed, over batch and dimensions: only means are matched, no variance.
+    data: differences of features, Phi(x_r) - Phi(G(z)). latent: differences of codes, E(x) - z. weight:
+    sqrt(d / m), where d and m are the dimensions of code and features. The means are signed, over batch and
+    dimensions, so only means are matched, not variances.
     """
     return (mean(data) - weight * mean(latent)).square()
 

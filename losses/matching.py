@@ -1,8 +1,8 @@
-"""Feature matching: what a generator minimises instead of, or beside, the discriminator's verdict.
+"""Feature matching: a generator's loss in place of, or beside, the adversarial loss.
 
-Salimans et al. 2016, "Improved techniques for training GANs" (arXiv 1606.03498), section 3.1, and its code openai/improved-gan.
-All are called as form(real, fake) with features [N, ...] and [M, ...] of one layer of D, of which the real ones are taken as constants, and
-return a scalar. Means are over each process's own batch.
+Salimans et al. 2016, "Improved techniques for training GANs" (arXiv 1606.03498), section 3.1, and its code
+openai/improved-gan. All are called as form(real, fake), with features [N, ...] and [M, ...] of one layer of
+D, and return a scalar. The real features are constants: no gradient. Means are over each process's own batch.
 """
 
 

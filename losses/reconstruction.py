@@ -1,4 +1,4 @@
-"""Distances between an image and its reconstruction, between codes, and losses of a logit against a label in [0, 1].
+"""Losses of a reconstruction, KL divergence of a code, and losses of a logit against a label in [0, 1].
 
 All return [N], one value an example; Trainer.update takes their mean over the batch.
 """
@@ -17,7 +17,10 @@ def l2(recon, x):
 
 
 def cross_entropy(recon, x):
-    """Binary cross-entropy of each pixel, both images moved from [-1, 1] to [0, 1]: [N, pixels]. recon must lie in [-1, 1]."""
+    """Binary cross-entropy of each pixel, [N, pixels], with both images mapped from [-1, 1] to [0, 1].
+
+    recon must lie in [-1, 1].
+    """
     return F.binary_cross_entropy((recon.flatten(1) + 1) / 2, (x.flatten(1) + 1) / 2, reduction="none")
 
 
@@ -36,12 +39,18 @@ NEEDS_RANGE = ("bce", "bce_sum")  # the decoder's output must lie in [-1, 1]
 
 
 def kl_standard_normal(mean, log_var):
-    """KL(N(mean, exp log_var) || N(0, I)) = 1/2 sum_j (mean_j^2 + var_j - 1 - log var_j), [N]. Kingma and Welling 2014, appendix B."""
+    """KL(N(mean, exp log_var) || N(0, I)) = 1/2 sum_j (mean_j^2 + var_j - 1 - log var_j), [N].
+
+    Kingma and Welling 2014, appendix B.
+    """
     return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).flatten(1).sum(1)
 
 
 def bce_label(logits, target):
-    """Binary cross-entropy of sigmoid(logits) against `target`, a number or a tensor of the logits' shape, in [0, 1]."""
+    """Binary cross-entropy of sigmoid(logits) against `target` in [0, 1].
+
+    target: a number, or a tensor of the logits' shape.
+    """
     target = target if hasattr(target, "shape") else logits.new_full((), target)
     return F.binary_cross_entropy_with_logits(logits, target.expand_as(logits), reduction="none")
 

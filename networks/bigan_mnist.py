@@ -1,29 +1,32 @@
-"""The fully connected networks of BiGAN for MNIST: of the authors' code (jeffdonahue/bigan, mnist_mlp), and of the seed's code."""
+"""The fully connected networks of BiGAN for MNIST, the authors' (jeffdonahue/bigan) and the seed's."""
 
 import torch
 from torch import nn
 
-from networks.layers import Staged, choice, normal, to_maps
+from networks.layers import Maps, ScaledSigmoid, Staged, ToUnit, choice, normal
 
 SLOPE = 0.2
 
 
 def get_network(data_shape, n_classes, z_dim, variant="official", width=1024, squash=False):
-    """{"gen", "enc", "disc"} for images of any shape, flattened: gen(z) -> [N, C, H, W] in [-1, 1], enc(x) -> [N, z_dim], disc(x, z) -> logits [N].
+    """gen(z) -> images [N, C, H, W] in [-1, 1], enc(x) -> codes [N, z_dim], disc(x, z) -> logits [N].
 
-    variant "official": gen z, width (BN, ReLU), width (BN, ReLU; z enters again: W h + V z), pixels. enc: pixels, width (LeakyReLU), width (BN,
-    LeakyReLU), z_dim. disc: x alone to width (LeakyReLU), width (W h + V z, BN, LeakyReLU), the logit. No layer has a bias, no BN a gain.
-    Weights N(0, 0.02^2), those of the logit 0. Between the layers pixels lie in [0, 1], as there: enc and disc are given (x + 1) / 2, and gen gives
-    2 sigmoid(a) - 1, which is tanh(a / 2).
-    variant "seed": gen z, width (ReLU), width (BN, ReLU), pixels (tanh). enc as above. disc: (x, z) side by side, width, width (LeakyReLU
-    each), the logit; no BN. Biases, the framework's initial weights, pixels in [-1, 1].
-    squash: the code is 2 sigmoid(a) - 1, in (-1, 1), as the official code has it for a uniform z.
-    enc is Staged: enc(x, stop=2) is the layer before the code. n_classes is not used. Raises ValueError for another variant.
+    Images have any shape (C, H, W) and are flattened.
+    variant "official": gen z, width (BN, ReLU), width (BN, ReLU; z enters again: W h + V z), pixels. enc:
+    pixels, width (LeakyReLU), width (BN, LeakyReLU), z_dim. disc: x alone to width (LeakyReLU), width (W h +
+    V z, BN, LeakyReLU), the logit. No layer has a bias, no BN a gain. Weights N(0, 0.02^2), but 0 for the
+    logit. As in the authors' code, pixels lie in [0, 1] inside: enc and disc begin with (x + 1) / 2, gen ends
+    with 2 sigmoid(a) - 1 = tanh(a / 2). variant "seed": gen z, width (ReLU), width (BN, ReLU), pixels (tanh).
+    enc as above. disc: x and z concatenated, width, width (LeakyReLU each), the logit; no BN. Layers have
+    biases and the framework's initial weights; pixels lie in [-1, 1] inside too.
+    squash: the code is 2 sigmoid(a) - 1, in (-1, 1), as in the official code for a uniform z.
+    enc is Staged: enc(x, stop=2) is the layer before the code. n_classes is not used. Raises ValueError for
+    another variant.
     Donahue et al. 2017, appendix C.1, and its code.
     """
     choice("variant", variant, ("official", "seed"))
     pixels = data_shape[0] * data_shape[1] * data_shape[2]
-    code = [FromUnit()] if squash else []
+    code = [ScaledSigmoid()] if squash else []
     if variant == "seed":
         gen = nn.Sequential(
             nn.Linear(z_dim, width),
@@ -33,30 +36,28 @@ def get_network(data_shape, n_classes, z_dim, variant="official", width=1024, sq
             nn.ReLU(inplace=True),
             nn.Linear(width, pixels),
             nn.Tanh(),
-            Images(data_shape),
+            Maps(*data_shape),
         )
         enc = Staged(
             nn.Sequential(nn.Flatten(), nn.Linear(pixels, width), leaky()),
             nn.Sequential(nn.Linear(width, width), norm(width), leaky()),
             nn.Sequential(nn.Linear(width, z_dim), *code),
         )
-        disc = SideBySide(
-            nn.Sequential(
-                nn.Linear(pixels + z_dim, width),
-                leaky(),
-                nn.Linear(width, width),
-                leaky(),
-                nn.Linear(width, 1),
-                nn.Flatten(0),
-            )
+        body = nn.Sequential(
+            nn.Linear(pixels + z_dim, width),
+            leaky(),
+            nn.Linear(width, width),
+            leaky(),
+            nn.Linear(width, 1),
+            nn.Flatten(0),
         )
-        return {"gen": gen, "enc": enc, "disc": disc}
+        return {"gen": gen, "enc": enc, "disc": Concatenated(body)}
     gen = Reentering(
         nn.Sequential(linear(z_dim, width), norm(width), nn.ReLU(inplace=True)),
         z_dim,
         width,
         nn.ReLU(inplace=True),
-        nn.Sequential(linear(width, pixels), FromUnit(), Images(data_shape)),
+        nn.Sequential(linear(width, pixels), ScaledSigmoid(), Maps(*data_shape)),
     )
     enc = Staged(
         nn.Sequential(nn.Flatten(), ToUnit(), linear(pixels, width), leaky()),
@@ -74,58 +75,33 @@ def get_network(data_shape, n_classes, z_dim, variant="official", width=1024, sq
 
 
 class Reentering(nn.Module):
-    """last(act(BN(W h + V z))), h = first(x): the latent z [N, z_dim] enters at the second layer. Called with x and z, or with z alone as both."""
+    """last(act(BN(W h + V z))) with h = first(x): the latent z [N, z_dim] enters at the second layer.
+
+    Called with x and z (a discriminator), or with z alone in place of both (a generator).
+    """
 
     def __init__(self, first, z_dim, width, act, last):
         super().__init__()
-        self.first, self.hidden, self.latent, self.norm, self.act, self.last = (
-            first,
-            linear(width, width),
-            linear(z_dim, width),
-            norm(width),
-            act,
-            last,
-        )
+        self.first = first
+        self.hidden, self.latent, self.norm = linear(width, width), linear(z_dim, width), norm(width)
+        self.act, self.last = act, last
 
     def forward(self, x, z=None):
+        """x [N, ...] and z [N, z_dim], by default x itself -> what `last` returns."""
         z = x if z is None else z
         return self.last(self.act(self.norm(self.hidden(self.first(x)) + self.latent(z))))
 
 
-class SideBySide(nn.Module):
-    """body([x, z]) for images x, flattened, and latents z."""
+class Concatenated(nn.Module):
+    """body([x, z]) for flattened images x and latents z."""
 
     def __init__(self, body):
         super().__init__()
         self.body = body
 
     def forward(self, x, z):
+        """x [N, C, H, W] and z [N, z_dim] -> logits [N]."""
         return self.body(torch.cat([x.flatten(1), z], 1))
-
-
-class ToUnit(nn.Module):
-    """[-1, 1] -> [0, 1]."""
-
-    def forward(self, x):
-        return (x + 1) / 2
-
-
-class FromUnit(nn.Module):
-    """2 sigmoid(a) - 1 in (-1, 1)."""
-
-    def forward(self, a):
-        return torch.tanh(a / 2)
-
-
-class Images(nn.Module):
-    """[N, C H W] -> [N, C, H, W]."""
-
-    def __init__(self, shape):
-        super().__init__()
-        self.shape = shape
-
-    def forward(self, h):
-        return to_maps(h, *self.shape)
 
 
 def linear(inputs, outputs, std=0.02):
@@ -139,4 +115,5 @@ def norm(width):
 
 
 def leaky():
+    """LeakyReLU of slope 0.2, in place."""
     return nn.LeakyReLU(SLOPE, inplace=True)

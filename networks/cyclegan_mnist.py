@@ -1,7 +1,8 @@
-"""CycleGAN's networks for digits of 28x28 pixels: narrow translators, and discriminators whose patches fit the image.
+"""CycleGAN's networks for digits of 28x28 pixels: narrow translators, discriminators of small patches.
 
-With five 4x4 convolutions, as for 256 pixels, the maps of a 28x28 image are 14, 7, 3, 2 and 1 wide, and the norm before the last is one
-over 2x2 values. Here two strides are the default: 14, 7, 6 and 5x5 logits, each of a patch of 34 pixels, the image's border included.
+With five 4x4 convolutions, as for 256 pixels, the maps of a 28x28 image are 14, 7, 3, 2 and 1 wide, and the
+last norm is over 2x2 values. Here two strides are the default: maps are 14, 7 and 6 wide, and there are 5x5
+logits, each of a patch of 34 pixels, the image's border included.
 """
 
 from networks.cyclegan import networks, patch_discriminator, translator
@@ -22,12 +23,13 @@ def get_network(
     mean=False,
     init_std=None,
 ):
-    """gen_ab and gen_ba: `translator` (networks/cyclegan.py); disc_a and disc_b: `patch_discriminator`, logits [N, h, w].
+    """gen_ab, gen_ba: `translator`s of networks/cyclegan.py; disc_a, disc_b: `patch_discriminator`s.
 
-    data_shape, data_shape_b: (C, H, W) of domains A and B (by default that of A), of one H and W, multiples of 4 from 16 on.
-    strides=3 mean=True is the discriminator of a public course solution: five convolutions, and the mean of the logits, [N].
-    norm: of the translators; disc_norm, norm_last: of the discriminators. init_std: weights N(0, init_std^2), or None for the
-    framework's default. n_classes and z_dim are not used. Raises ValueError for other shapes or values.
+    data_shape, data_shape_b: (C, H, W) of domains A and B (by default that of A), with the same H and W,
+    multiples of 4 from 16 on. strides=3 mean=True is the discriminator of a public course solution: five
+    convolutions, and the mean of the logits, [N]. norm: of the translators; disc_norm, norm_last: of the
+    discriminators. init_std: weights N(0, init_std^2), or None for the framework's default. n_classes and
+    z_dim are not used. Raises ValueError for other shapes or values.
     """
     return networks(
         data_shape,

@@ -1,7 +1,8 @@
-"""DCGAN (Radford et al. 2016, arXiv 1511.06434), with virtual batch norm and minibatch discrimination (Salimans et al. 2016) as options.
+"""DCGAN (Radford et al. 2016, arXiv 1511.06434), with options of Salimans et al. 2016.
 
-For images of 28, 32, 64, 128 pixels, or any sides that can be halved. Differs from the paper: 4x4 kernels, as in most code (there: 5x5),
-and the sigmoid lives in the loss. networks/models_64x64.py is a pair with 5x5 kernels and instance norm.
+The options are virtual batch norm and minibatch discrimination. For images of 28, 32, 64, 128 pixels, or any
+sides that can be halved. networks/models_64x64.py is a pair with 5x5 kernels and instance norm.
+Differs from the paper: 4x4 kernels, as in most code (there: 5x5); the sigmoid is in the loss.
 """
 
 import itertools
@@ -41,30 +42,28 @@ def get_network(
     spec_norm=False,
     slope=0.2,
 ):
-    """Generator and discriminator of `depth` strided layers each, as wide as width, 2 width, 4 width, ... (at most max_width) from the image inwards.
+    """Generator and discriminator of `depth` strided layers each.
 
-    depth: by default halves the sides while they are even and above 7: 32 -> 4 in 3, 64 -> 4 in 4, 28 -> 7 in 2. Weights N(0, 0.02^2),
-    norm scales N(1, 0.02^2), biases 0.
-    gen: dense to the innermost maps; norm, ReLU, 4x4 transposed convolution of stride 2, `depth` times; tanh at the end. norm: batch (running
-    statistics at sampling); vbn, virtual batch norm with a reference batch of `references` (64); None.
-    disc: 4x4 convolutions of stride 2, each a stage with LeakyReLU of `slope`, normed from the second on by disc_norm: batch, instance, layer
-    (over a whole example) or None; a last stage gives the logit from the flattened maps. spec_norm: all its layers spectrally normalised.
-    minibatch_disc: "100x5" puts minibatch discrimination of 100 kernels of 5 dimensions before the logit; minibatch_form, minibatch_self: see
-    networks/minibatch.py.
-    data_shape: (C, H, W); n_classes is not used. Raises ValueError for sides that cannot be halved `depth` times, and for options that there are not.
+    Their widths are width, 2 width, 4 width, ..., at most max_width, from the image inwards. depth: by
+    default the sides are halved while they are even and above 7: 32 -> 4 in 3, 64 -> 4 in 4, 28 -> 7 in 2.
+    Weights N(0, 0.02^2), norm scales N(1, 0.02^2), biases 0.
+    gen: dense to the innermost maps; norm, ReLU, 4x4 transposed convolution of stride 2, `depth` times; tanh
+    at the end. norm: batch (running statistics at sampling), vbn (virtual batch norm with a reference batch
+    of `references`, by default 64), or None.
+    disc: 4x4 convolutions of stride 2, each a stage with LeakyReLU of `slope`, with a norm from the second
+    on. The last stage gives the logit from the flattened maps. disc_norm: batch, instance, layer (over a
+    whole example), or None. spec_norm: spectral normalisation of all its layers. minibatch_disc: "100x5" puts
+    minibatch discrimination with 100 kernels of 5 dimensions before the logit; minibatch_form,
+    minibatch_self: see networks/minibatch.py. data_shape: (C, H, W); n_classes is not used. Raises ValueError
+    for sides that cannot be halved `depth` times, and for unknown options.
     """
-    at_least(
-        1,
-        width=width,
-        max_width=max_width,
-        **{
-            name: value for name, value in (("depth", depth), ("references", references)) if value is not None
-        },
-    )
+    at_least(1, width=width, max_width=max_width)
+    given = {"depth": depth, "references": references}
+    at_least(1, **{name: value for name, value in given.items() if value is not None})
     if references is not None and norm != "vbn":
-        raise ValueError("references: goes with norm=vbn")
+        raise ValueError("references: only valid with norm=vbn")
     if minibatch_disc is None and (minibatch_form != "paper" or minibatch_self is not None):
-        raise ValueError("minibatch_form, minibatch_self: go with minibatch_disc, such as 100x5")
+        raise ValueError("minibatch_form, minibatch_self: only valid with minibatch_disc, such as 100x5")
     channels, height, breadth = data_shape
     depth = depth or next(n for n in itertools.count(1) if _innermost(height, n) or _innermost(breadth, n))
     channels, height, breadth = image_shape(data_shape, 2**depth)
@@ -81,23 +80,17 @@ def get_network(
         return normal_norm(nn.BatchNorm2d(features)) if norm else nn.Identity()
 
     def up(wide, narrow, bias=not norm):
-        return [
-            gen_norm(wide),
-            nn.ReLU(inplace=True),
-            normal(nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=bias)),
-        ]
+        # the norm first: it draws its scales before the convolution draws its weights
+        layers = [gen_norm(wide), nn.ReLU(inplace=True)]
+        return [*layers, normal(nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=bias))]
 
-    maps = nn.Sequential(
-        *itertools.chain(*itertools.starmap(up, itertools.pairwise(widths[::-1]))),
-        *up(widths[0], channels, True),
-        nn.Tanh(),
-    )
+    ups = [layer for wide, narrow in itertools.pairwise(widths[::-1]) for layer in up(wide, narrow)]
+    maps = nn.Sequential(*ups, *up(widths[0], channels, True), nn.Tanh())
     dense = normal(nn.Linear(z_dim, flat, bias=not norm))
-    gen = (
-        ReferenceGenerator(dense, start, maps, z_dim, references or 64)
-        if norm == "vbn"
-        else Generator(dense, start, maps)
-    )
+    if norm == "vbn":
+        gen = ReferenceGenerator(dense, start, maps, z_dim, references or 64)
+    else:
+        gen = Generator(dense, start, maps)
 
     def down(narrow, wide, normed=True):
         layers = [sn(normal(nn.Conv2d(narrow, wide, 4, 2, 1, bias=not (normed and disc_norm))))]
@@ -118,7 +111,7 @@ def get_network(
 
 
 def _innermost(side, n):
-    """Whether n halvings lead to a side of at most 7, or one that is odd."""
+    """Whether `side` is at most 7, or odd, after n halvings."""
     return side >> n <= 7 or (side >> n) % 2 == 1
 
 

@@ -1,13 +1,13 @@
-"""What the networks of Dist-GAN, SSGAN and MS-GAN share: the discriminator with a classification head, and both ends of encoder and generator.
+"""What the networks of Dist-GAN, SSGAN and MS-GAN share: a discriminator with two heads, and layers.
 
-Tran et al. 2018 (Dist-GAN, arXiv 1803.08887) and 2019 (MS-GAN, arXiv 1911.06997); their code, tntrung/gan and tntrung/msgan.
+Tran et al. 2018 (Dist-GAN, arXiv 1803.08887) and 2019 (MS-GAN, arXiv 1911.06997); their code, tntrung/gan and
+tntrung/msgan.
 """
 
-import torch
 import torch.nn.functional as F
 from torch import nn
 
-from networks.layers import Staged, glorot, to_maps
+from networks.layers import Staged, glorot
 
 SLOPE = 0.2  # of every LeakyReLU in their code
 
@@ -15,9 +15,10 @@ SLOPE = 0.2  # of every LeakyReLU in their code
 class Discriminator(Staged):
     """A staged discriminator with a second head: class logits of Phi(x), the last hidden state, flattened.
 
-    disc(x) are the logits [N]; disc.features(x) is Phi [N, m]; disc.rotation(x) are the class logits [N, classes]. With
-    h = disc(x, stop=disc.layers - 1), disc(h, start=disc.layers - 1) and disc.rotation(h, start=disc.layers - 1) share one pass.
-    head: a layer from m values to the classes, or None: no classes.
+    disc(x) are the logits [N]; disc.features(x) is Phi [N, m]; disc.rotation(x) are the class logits [N,
+    classes]. To share one pass, take h = disc(x, stop=disc.layers - 1), then disc(h, start=disc.layers - 1)
+    and disc.rotation(h, start=disc.layers - 1). head: a layer from m values to the classes, or None for no
+    classes.
     """
 
     def __init__(self, *stages, head=None):
@@ -29,7 +30,7 @@ class Discriminator(Staged):
         return self(x, stop=self.layers - 1).flatten(1)
 
     def rotation(self, x, start=0):
-        """Class logits [N, classes] of images, or of the hidden state h_start. Raises ValueError without a head."""
+        """Class logits [N, classes] of images or of h_start. Raises ValueError if there is no head."""
         if self.head is None:
             raise ValueError("classes=0: this discriminator has no classification head")
         return self.head(self(x, start=start, stop=self.layers - 1).flatten(1))
@@ -39,27 +40,9 @@ def head(features, classes):
     """The classification layer from `features` values to `classes` logits, or None for 0 of them."""
     if type(classes) is not int or classes < 0:
         raise ValueError(
-            f"classes={classes!r}: 0 (no head), 4 (rotations) or 5 (rotations and generated) would do"
+            f"classes={classes!r}: use 0 (no head), 4 (rotations) or 5 (rotations and generated)"
         )
     return xavier(nn.Linear(features, classes)) if classes else None
-
-
-class Sigmoid(nn.Module):
-    """2 sigmoid(a) - 1 = tanh(a / 2): the original's sigmoid, moved from [0, 1] to [-1, 1]."""
-
-    def forward(self, a):
-        return torch.tanh(a / 2)
-
-
-class Maps(nn.Module):
-    """[N, c * h * w] -> [N, c, h, w], channels-last."""
-
-    def __init__(self, *shape):
-        super().__init__()
-        self.shape = shape
-
-    def forward(self, h):
-        return to_maps(h, *self.shape)
 
 
 class Crop(nn.Module):
@@ -70,13 +53,13 @@ class Crop(nn.Module):
         self.height, self.width = height, width
 
     def forward(self, x):
-        return F.pad(
-            x, (0, self.width - x.shape[3], 0, self.height - x.shape[2])
-        )  # a slice's gradient would be contiguous
+        """x [N, C, H, W] -> [N, C, height, width]."""
+        # padding by negative numbers, as the gradient of a slice would be contiguous
+        return F.pad(x, (0, self.width - x.shape[3], 0, self.height - x.shape[2]))
 
 
 def xavier(net):
-    """`net` with Xavier-uniform weights (Glorot and Bengio 2010) in all convolutions and dense layers, and biases 0, as in the original."""
+    """`net` with Xavier-uniform weights (Glorot and Bengio 2010) and biases 0, as in the original."""
     for layer in net.modules():
         if isinstance(layer, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
             glorot(layer)
@@ -107,8 +90,10 @@ def normed(layer, features, activation):
 
 
 def relu():
+    """ReLU, in place."""
     return nn.ReLU(inplace=True)
 
 
 def leaky():
+    """LeakyReLU of slope 0.2, in place."""
     return nn.LeakyReLU(SLOPE, inplace=True)

@@ -1,8 +1,10 @@
-"""The DCGAN-like networks of Dist-GAN and MS-GAN (Tran et al. 2018, 2019; modules/net_dcgan.py of tntrung/msgan): 28x28 (three layers), 32x32, 48x48, 64x64 (four).
+"""The DCGAN-like networks of Dist-GAN and MS-GAN for 28x28 (three layers), 32x32, 48x48 and 64x64 (four).
 
-Differs from the original: images lie in [-1, 1] at both ends, and the generator ends in 2 sigmoid(a) - 1; where sizes do not halve
-evenly (28x28) the generator's maps are cropped from 8x8 to 7x7, as the original's Stacked MNIST networks do (its MNIST network has a
-dense layer of 51 million weights there); 48x48, which it lacks, follows the same rule.
+Tran et al. 2018, 2019; modules/net_dcgan.py of tntrung/msgan.
+Differs from the original: images lie in [-1, 1] at both ends, and the generator ends in 2 sigmoid(a) - 1.
+Where sizes do not halve evenly (28x28) the generator's maps are cropped from 8x8 to 7x7, as in the original's
+Stacked MNIST networks (its MNIST network has a dense layer of 51 million weights there). 48x48, which it
+lacks, follows the same rule.
 """
 
 import itertools
@@ -10,22 +12,23 @@ import itertools
 from torch import nn
 
 from networks import dist_gan
-from networks.layers import choice, image_shape
+from networks.layers import Maps, ScaledSigmoid, choice, image_shape
 
 
 def get_network(data_shape, n_classes, z_dim, width=64, classes=0, norm="batch"):
-    """{"gen", "enc", "disc"} of L = 3 (up to 31 pixels) or 4 layers of 5x5 convolutions with stride 2, widths width 2^i, i < L.
+    """{"gen", "enc", "disc"} of L = 3 (up to 31 pixels) or 4 layers of 5x5 convolutions with stride 2.
 
-    enc: LeakyReLU 0.2 (28x28: ReLU) after each, batch norm in all but the first; dense to z_dim. gen: dense, BN, ReLU; transposed
-    convolutions, each BN, ReLU; the last to the image, sigmoid. disc: as enc with LeakyReLU; Phi are its last maps, 4096 values for
-    28x28, 2048 for 32x32; logit and class logits are linear in it.
-    classes: of the head, 4 or 5, 0 for none. norm: "batch" or None, in disc; with batch norm a gradient penalty mixes examples.
+    Layer i < L has width 2^i maps. enc: LeakyReLU 0.2 (28x28: ReLU) after each, batch norm in all but the
+    first; dense to z_dim. gen: dense, BN, ReLU; transposed convolutions, each BN, ReLU; the last to the
+    image, sigmoid. disc: as enc with LeakyReLU; Phi is its last maps, 4096 values for 28x28, 2048 for 32x32;
+    logit and class logits are linear in it. classes: of the head, 4 or 5, 0 for none. norm: "batch" or None,
+    in disc; with batch norm the gradient penalty of an example depends on the others.
     data_shape: (C, H, W), H and W of at least 16; n_classes is not used. Raises ValueError for smaller ones.
     """
     channels, height, breadth = image_shape(data_shape, 1)
     choice("norm", norm, ("batch", None))
     if min(height, breadth) < 16:
-        raise ValueError(f"images of {height}x{breadth} pixels: this network needs 16 or more")
+        raise ValueError(f"images of {height}x{breadth} pixels: use sides of at least 16 with this network")
     layers = 3 if min(height, breadth) < 32 else 4
     widths = [width * 2**i for i in range(layers)]
     sizes = [(height, breadth)]  # of the maps, from the image inwards
@@ -36,16 +39,14 @@ def get_network(data_shape, n_classes, z_dim, width=64, classes=0, norm="batch")
 
     ups = []
     for i in reversed(range(layers)):
-        ups += [
-            dist_gan.deconv5(widths[i], widths[i - 1] if i else channels, bias=i == 0),
-            *crop(sizes[i + 1], sizes[i]),
-        ]
-        ups += [nn.BatchNorm2d(widths[i - 1]), dist_gan.relu()] if i else [dist_gan.Sigmoid()]
+        ups.append(dist_gan.deconv5(widths[i], widths[i - 1] if i else channels, bias=i == 0))
+        ups += crop(sizes[i + 1], sizes[i])
+        ups += [nn.BatchNorm2d(widths[i - 1]), dist_gan.relu()] if i else [ScaledSigmoid()]
     gen = nn.Sequential(
         nn.Linear(z_dim, flat, bias=False),
         nn.BatchNorm1d(flat),
         dist_gan.relu(),
-        dist_gan.Maps(widths[-1], *sizes[-1]),
+        Maps(widths[-1], *sizes[-1]),
         *ups,
     )
     enc = nn.Sequential(*down(channels, widths, activation, "batch"), nn.Flatten(), nn.Linear(flat, z_dim))
@@ -59,15 +60,16 @@ def get_network(data_shape, n_classes, z_dim, width=64, classes=0, norm="batch")
 
 def down(channels, widths, activation, norm):
     """Stages of convolutions of stride 2, with batch norm in all but the first."""
+
+    def stage(a, b):
+        if norm:
+            return dist_gan.normed(dist_gan.conv5(a, b, bias=False), b, activation())
+        return nn.Sequential(dist_gan.conv5(a, b), activation())
+
     first = nn.Sequential(dist_gan.conv5(channels, widths[0]), activation())
-    return [first] + [
-        dist_gan.normed(dist_gan.conv5(a, b, bias=False), b, activation())
-        if norm
-        else nn.Sequential(dist_gan.conv5(a, b), activation())
-        for a, b in itertools.pairwise(widths)
-    ]
+    return [first, *itertools.starmap(stage, itertools.pairwise(widths))]
 
 
 def crop(size, wanted):
-    """[Crop] where doubled maps are larger than wanted, else []."""
+    """[Crop] where maps of twice `size` are larger than `wanted`, else []."""
     return [] if (2 * size[0], 2 * size[1]) == wanted else [dist_gan.Crop(*wanted)]

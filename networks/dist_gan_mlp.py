@@ -1,6 +1,9 @@
-"""Perceptrons with an encoder, for the toy experiments with points [N, 1, 1, d] (Tran et al. 2018; distgan_toy1d and distgan_toy2d of tntrung/gan).
+"""Perceptrons with an encoder, for the toy experiments with points [N, 1, 1, d].
 
-1-D: width=4 layers=1 gen_out=linear init=glorot. 2-D: width=128 layers=3 gen_out=tanh init=he. z_dim is d in both.
+Tran et al. 2018; distgan_toy1d and distgan_toy2d of tntrung/gan.
+
+1-D: width=4 layers=1 gen_out=linear init=glorot. 2-D: width=128 layers=3 gen_out=tanh init=he. z_dim is d in
+both.
 """
 
 import math
@@ -26,9 +29,9 @@ def get_network(
 ):
     """{"gen", "disc"} of networks/mlp.py, with the same initial weights, "enc", and "disc_recon" for discs=2.
 
-    fourier: so many random frequencies of fourier_scale cycles a unit of x, whose sines and cosines the discriminators see beside x.
-    enc: points -> codes [N, z_dim], or [N, 2 z_dim], means and then log variances, with variational=True; as wide and deep as gen.
-    Other options, and what is raised: see networks/mlp.py.
+    enc: points -> codes [N, z_dim], or with variational=True [N, 2 z_dim], means and then log variances; as
+    wide and deep as gen. fourier, fourier_scale: features of x that the discriminators see beside it. These,
+    the other options, and what is raised: see networks/mlp.py.
     """
     options = {"width": width, "layers": layers, "activation": activation, "init": init}
     seen = {"fourier": fourier, "fourier_scale": fourier_scale}

@@ -1,7 +1,8 @@
-"""The residual networks of Dist-GAN and MS-GAN for 32x32 and 48x48 images (Tran et al. 2018, 2019; modules/net_resnet.py of tntrung/msgan).
+"""The residual networks of Dist-GAN and MS-GAN for 32x32 and 48x48 images.
 
-Differs from the original: images lie in [-1, 1] at both ends, and the generator ends in 2 sigmoid(a) - 1; batch norm's running
-statistics have momentum 0.1 (there: 0.001, and they were never used).
+Tran et al. 2018, 2019; modules/net_resnet.py of tntrung/msgan.
+Differs from the original: images lie in [-1, 1] at both ends, and the generator ends in 2 sigmoid(a) - 1;
+batch norm's running statistics have momentum 0.1 (there: 0.001, and they were never used).
 """
 
 import itertools
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from networks import dist_gan, resnet
-from networks.layers import Conv3x3, GlobalPool, ResBlock, choice, image_shape
+from networks.layers import Conv3x3, GlobalPool, Maps, ResBlock, ScaledSigmoid, choice, image_shape
 
 PLAIN = {"conv": 1.0, "shortcut": 1.0, "bypass": 1.0, "pre": 1.0}  # Xavier everywhere
 
@@ -18,13 +19,14 @@ PLAIN = {"conv": 1.0, "shortcut": 1.0, "bypass": 1.0, "pre": 1.0}  # Xavier ever
 def get_network(data_shape, n_classes, z_dim, width=None, classes=0, down="conv", fold=True):
     """{"gen", "enc", "disc"}: residual generator, encoder and discriminator.
 
-    32x32 (and other multiples of 8 but 48x48), width 128: enc 3x3 convolution to 2 width maps and three halving blocks 2 width,
-    BN, LeakyReLU, dense to z_dim; gen dense to 2 width maps of H/8 x W/8, three doubling blocks, BN, ReLU, 3x3 convolution,
-    sigmoid; disc two halving blocks and two blocks of `width`, ReLU: Phi = 8192 values for 32x32.
-    48x48, width 64: enc width, 2, 4, 8 width; gen 8, 4, 2, 1 width; disc halving blocks 1, 2, 4, 8 width and a block 16 width:
-    Phi = 9216. The logit is linear in the maps summed over pixels, the class logits in Phi.
-    width: None for those. classes: of the head, 4 or 5, 0 for none. down: how disc halves maps, by 1x1 convolutions of stride 2
-    ("conv", the original's), or by averages ("pool"). n_classes is not used. Raises ValueError for other sizes.
+    32x32 (and other multiples of 8 but 48x48), width 128: enc 3x3 convolution to 2 width maps and three
+    halving blocks 2 width, BN, LeakyReLU, dense to z_dim; gen dense to 2 width maps of H/8 x W/8, three
+    doubling blocks, BN, ReLU, 3x3 convolution, sigmoid; disc two halving blocks and two blocks of `width`,
+    ReLU: Phi = 8192 values for 32x32. 48x48, width 64: enc width, 2, 4, 8 width; gen 8, 4, 2, 1 width; disc
+    halving blocks 1, 2, 4, 8 width and a block 16 width: Phi = 9216. The logit is linear in the maps summed
+    over pixels, the class logits in Phi. width: None for those. classes: of the head, 4 or 5, 0 for none.
+    down: how disc halves maps, by 1x1 convolutions of stride 2 ("conv", the original's), or by averages
+    ("pool"). n_classes is not used. Raises ValueError for other sizes.
     """
     channels, height, breadth = image_shape(data_shape, 8)
     choice("down", down, ("conv", "pool"))
@@ -38,16 +40,16 @@ def get_network(data_shape, n_classes, z_dim, width=None, classes=0, down="conv"
 
     gen = nn.Sequential(
         nn.Linear(z_dim, flat),
-        dist_gan.Maps(*start),
-        *(up(a, b, fold) for a, b in itertools.pairwise(ups)),
+        Maps(*start),
+        *(gen_block(a, b, fold) for a, b in itertools.pairwise(ups)),
         nn.BatchNorm2d(ups[-1]),
         dist_gan.relu(),
         Conv3x3(ups[-1], channels),
-        dist_gan.Sigmoid(),
+        ScaledSigmoid(),
     )
     enc = nn.Sequential(
         Conv3x3(channels, ups[-1]),
-        *(encode(a, b, fold) for a, b in itertools.pairwise(ups[::-1])),
+        *(enc_block(a, b, fold) for a, b in itertools.pairwise(ups[::-1])),
         nn.BatchNorm2d(ups[0]),
         dist_gan.leaky(),
         nn.Flatten(),
@@ -55,7 +57,7 @@ def get_network(data_shape, n_classes, z_dim, width=None, classes=0, down="conv"
     )
     widths = [channels, *halving, *same]
     blocks = [
-        judge(a, b, i < len(halving), i == 0, down, fold)
+        disc_block(a, b, i < len(halving), i == 0, down, fold)
         for i, (a, b) in enumerate(itertools.pairwise(widths))
     ]
     pixels = (height >> len(halving)) * (breadth >> len(halving))
@@ -68,8 +70,8 @@ def get_network(data_shape, n_classes, z_dim, width=None, classes=0, down="conv"
     return {"gen": dist_gan.xavier(gen), "enc": dist_gan.xavier(enc), "disc": dist_gan.xavier(disc)}
 
 
-def up(features, out, fold):
-    """The generator's block, H -> 2 H: BN, ReLU, doubling, conv3, BN, ReLU, conv3; shortcut: doubling and 1x1 (they commute)."""
+def gen_block(features, out, fold):
+    """G's block, H -> 2 H: BN, ReLU, doubling, conv3, BN, ReLU, conv3; shortcut: 1x1, doubling."""
     residual = nn.Sequential(
         nn.BatchNorm2d(features),
         dist_gan.relu(),
@@ -81,8 +83,8 @@ def up(features, out, fold):
     return ResBlock(residual, nn.Sequential(nn.Conv2d(features, out, 1), nn.Upsample(scale_factor=2)))
 
 
-def encode(features, out, fold):
-    """The encoder's block, H -> H / 2: BN, LeakyReLU, conv3, BN, LeakyReLU, conv3, average; shortcut: average and 1x1 (they commute)."""
+def enc_block(features, out, fold):
+    """The encoder's block, H -> H / 2: twice [BN, LeakyReLU, conv3], average; shortcut: average, 1x1."""
     residual = nn.Sequential(
         nn.BatchNorm2d(features),
         dist_gan.leaky(),
@@ -94,10 +96,11 @@ def encode(features, out, fold):
     return ResBlock(residual, nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(features, out, 1)))
 
 
-def judge(features, out, halves, first, down, fold):
-    """The discriminator's block: [ReLU,] conv3, ReLU, conv3[, halving]; a 1x1 shortcut where maps change in number or size.
+def disc_block(features, out, halves, first, down, fold):
+    """D's block: [ReLU,] conv3, ReLU, conv3[, halving]; a 1x1 shortcut where the shape changes.
 
-    A 1x1 convolution of stride 2 reads every other pixel only, so the convolution before it computes those alone.
+    A 1x1 convolution of stride 2 reads every other pixel only, so the convolution before it computes those
+    alone.
     """
     if down == "pool" or not halves:
         return resnet.disc_block(
@@ -110,19 +113,20 @@ def judge(features, out, halves, first, down, fold):
         nn.Conv2d(out, out, 3, stride=2, padding=1),
         nn.Conv2d(out, out, 1),
     )
-    between = (
-        features if first else out
-    )  # the first block halves before its 1x1 convolution, the others after
-    return ResBlock(
-        residual, nn.Sequential(EveryOther(), nn.Conv2d(features, between, 1), nn.Conv2d(between, out, 1))
-    )
+    # the first block halves before its 1x1 convolution, the others after
+    between = features if first else out
+    shortcut = nn.Sequential(EveryOther(), nn.Conv2d(features, between, 1), nn.Conv2d(between, out, 1))
+    return ResBlock(residual, shortcut)
 
 
 class EveryOther(nn.Module):
     """Every other pixel along both axes: all that a 1x1 convolution of stride 2 reads.
 
-    Written out because oneDNN crashes in the backward pass of that convolution with 3 channels (torch 2.15, some batch sizes).
+    It stands in front of a 1x1 convolution of stride 1, because oneDNN crashes in the backward pass of one of
+    stride 2 with 3 channels (torch 2.15, some batch sizes).
     """
 
     def forward(self, x):
-        return F.avg_pool2d(x, 1, 2)  # a slice's gradient would be contiguous, and all before it
+        """x [N, C, H, W] -> [N, C, ceil(H / 2), ceil(W / 2)]."""
+        # not a slice, whose gradient, and so every gradient before it, would be contiguous
+        return F.avg_pool2d(x, 1, 2)

@@ -1,7 +1,8 @@
-"""The convolutional networks of Dist-GAN and MS-GAN after SN-GAN's Table 3 (Miyato et al. 2018; modules/net_sngan.py of tntrung/msgan), for 32x32 and 48x48.
+"""The convolutional networks of Dist-GAN and MS-GAN for 32x32 and 48x48, after SN-GAN's Table 3.
 
-Differs from the original: images lie in [-1, 1] at both ends, and the generator ends in 2 sigmoid(a) - 1. E is the one that the code
-mirrors from D; its CIFAR-10 and ImageNet runs take the DCGAN's.
+Miyato et al. 2018; modules/net_sngan.py of tntrung/msgan. The encoder is the one that the code mirrors from
+D; the code's CIFAR-10 and ImageNet runs use the DCGAN encoder.
+Differs from the original: images lie in [-1, 1] at both ends, and the generator ends in 2 sigmoid(a) - 1.
 """
 
 import itertools
@@ -9,18 +10,19 @@ import itertools
 from torch import nn
 
 from networks import dist_gan
-from networks.layers import image_shape, spectral
+from networks.layers import Maps, ScaledSigmoid, image_shape, spectral
 
 
 def get_network(data_shape, n_classes, z_dim, width=64, classes=0, spec_norm=False):
     """{"gen", "enc", "disc"}.
 
-    enc: 3x3 convolution to 2 width maps, ReLU; 4x4 convolutions of stride 2 to 4, 8, 16 width, each BN, LeakyReLU; dense to z_dim.
-    gen: dense to 16 width maps of H/8 x W/8, ReLU; 4x4 transposed convolutions of stride 2 to 8, 4, 2 width, each BN, ReLU; 3x3
-    convolution, sigmoid. disc, LeakyReLU 0.2 after each: 3x3 to width, 4x4 of stride 2 to width, the same with 2 and 4 width, 3x3
-    to 8 width: Phi = 8192 values for 32x32, 18432 for 48x48; logit and class logits are linear in it.
-    classes: of the head, 4 or 5, 0 for none. spec_norm: spectral normalisation of every layer of disc, as in SN-GAN; the
-    original has none, for all its name. data_shape: (C, H, W), multiples of 8; n_classes is not used. Raises ValueError for others.
+    enc: 3x3 convolution to 2 width maps, ReLU; 4x4 convolutions of stride 2 to 4, 8, 16 width, each BN,
+    LeakyReLU; dense to z_dim. gen: dense to 16 width maps of H/8 x W/8, ReLU; 4x4 transposed convolutions of
+    stride 2 to 8, 4, 2 width, each BN, ReLU; 3x3 convolution, sigmoid. disc, LeakyReLU 0.2 after each: 3x3 to
+    width, 4x4 of stride 2 to width, the same with 2 and 4 width, 3x3 to 8 width: Phi = 8192 values for 32x32,
+    18432 for 48x48; logit and class logits are linear in it. classes: of the head, 4 or 5, 0 for none.
+    spec_norm: spectral normalisation of every layer of disc, as in SN-GAN; the original has none, in spite of
+    its name. data_shape: (C, H, W), multiples of 8; n_classes is not used. Raises ValueError for others.
     """
     channels, height, breadth = image_shape(data_shape, 8)
     start = 16 * width, height // 8, breadth // 8
@@ -31,13 +33,13 @@ def get_network(data_shape, n_classes, z_dim, width=64, classes=0, spec_norm=Fal
     gen = nn.Sequential(
         nn.Linear(z_dim, flat),
         dist_gan.relu(),
-        dist_gan.Maps(*start),
+        Maps(*start),
         *(
             dist_gan.normed(nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False), b, dist_gan.relu())
             for a, b in itertools.pairwise(ups)
         ),
         nn.Conv2d(ups[-1], channels, 3, padding=1),
-        dist_gan.Sigmoid(),
+        ScaledSigmoid(),
     )
     enc = nn.Sequential(
         nn.Conv2d(channels, ups[-1], 3, padding=1),

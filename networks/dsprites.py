@@ -1,4 +1,9 @@
-"""The 64x64 networks for dSprites: Burgess et al. 2018 (arXiv 1804.03599), appendix A.1, with a discriminator after Beckham et al. 2019."""
+"""The 64x64 networks for dSprites: Burgess et al. 2018 (arXiv 1804.03599), appendix A.1.
+
+The discriminator is after Beckham et al. 2019.
+"""
+
+import itertools
 
 from torch import nn
 
@@ -10,11 +15,12 @@ def get_network(
 ):
     """{"enc", "dec", "disc"}, and "probe" for data with labels.
 
-    enc: four 4x4 convolutions of stride 2 to width maps, dense to hidden twice, ReLU after each, dense to the code [N, code];
-    vae: to 2 code values, means and log variances. dec: the same backwards, a tanh at its end. disc: four such convolutions
-    to ndf maps, spectrally normalised, dense to hidden twice, ReLU, dense to the logit [N]. data_shape: (C, 64, 64), or other
-    multiples of 16; raises ValueError for another.
-    Weights are Kaiming normal (He et al. 2015), biases 0; in transposed convolutions too, which the original leaves at the default.
+    enc: four 4x4 convolutions of stride 2 to width maps, dense to hidden twice, ReLU after each, dense to the
+    code [N, code]; vae: to 2 code values, means and log variances. dec: the same backwards, a tanh at its
+    end. disc: four such convolutions to ndf maps, spectrally normalised, dense to hidden twice, ReLU, dense
+    to the logit [N]. data_shape: (C, 64, 64), or other multiples of 16; raises ValueError for another.
+    Weights are Kaiming normal (He et al. 2015), biases 0.
+    Differs from the original: so are transposed convolutions, which it leaves at the framework's default.
     """
     channels, height, breadth = image_shape(data_shape, 16)
     start = (width, height // 16, breadth // 16)
@@ -35,7 +41,10 @@ def get_network(
 
 
 class Encoder(nn.Sequential):
-    """Images to codes [N, code], or to means and log variances [N, 2 code]; variational and code_shape say which."""
+    """Images to codes [N, code], or with vae to means and log variances [N, 2 code].
+
+    The attributes variational and code_shape tell trainers which.
+    """
 
     def __init__(self, stages, flat, hidden, code, vae):
         super().__init__(
@@ -54,41 +63,41 @@ class Decoder(nn.Module):
         super().__init__()
         self.start = start
         self.dense = nn.Sequential(*dense(code, hidden, hidden, start[0] * start[1] * start[2]))
-        layers = [
-            part
-            for _ in range(3)
-            for part in (kaiming(nn.ConvTranspose2d(start[0], start[0], 4, 2, 1)), nn.ReLU(inplace=True))
-        ]
-        self.maps = nn.Sequential(
-            *layers, kaiming(nn.ConvTranspose2d(start[0], channels, 4, 2, 1), "linear"), nn.Tanh()
-        )
+        layers = []
+        for _ in range(3):
+            layers += [kaiming(nn.ConvTranspose2d(start[0], start[0], 4, 2, 1)), nn.ReLU(inplace=True)]
+        layers += [kaiming(nn.ConvTranspose2d(start[0], channels, 4, 2, 1), "linear"), nn.Tanh()]
+        self.maps = nn.Sequential(*layers)
 
     def forward(self, h):
+        """h [N, code] -> images [N, C, H, W]."""
         return self.maps(to_maps(self.dense(h), *self.start))
 
 
 def convolutions(channels, width, wrap=lambda layer: layer):
-    """Four stages that halve the image."""
-    return [
-        nn.Sequential(
-            wrap(kaiming(nn.Conv2d(channels if i == 0 else width, width, 4, 2, 1))), nn.ReLU(inplace=True)
-        )
-        for i in range(4)
-    ]
+    """Four stages, each of which halves the image."""
+    layers = [wrap(kaiming(nn.Conv2d(inputs, width, 4, 2, 1))) for inputs in (channels, width, width, width)]
+    return [nn.Sequential(layer, nn.ReLU(inplace=True)) for layer in layers]
 
 
 def dense(*sizes):
     """Linear layers between the sizes, ReLU after each."""
-    return [
-        part for a, b in zip(sizes, sizes[1:]) for part in (kaiming(nn.Linear(a, b)), nn.ReLU(inplace=True))
-    ]
+    layers = []
+    for a, b in itertools.pairwise(sizes):
+        layers += [kaiming(nn.Linear(a, b)), nn.ReLU(inplace=True)]
+    return layers
 
 
 def kaiming(layer, gain="relu"):
-    """`layer` with weights N(0, gain^2 / fan_in) and bias 0; of a transposed convolution of stride 2, a quarter of its taps meet a pixel."""
-    fan_in = (
-        layer.weight[:, 0].numel() / 4 if getattr(layer, "transposed", False) else layer.weight[0].numel()
-    )
+    """`layer` with weights N(0, gain^2 / fan_in) and bias 0.
+
+    In a transposed convolution of stride 2 a pixel is reached by a quarter of the taps, and the fan-in counts
+    those.
+    """
+    if getattr(layer, "transposed", False):
+        fan_in = layer.weight[:, 0].numel() / 4
+    else:
+        fan_in = layer.weight[0].numel()
     nn.init.normal_(layer.weight, 0.0, nn.init.calculate_gain(gain) / fan_in**0.5)
     nn.init.zeros_(layer.bias)
     return layer

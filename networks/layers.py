@@ -1,4 +1,4 @@
-"""Blocks that the networks share: staged discriminators, convolutions with resampling folded in, spectral normalisation."""
+"""Blocks that the networks share: staged discriminators, folded resampling, normalisation, initialisation."""
 
 import itertools
 
@@ -9,11 +9,11 @@ from torch.nn.utils.parametrize import register_parametrization
 
 
 class Staged(nn.Module):
-    """A discriminator as a list of stages, h_k = stage_k(h_{k-1}), h_0 = x; the last stage gives the logits [N].
+    """A discriminator as a list of stages: h_0 = x, h_k = stage_k(h_{k-1}), the last gives the logits [N].
 
-    disc(x) are the logits, disc(x, stop=k) is h_k, disc(h, start=k) goes on from h_k, so that
-    disc(disc(x, stop=k), start=k) = disc(x). `layers` is the number of k that can be asked for: 0 .. layers - 1.
-    Raises ValueError for any other k, and for stop < start.
+    disc(x) are the logits, disc(x, stop=k) is h_k, and disc(h, start=k) goes on from h_k, so that
+    disc(disc(x, stop=k), start=k) = disc(x). k is 0 .. layers - 1. Raises ValueError for any other k, and for
+    stop < start.
     """
 
     def __init__(self, *stages):
@@ -22,32 +22,33 @@ class Staged(nn.Module):
 
     @property
     def layers(self):
+        """The number of layers at which the network can be cut; layer 0 is its input."""
         return len(self.stages)
 
     def forward(self, x, start=0, stop=None):
+        """h_stop (by default the logits [N]) of x = h_start [N, ...]."""
         for name, k in (("start", start), ("stop", stop)):
             if k is not None and not 0 <= k < self.layers:
                 raise ValueError(
-                    f"{name}={k}: this network offers the layers 0 to {self.layers - 1} (0 is its input)"
+                    f"{name}={k}: must be between 0 (the input) and {self.layers - 1} for this network"
                 )
         if stop is not None and stop < start:
-            raise ValueError(f"stop={stop} comes before start={start}")
-        for stage in itertools.islice(
-            self.stages, start, stop
-        ):  # indexing them costs more than a small layer's arithmetic
+            raise ValueError(f"stop={stop}: must be at least start={start}")
+        # a slice self.stages[start:stop] takes longer than a small layer
+        for stage in itertools.islice(self.stages, start, stop):
             x = stage(x)
         return x
 
     def prepare(self, x):
-        """Data-dependent start from images x [N, C, H, W], of layers that have one."""
-        data_dependent_start(self, x)
+        """Data-dependent initialisation of the layers that have one, from images x [N, C, H, W]."""
+        data_dependent_init(self, x)
 
 
 class Generator(nn.Module):
     """x = maps(reshape(dense(z))), from z [N, z_dim] to images [N, C, H, W] in [-1, 1].
 
-    dense: module from [N, z_dim] to [N, c * h * w]; start: the shape (c, h, w) it is given; maps: module from
-    [N, c, h, w] to the images, a tanh at its end.
+    dense: module from [N, z_dim] to [N, c * h * w]. start: (c, h, w). maps: module from [N, c, h, w] to the
+    images, with a tanh at its end.
     """
 
     def __init__(self, dense, start, maps):
@@ -55,43 +56,48 @@ class Generator(nn.Module):
         self.dense, self.start, self.maps = dense, start, maps
 
     def forward(self, z):
+        """z [N, z_dim] -> images [N, C, H, W]."""
         return self.maps(to_maps(self.dense(z), *self.start))
 
     def prepare(self, noise):
-        """Data-dependent start of layers that have one; noise(n) draws z [n, z_dim]."""
-        data_dependent_start(self, lambda: noise(100))
+        """Data-dependent initialisation of the layers that have one; noise(n) draws z [n, z_dim]."""
+        data_dependent_init(self, lambda: noise(100))
 
 
 class ReferenceGenerator(Generator):
-    """A Generator with virtual batch norm: its reference batch, a constant z [n, z_dim] in the checkpoint, runs in front of every batch.
+    """A Generator with virtual batch norm: a reference batch z [n, z_dim] runs in front of every batch.
 
-    x_i depends on z_i and the reference alone. Reference activations are those of the current weights, and carry gradients.
-    prepare(noise) draws the reference from the noise that the generator is trained with; before that it is N(0, I).
-    Salimans et al. 2016, section 3.5.
+    The reference batch is constant and is saved in checkpoints. An image depends on its own z and the
+    reference batch only. Activations of the reference batch are computed with the current weights, and
+    gradients flow through them. prepare(noise) draws it from the distribution that the generator is trained
+    with; until then it is N(0, I). Salimans et al. 2016, section 3.5.
     """
 
     def __init__(self, dense, start, maps, z_dim, references):
         super().__init__(dense, start, maps)
         if type(references) is not int or references < 1:
-            raise ValueError(f"references={references!r}: a reference batch of 1 or more would do")
+            raise ValueError(f"references={references!r}: must be a whole number of at least 1")
         self.register_buffer("reference", torch.randn(references, z_dim))
 
     def forward(self, z):
+        """z [N, z_dim] -> images [N, C, H, W]; those of the reference batch are dropped."""
         return super().forward(torch.cat([self.reference.to(z.dtype), z]))[len(self.reference) :]
 
     def prepare(self, noise):
+        """Draws the reference batch, then as Generator.prepare."""
         self.reference.copy_(noise(len(self.reference)))
         super().prepare(noise)
 
 
 class ResBlock(nn.Module):
-    """residual(x) + shortcut(x), two modules whose outputs have one shape (He et al. 2016)."""
+    """residual(x) + shortcut(x), of two modules with outputs of the same shape (He et al. 2016)."""
 
     def __init__(self, residual, shortcut):
         super().__init__()
         self.residual, self.shortcut = residual, shortcut
 
     def forward(self, x):
+        """x [N, ...] -> residual(x) + shortcut(x)."""
         return self.residual(x) + self.shortcut(x)
 
 
@@ -103,30 +109,44 @@ class GlobalPool(nn.Module):
         self.reduce = choice("pool", reduce, {"mean": torch.mean, "sum": torch.sum})
 
     def forward(self, h):
+        """[N, C, H, W] -> [N, C]."""
         return self.reduce(h, dim=(2, 3))
 
 
 def to_maps(h, channels, height, width):
     """[N, channels * height * width] -> [N, channels, height, width], channels-last in memory.
 
-    A plain reshape of a dense layer's output is contiguous, and what follows would keep that slower layout
-    wherever no convolution changes it.
+    After a plain reshape the layers that follow would keep the slower contiguous layout, up to the first
+    convolution.
     """
     return h.reshape(len(h), channels, height, width).contiguous(memory_format=torch.channels_last)
+
+
+class Maps(nn.Module):
+    """`to_maps` as a module: [N, c * h * w] -> [N, c, h, w], channels-last in memory."""
+
+    def __init__(self, *shape):
+        super().__init__()
+        self.shape = shape
+
+    def forward(self, h):
+        """[N, c * h * w] -> [N, c, h, w]."""
+        return to_maps(h, *self.shape)
 
 
 # Resampling folded into convolution
 
 
 class Conv3x3(nn.Conv2d):
-    """3x3 convolution with padding 1; resample="down" averages 2x2 pixels after it, "up" doubles pixels before it.
+    """3x3 convolution with padding 1; "down" averages 2x2 pixels after it, "up" doubles pixels before it.
 
-    x [N, C, H, W] -> [N, out, H, W], [N, out, H // 2, W // 2] ("down") or [N, out, 2 H, 2 W] ("up"). With fold=True
-    the convolution runs at the smaller of the two sizes, strided or transposed, and sums over 2x2 windows do the rest: a
-    quarter of the products, equal to the plain form (fold=False) but for rounding, odd sizes included. The parameters are
-    those of the 3x3 convolution either way. Raises ValueError for any other `resample`.
-    Differs from the fold known since Karras et al. 2018 (released code, fused_scale): there a 4x4 kernel made of four shifts
-    of the 3x3 one, 16 products in place of these 9.
+    x [N, C, H, W] -> [N, out, H, W], [N, out, H // 2, W // 2] ("down") or [N, out, 2 H, 2 W] ("up"). With
+    fold=True the convolution runs at the smaller of the two sizes, strided or transposed, and the rest is
+    sums over 2x2 windows. That takes a quarter of the products. The result equals the plain form (fold=False)
+    up to rounding, for odd sizes too. The parameters are the same either way. Raises ValueError for any other
+    `resample`.
+    Differs from the fold of Karras et al. 2018 (released code, fused_scale): there a 4x4 kernel is made of
+    four shifts of the 3x3 one, with 16 products in place of these 9.
     """
 
     def __init__(self, in_channels, out_channels, resample=None, bias=True, fold=True):
@@ -135,6 +155,7 @@ class Conv3x3(nn.Conv2d):
         self.resample, self.fold = resample, fold
 
     def forward(self, x):
+        """x [N, C, H, W] -> the convolved and resampled maps."""
         if self.resample and self.fold:
             return (conv_down if self.resample == "down" else conv_up)(x, self.weight, self.bias)
         if self.resample == "up":
@@ -143,28 +164,31 @@ class Conv3x3(nn.Conv2d):
         return F.avg_pool2d(y, 2) if self.resample == "down" else y
 
     def extra_repr(self):
+        """The options in the printed form of the module."""
         return f"{super().extra_repr()}, resample={self.resample!r}, fold={self.fold}"
 
 
 def conv_down(x, weight, bias=None):
-    """avg_pool2d(conv2d(x, weight, bias, padding=1), 2) as the mean of each pixel with its right and lower neighbours, then a convolution of stride 2.
+    """avg_pool2d(conv2d(x, weight, bias, padding=1), 2), as a convolution of stride 2 on 2x2 means.
 
-    x [N, C, H, W], weight [out, C, 3, 3], bias [out] -> [N, out, H // 2, W // 2]. Convolutions commute, so the mean may come first:
-    m = avg_pool2d(x, 2, stride=1, padding=1) [N, C, H + 1, W + 1], whose border holds the means with the padding.
+    x [N, C, H, W], weight [out, C, 3, 3], bias [out] -> [N, out, H // 2, W // 2]. Both operations are
+    convolutions and commute, so the mean may come first. It is [N, C, H + 1, W + 1]; its border holds means
+    with the padding.
     """
     return F.conv2d(F.avg_pool2d(x, 2, stride=1, padding=1), weight, bias, stride=2)
 
 
 def conv_up(x, weight, bias=None):
-    """conv2d(interpolate(x, scale_factor=2), weight, bias, padding=1) as a transposed convolution of stride 2, then the sum of each 2x2 window.
+    """conv2d(interpolate(x, scale_factor=2), weight, bias, padding=1), computed at the small size.
 
-    x [N, C, H, W], weight [out, C, 3, 3], bias [out] -> [N, out, 2 H, 2 W]. Doubling pixels is spreading them apart with zeros between, then summing 2x2
-    windows; the sum may come last. The kernel is flipped, input channels first, as transposed convolutions have them; each of a window's four pixels
-    brings a quarter of the bias.
+    x [N, C, H, W], weight [out, C, 3, 3], bias [out] -> [N, out, 2 H, 2 W]. To double pixels is to put zeros
+    between them, then to sum each 2x2 window. The sum may come last, so the rest is a transposed convolution
+    of stride 2, with the kernel flipped and its input channels first. Each of a window's four pixels brings a
+    quarter of the bias.
     """
-    y = F.conv_transpose2d(
-        x, weight.flip(2, 3).transpose(0, 1), None if bias is None else bias / 4, stride=2
-    )  # [N, out, 2 H + 1, 2 W + 1]
+    kernel = weight.flip(2, 3).transpose(0, 1)
+    quarter = None if bias is None else bias / 4
+    y = F.conv_transpose2d(x, kernel, quarter, stride=2)  # [N, out, 2 H + 1, 2 W + 1]
     return F.avg_pool2d(y, 2, stride=1, divisor_override=1)
 
 
@@ -172,19 +196,20 @@ def conv_up(x, weight, bias=None):
 
 
 class SpectralNorm(nn.Module):
-    """W / sigma, sigma = u^T W v, with W as a matrix (out, rest) and u, v its first singular vectors by power iteration.
+    """W / sigma, sigma = u^T W v, with W as a matrix (out, rest).
 
-    weight: [out, ...], at least two dimensions. Buffers u [out] and v [rest], constants in the gradient.
-    Miyato et al. 2018, Algorithm 1. Differs from the paper: 15 iterations at construction (as torch's own), so that sigma
-    is right from the first step.
+    u and v are its first singular vectors, found by power iteration. weight: [out, ...], at least two
+    dimensions. Buffers u [out] and v [rest], constants in the gradient. Miyato et al. 2018, Algorithm 1.
+    Differs from the paper: 15 iterations at construction (as torch's own), so that sigma is right from the
+    first step.
 
-    The first forward in training mode after `refresh()` does the one power iteration, and those that follow share its
-    W / sigma, graph included, until the next refresh() or until the weight is seen to have changed: one step's forwards
-    cost one normalisation. A forward that records a graph after one that did not (no_grad) computes its own from the same
-    u and v. Evaluation and inference mode compute from u and v as they are, and neither iterate nor keep anything.
-    Between two calls of refresh() only one backward pass may go through the weights unless it retains the graph, since it
-    frees the shared part. Until refresh() is called for the first time (a user's plain loop) nothing is shared: every
-    forward in training mode iterates, as torch's own spectral norm does.
+    One step's forwards cost one normalisation. The first forward in training mode after `refresh()` does one
+    power iteration. Those that follow share its W / sigma and its graph, until the next refresh() or until
+    the weight is seen to have changed. A forward that records a graph after one that did not (no_grad)
+    computes its own from the same u and v. Evaluation and inference mode use u and v as they are; they do not
+    iterate and keep nothing. A backward pass frees the shared graph. So between two calls of refresh() only
+    one may go through the weights, unless it retains the graph. Before the first refresh() (a user's plain
+    loop) nothing is shared: every forward in training mode iterates, as torch's own spectral norm does.
     """
 
     def __init__(self, weight):
@@ -196,7 +221,7 @@ class SpectralNorm(nn.Module):
         self.shares, self.shared, self.shared_for = False, None, None
 
     def refresh(self):
-        """Forget W / sigma: the next forward in training mode iterates once and computes it anew."""
+        """Forgets W / sigma; the next forward in training mode iterates once and computes it again."""
         self.shares, self.shared, self.shared_for = True, None, None
 
     @torch.no_grad()
@@ -207,20 +232,24 @@ class SpectralNorm(nn.Module):
         self.u.copy_(F.normalize(torch.mv(matrix, self.v), dim=0))
 
     def normalised(self, weight):
-        """W / (u^T W v) from u and v as they are. The copies keep a graph valid when the next iteration overwrites them."""
+        """W / (u^T W v), from the current u and v.
+
+        They are copied, so that the graph stays valid when the next iteration overwrites them.
+        """
         return weight / torch.dot(self.u.clone(), torch.mv(weight.flatten(1), self.v.clone()))
 
     def forward(self, weight):
+        """W / sigma in the weight's own precision, inside autocast too."""
         if not torch.is_autocast_enabled(weight.device.type):
             return self.current(weight)
-        with torch.autocast(weight.device.type, enabled=False):  # sigma to half precision would not be sigma
+        with torch.autocast(weight.device.type, enabled=False):  # half precision is too coarse for sigma
             return self.current(weight)
 
     def current(self, weight):
-        """W / sigma: shared by the forwards of a step, as said above."""
+        """W / sigma, shared by the forwards of a step (see the class)."""
         if not self.training or torch.is_inference_mode_enabled():
             return self.normalised(weight)
-        # catches a loaded or moved weight; not every update, as fused optimisers leave the version as it is
+        # catches a loaded or moved weight, but not every update: fused optimisers do not raise the version
         version = (weight.data_ptr(), weight._version)
         if not self.shares or version != self.shared_for:
             self.iterate(weight)
@@ -231,56 +260,52 @@ class SpectralNorm(nn.Module):
         return self.shared if recorded else self.shared.detach()
 
     def __getstate__(self):
-        return {
-            **self.__dict__,
-            "shared": None,
-            "shared_for": None,
-        }  # a copy shares no graph (and could not copy one)
+        # a graph cannot be copied
+        return {**self.__dict__, "shared": None, "shared_for": None}
 
 
 def spectral(layer):
-    """`layer` (convolution, linear or embedding) with its weight spectrally normalised; initialise it before.
+    """`layer` (convolution, linear or embedding), initialised before, with its weight spectrally normalised.
 
-    The parameter is kept as parametrizations.weight.original, with u and v beside it as parametrizations.weight.0.u and .v.
-    Raises ValueError for a transposed convolution (its weight is not (out, rest)) and for a layer without a weight matrix.
+    The parameter becomes parametrizations.weight.original, with buffers parametrizations.weight.0.u and .v.
+    Raises ValueError for a transposed convolution (its weight is not (out, rest)) and for a layer without a
+    weight matrix.
     """
     weight = getattr(layer, "weight", None)
     if weight is None or weight.ndim < 2 or getattr(layer, "transposed", False):
         raise ValueError(
             f"spectral normalisation is for layers with a weight [out, ...], not {type(layer).__name__}"
         )
-    # unsafe: no check of shapes, whose call would be a power iteration more
+    # unsafe=True skips torch's check of shapes, which would call the module and so iterate once more
     register_parametrization(layer, "weight", SpectralNorm(weight.detach()), unsafe=True)
     return layer
 
 
-# Normalisation by a reference batch, weight normalisation, and starting from data
+# Virtual batch norm, weight normalisation, data-dependent initialisation
 
 
 class VirtualBatchNorm(nn.Module):
-    """gamma (x - mu) / sqrt(eps + var) + beta, with statistics of a reference batch and, by a share of 1 / (n + 1), of x itself.
+    """gamma (x - mu) / sqrt(eps + var) + beta, with statistics of a reference batch and of x itself.
 
-    x: [n + N, C, ...], the n reference examples first (ReferenceGenerator puts them there); same shape out. Reference examples are
-    normalised by their own statistics, over batch and space. The others: mean mu = w mu_x + (1 - w) mu_R, mean square
-    s = w s_x + (1 - w) s_R, w = 1 / (n + 1), mu_x and s_x those of the one example over space (without space x and x^2), and var = s - mu^2,
-    computed as w var_x + (1 - w) var_R + w (1 - w) (mu_x - mu_R)^2, which is the same and never negative.
-    gamma ~ N(1, 0.02^2), beta = 0. Salimans et al. 2016, section 3.5, and openai/improved-gan (eps, shares).
+    x: [n + N, C, ...], the n reference examples first (ReferenceGenerator puts them there). Returns the same
+    shape. Reference examples are normalised by their own statistics, over batch and space. For each other
+    example, with w = 1 / (n + 1): mean mu = w mu_x + (1 - w) mu_R, mean square s = w s_x + (1 - w) s_R, var =
+    s - mu^2. Here mu_x and s_x are the example's own, over space (x and x^2 if there is no space). The
+    variance is computed as w var_x + (1 - w) var_R + w (1 - w) (mu_x - mu_R)^2, which is equal and never
+    negative. Initial gamma ~ N(1, 0.02^2), beta = 0. Salimans et al. 2016, section 3.5, and
+    openai/improved-gan (eps, shares).
     """
 
     def __init__(self, features, references, eps=1e-5):
         super().__init__()
         self.references, self.eps = references, eps
-        self.weight, self.bias = (
-            nn.Parameter(1 + 0.02 * torch.randn(features)),
-            nn.Parameter(torch.zeros(features)),
-        )
+        self.weight = nn.Parameter(1 + 0.02 * torch.randn(features))
+        self.bias = nn.Parameter(torch.zeros(features))
 
     def forward(self, x):
-        n, space, x = (
-            self.references,
-            tuple(range(2, x.ndim)),
-            x.to(self.weight.dtype),
-        )  # statistics in float32, as batch norm's
+        """x [n + N, C, ...] -> the same shape, normalised."""
+        n, space = self.references, tuple(range(2, x.ndim))
+        x = x.to(self.weight.dtype)  # statistics in float32, as those of batch norm
         reference, own = x.split([n, len(x) - n])
         var_r, mean_r = torch.var_mean(reference, (0, *space), correction=0, keepdim=True)
         var_x, mean_x = (
@@ -298,10 +323,11 @@ class VirtualBatchNorm(nn.Module):
 
 
 class WeightNorm(nn.Module):
-    """scale v / |v|, one |v| and one scale an output: the parametrisation of a weight v. Salimans and Kingma 2016, eq. 2.
+    """The parametrisation scale v / |v| of a weight v, with one |v| and one scale for each output.
 
-    dim: the weight's dimension of outputs. learn: whether the scale is trained. std: of the outputs after a data-dependent start; None: no such
-    start.
+    dim: the weight's dimension of outputs. learn: whether the scale is trained. std: the deviation of the
+    outputs after data-dependent initialisation, or None for no such initialisation. Salimans and Kingma 2016,
+    eq. 2.
     """
 
     def __init__(self, outputs, dim, std=1.0, learn=True):
@@ -310,20 +336,19 @@ class WeightNorm(nn.Module):
         self.scale = nn.Parameter(torch.ones(outputs), requires_grad=learn)
 
     def forward(self, v):
+        """scale v / |v|, of v's shape."""
         norm = torch.linalg.vector_norm(v, dim=[d for d in range(v.ndim) if d != self.dim], keepdim=True)
         return v * (self.scale.reshape(norm.shape) / norm.clamp(min=1e-6))
 
     @torch.no_grad()
     def set_scale(self, layer, y):
-        """Sets the scale, and the layer's bias, so that these outputs y [N, C, ...] of it have mean 0 and deviation std; returns those.
+        """Sets scale and bias of `layer` so that its outputs y [N, C, ...] get mean 0 and deviation std.
 
-        Salimans and Kingma 2016, section 3: the bias must be 0 before.
+        Returns the new outputs. The bias must be 0 before. Salimans and Kingma 2016, section 3.
         """
-        mean, deviation = (
-            y.transpose(0, 1).flatten(1).mean(1),
-            y.transpose(0, 1).flatten(1).std(1, correction=0),
-        )
-        factor = torch.where(deviation > 1e-6, self.std / deviation, 1.0)  # a constant output tells no scale
+        by_channel = y.transpose(0, 1).flatten(1)
+        mean, deviation = by_channel.mean(1), by_channel.std(1, correction=0)
+        factor = torch.where(deviation > 1e-6, self.std / deviation, 1.0)  # a constant output keeps its scale
         self.scale *= factor
         layer.bias.copy_(-mean * factor)
         shape = (-1, *[1] * (y.ndim - 2))
@@ -331,7 +356,7 @@ class WeightNorm(nn.Module):
 
 
 def weight_norm(layer, std=1.0, learn=True):
-    """`layer` (convolution, transposed or not, or linear, with a bias) with a WeightNorm weight."""
+    """`layer` (linear or convolution, transposed or not, with a bias) with its weight under WeightNorm."""
     dim = 1 if getattr(layer, "transposed", False) else 0
     register_parametrization(
         layer, "weight", WeightNorm(layer.weight.shape[dim], dim, std, learn), unsafe=True
@@ -339,32 +364,34 @@ def weight_norm(layer, std=1.0, learn=True):
     return layer
 
 
-def starts(layer):
-    """The data-dependent start of a layer, (inputs, output) -> the output that goes on; None where it has none."""
-    norm = (
-        layer.parametrizations.weight[0]
-        if hasattr(layer, "parametrizations") and "weight" in layer.parametrizations
-        else None
-    )
+def init_hook(layer):
+    """A layer's data-dependent initialisation, (layer, inputs, output) -> new output, or None."""
+    norm = None
+    if hasattr(layer, "parametrizations") and "weight" in layer.parametrizations:
+        norm = layer.parametrizations.weight[0]
     if isinstance(norm, WeightNorm) and norm.std is not None:
-        return lambda inputs, output: norm.set_scale(layer, output)
-    if hasattr(layer, "start_from"):
-        return lambda inputs, output: (layer.start_from(*inputs), layer.forward(*inputs))[1]
+        return lambda layer, inputs, output: norm.set_scale(layer, output)
+    if hasattr(layer, "init_from_data"):
+
+        def hook(layer, inputs, output):
+            layer.init_from_data(*inputs)
+            return layer.forward(*inputs)
+
+        return hook
     return None
 
 
-def data_dependent_start(net, x):
-    """One forward pass of `net` on x, in which each layer sets what it starts from data, on inputs from layers that have done so.
+def data_dependent_init(net, x):
+    """One forward pass of `net` on x, in which each layer that has a data-dependent initialisation does it.
 
-    x: the net's input, or a function that gives it. Does nothing, and draws nothing, where no layer has such a start.
+    So each layer sees inputs from layers that are initialised already. x: the net's input, or a function that
+    returns it. The function is not called where no layer has such an initialisation, and then nothing is
+    drawn.
     """
-    hooks = {layer: start for layer in net.modules() if (start := starts(layer))}
+    hooks = {layer: hook for layer in net.modules() if (hook := init_hook(layer))}
     if not hooks:
         return
-    handles = [
-        layer.register_forward_hook(lambda layer, inputs, output: hooks[layer](inputs, output))
-        for layer in hooks
-    ]
+    handles = [layer.register_forward_hook(hook) for layer, hook in hooks.items()]
     try:
         with torch.no_grad():
             net(x() if callable(x) else x)
@@ -377,7 +404,16 @@ class ToUnit(nn.Module):
     """(x + 1) / 2: [-1, 1] to [0, 1]."""
 
     def forward(self, x):
+        """x in [-1, 1] -> the same shape in [0, 1]."""
         return (x + 1) / 2
+
+
+class ScaledSigmoid(nn.Module):
+    """2 sigmoid(a) - 1 = tanh(a / 2): a sigmoid's output in [0, 1], mapped to [-1, 1]."""
+
+    def forward(self, a):
+        """a in any range -> the same shape in [-1, 1]."""
+        return torch.tanh(a / 2)
 
 
 class GaussianNoise(nn.Module):
@@ -388,9 +424,11 @@ class GaussianNoise(nn.Module):
         self.std = std
 
     def forward(self, x):
+        """x -> the same shape."""
         return x + self.std * torch.randn_like(x) if self.training else x
 
     def extra_repr(self):
+        """The deviation in the printed form of the module."""
         return f"std={self.std}"
 
 
@@ -398,9 +436,9 @@ class GaussianNoise(nn.Module):
 
 
 def glorot(layer, gain=1.0):
-    """`layer` with weights U(-a, a), a = gain sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010); its bias is left.
+    """`layer` with weights U(-a, a), a = gain sqrt(6 / (fan_in + fan_out)) (Glorot & Bengio 2010).
 
-    gain None leaves the weights too, with the framework's default.
+    The bias is unchanged. gain=None leaves the weights at the framework's default too.
     """
     if gain is not None:
         nn.init.xavier_uniform_(layer.weight, gain)
@@ -422,15 +460,15 @@ def normal_norm(norm, std=0.02):
 
 
 def unscaled(norm):
-    """A norm layer whose scale stays 1: it learns a shift alone."""
+    """A norm layer whose scale stays 1; only its shift is trained."""
     norm.weight.requires_grad_(False)
     return norm
 
 
 def choice(option, value, choices):
-    """choices[value] of a dict, or `value` itself of a tuple; raises ValueError with the choices if it is not there."""
+    """choices[value] of a dict, `value` itself of a tuple. Raises ValueError for any other value."""
     if value not in choices:
-        raise ValueError(f"{option}={value!r}: choose one of {', '.join(map(repr, choices))}")
+        raise ValueError(f"{option}={value!r}: must be one of {', '.join(map(repr, choices))}")
     return choices[value] if isinstance(choices, dict) else value
 
 
@@ -438,7 +476,7 @@ def at_least(least, **options):
     """Raises ValueError for an option that is not a whole number of at least `least`."""
     for option, number in options.items():
         if type(number) is not int or number < least:
-            raise ValueError(f"{option}={number!r}: a whole number of at least {least} would do")
+            raise ValueError(f"{option}={number!r}: must be a whole number of at least {least}")
 
 
 def image_shape(data_shape, multiple):
@@ -446,6 +484,6 @@ def image_shape(data_shape, multiple):
     channels, height, width = data_shape
     if min(height, width) < multiple or height % multiple or width % multiple:
         raise ValueError(
-            f"images of {height}x{width} pixels: this network needs sides that are multiples of {multiple}"
+            f"images of {height}x{width} pixels: use sides that are multiples of {multiple} with this network"
         )
     return channels, height, width

@@ -1,4 +1,4 @@
-"""Fully connected pairs, for points x [N, 1, 1, d] and for images without regard to the neighbourhood of pixels."""
+"""Fully connected generators and discriminators, for points x [N, 1, 1, d] and for images."""
 
 import math
 
@@ -9,20 +9,23 @@ from networks.layers import Generator, Staged, at_least, choice, glorot, normal,
 
 
 class Maxout(nn.Module):
-    """The largest of each group of `pieces` units: [N, units * pieces] -> [N, units]. Goodfellow et al. 2013."""
+    """The maximum of each group of `pieces` units. Goodfellow et al. 2013."""
 
     def __init__(self, pieces):
         super().__init__()
         self.pieces = pieces
 
     def forward(self, h):
+        """[N, units * pieces] -> [N, units]."""
         return h.unflatten(1, (-1, self.pieces)).amax(2)
 
 
 class Fourier(nn.Module):
-    """(x, sin 2 pi B x, cos 2 pi B x) with fixed B [n, d] ~ N(0, scale^2), in cycles a unit: [N, d] -> [N, d + 2 n]. Tancik et al. 2020, section 5.
+    """(x, sin 2 pi B x, cos 2 pi B x) with fixed B [n, d] ~ N(0, scale^2), in cycles per unit of x.
 
-    Differs from the paper: x itself stays beside its features. Without them a perceptron learns broad shapes long before narrow ones.
+    Without such features a perceptron learns broad shapes long before narrow ones. Tancik et al. 2020,
+    section 5.
+    Differs from the paper: x itself is kept beside its features.
     """
 
     def __init__(self, d, n, scale):
@@ -30,11 +33,12 @@ class Fourier(nn.Module):
         self.register_buffer("frequencies", torch.randn(n, d) * (2 * math.pi * scale))
 
     def forward(self, x):
+        """[N, d] -> [N, d + 2 n]."""
         phase = x @ self.frequencies.T
         return torch.cat([x, phase.sin(), phase.cos()], 1)
 
 
-PIECES = 5  # of maxout, as PacGAN has them
+PIECES = 5  # of maxout, as in PacGAN
 ACTIVATIONS = {
     "relu": lambda slope: nn.ReLU(inplace=True),
     "lrelu": lambda slope: nn.LeakyReLU(slope, inplace=True),
@@ -70,24 +74,25 @@ def get_network(
     fourier=0,
     fourier_scale=1.0,
 ):
-    """Multilayer perceptrons: gen z [N, z_dim] -> x [N, C, H, W], disc x -> logits [N] in `layers` + 1 stages.
+    """Perceptrons: gen z [N, z_dim] -> x [N, C, H, W], disc x -> logits [N] in `layers` + 1 stages.
 
-    width, layers: units and number of hidden layers; disc_width, disc_layers, disc_activation: the discriminator's, as the generator's where not given.
-    gen_out: tanh (-1, 1), sigmoid (0, 1) or linear. activation: relu, lrelu (of `slope`), tanh, softplus, maxout (of 5 pieces a unit). gen_norm: batch norm before
-    each activation of the generator. spec_norm: spectral normalisation of all of the discriminator's layers. init of weights: None
-    (the framework's), glorot (U), normal (0.02), he (N(0, 2 / fan_in)), orthogonal (gain 1.4, as the released notebook of Metz et al. 2017);
-    biases 0 except with None. fourier: so many random frequencies of fourier_scale cycles a unit of x, whose sines and cosines the discriminator sees
-    beside x. Raises ValueError for what there is not.
+    width, layers: units and number of hidden layers. disc_width, disc_layers, disc_activation: those of the
+    discriminator, by default the generator's. gen_out: tanh (-1, 1), sigmoid (0, 1) or linear. activation:
+    relu, lrelu (of `slope`), tanh, softplus, maxout (5 pieces for each unit). gen_norm: batch norm before
+    each activation of the generator. spec_norm: spectral normalisation of all layers of the discriminator.
+    init: of weights, None (the framework's), glorot (uniform), normal (deviation 0.02), he (N(0, 2 / fan_in))
+    or orthogonal (gain 1.4, as in the released notebook of Metz et al. 2017); biases are 0 except with None.
+    fourier: the number of random frequencies, with deviation fourier_scale in cycles per unit of x, whose
+    sines and cosines the discriminator sees beside x. Raises ValueError for unknown values.
 
-    The one-dimensional GANs of CS294-158: width=128 layers=3 slope=0.2 (2024), the defaults; width=256 layers=3 slope=0.01 in the public code
-    for 2020's. PacGAN's two-dimensional GAN (Lin et al. 2018, released code): width=400 layers=4 activation=relu gen_norm=True gen_out=linear
-    init=normal disc_width=200 disc_layers=3 disc_activation=maxout.
+    The one-dimensional GANs of CS294-158: width=128 layers=3 slope=0.2 (2024), the defaults; width=256
+    layers=3 slope=0.01 in the public code for the homework of 2020. PacGAN's two-dimensional GAN (Lin et al.
+    2018, released code): width=400 layers=4 activation=relu gen_norm=True gen_out=linear init=normal
+    disc_width=200 disc_layers=3 disc_activation=maxout.
     """
     disc_activation = disc_activation or activation
-    activate, activate_disc = (
-        choice("activation", activation, ACTIVATIONS),
-        choice("disc_activation", disc_activation, ACTIVATIONS),
-    )
+    activate = choice("activation", activation, ACTIVATIONS)
+    activate_disc = choice("disc_activation", disc_activation, ACTIVATIONS)
     out = choice("gen_out", gen_out, OUTPUTS)
     initialise = choice("init", init, INITS)
     disc_width, disc_layers = disc_width or width, layers if disc_layers is None else disc_layers
@@ -96,7 +101,7 @@ def get_network(
     size = math.prod(data_shape)
 
     def hidden(inputs, units):
-        # a bias before a batch norm is left out: its mean would subtract it
+        # no bias before a batch norm, which would subtract it
         made = units * (PIECES if activation == "maxout" else 1)
         layer = initialise(nn.Linear(inputs, made, bias=not gen_norm))
         return [layer, *([nn.BatchNorm1d(made)] if gen_norm else []), activate(slope)]
@@ -111,14 +116,9 @@ def get_network(
     features = [nn.Flatten(), *([Fourier(size, fourier, fourier_scale)] if fourier else [])]
     stages = [stage(size + 2 * fourier if k == 0 else disc_width, disc_width) for k in range(disc_layers)]
     head = initialise(nn.Linear(disc_width, 1))
-    return {
-        "gen": gen,
-        "disc": Staged(
-            nn.Sequential(*features, *stages[0]),
-            *stages[1:],
-            nn.Sequential(spectral(head) if spec_norm else head, nn.Flatten(0)),
-        ),
-    }
+    last = nn.Sequential(spectral(head) if spec_norm else head, nn.Flatten(0))
+    disc = Staged(nn.Sequential(*features, *stages[0]), *stages[1:], last)
+    return {"gen": gen, "disc": disc}
 
 
 def zero_bias(layer):
@@ -135,6 +135,6 @@ def he(layer):
 
 
 def orthogonal(layer):
-    """`layer` with weights a multiple, 1.4, of an orthogonal matrix (Saxe et al. 2014)."""
+    """`layer` with weights 1.4 times an orthogonal matrix (Saxe et al. 2014)."""
     nn.init.orthogonal_(layer.weight, 1.4)
     return layer

@@ -1,7 +1,10 @@
-"""A pre-activation residual block to 16 maps before model_resnet's D, and its output as the hidden state to mix (GAN
-mixup, networks/model_resnet_ppresnet.py). Pixels do pass a ReLU in that block's residual branch.
+"""model_resnet with a pre-activation residual block to 16 maps before D.
 
-Options: those of resnet.get_network. Differs from the original: as model_resnet_preproc.
+GAN mixup, networks/model_resnet_ppresnet.py. The block's output is the hidden state to mix. Raw pixels pass a
+ReLU in its residual branch.
+
+Options: those of resnet.get_network.
+Differs from the original: as model_resnet_preproc.
 """
 
 import functools

@@ -1,7 +1,9 @@
 """model_resnet_preproc with spectral normalisation (GAN mixup, networks/model_resnet_specnorm_preproc.py).
 
-Options: those of resnet.get_network. Differs from the original: as model_resnet_preproc and model_resnet_specnorm; the
-preprocessing convolution is normalised too (sn_pre=False, sn_bypass=False is the original).
+Options: those of resnet.get_network.
+Differs from the original: as model_resnet_preproc and
+model_resnet_specnorm; the preprocessing convolution is normalised too (sn_pre=False, sn_bypass=False is the
+original).
 """
 
 import functools

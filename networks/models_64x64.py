@@ -1,7 +1,9 @@
-"""A DCGAN-like pair for 64x64 images, with instance norm in D (GAN mixup, networks/models_64x64.py; after LynnHo's WGAN-GP).
+"""A DCGAN-like pair for 64x64 images, with instance norm in D.
 
-Differs from the original: the sigmoid lives in the loss; the number of layers follows from the size (the original's last
-layer of each network was commented out, so that it made 32x32 images); no bias where a norm would subtract it.
+GAN mixup, networks/models_64x64.py, after LynnHo's WGAN-GP.
+Differs from the original: the sigmoid is in the loss; the number of layers follows from the size (the
+original's last layer of each network was commented out, so that it made 32x32 images); no bias where a norm
+would subtract it.
 """
 
 import itertools
@@ -13,17 +15,18 @@ from networks.layers import Generator, Staged, image_shape
 
 
 def get_network(data_shape, n_classes, z_dim, width=64):
-    """Generator and discriminator with n = log2(H / 4) layers of 5x5 convolutions: widths 2^(n-1) width ... width, and back.
+    """Generator and discriminator with n = log2(H / 4) layers of 5x5 convolutions.
 
-    gen: dense to 4x4, BN, ReLU; transposed convolutions of stride 2 with BN, ReLU between them and a tanh at the end.
-    disc: convolutions of stride 2, LeakyReLU 0.2, instance norm in all but the first; a 4x4 convolution gives the logit.
-    A single stage: only pixels can be mixed. data_shape: (C, H, H); n_classes is not used.
-    Raises ValueError unless H = W is a power of 2 from 8.
+    Their widths are width, 2 width, ..., 2^(n-1) width, from the image inwards.
+    gen: dense to 4x4, BN, ReLU; transposed convolutions of stride 2 with BN, ReLU between them and a tanh at
+    the end. disc: convolutions of stride 2, LeakyReLU 0.2, instance norm in all but the first; a 4x4
+    convolution gives the logit. A single stage: only pixels can be mixed. data_shape: (C, H, H); n_classes is
+    not used. Raises ValueError unless H = W is a power of 2 from 8.
     """
     channels, height, breadth = image_shape(data_shape, 8)
     if breadth != height or height & (height - 1):
         raise ValueError(
-            f"images of {height}x{breadth} pixels: this network needs H = W = 8, 16, 32, 64, ..."
+            f"images of {height}x{breadth} pixels: use H = W = 8, 16, 32, 64, ... with this network"
         )
     widths = [width * 2**i for i in range(int(math.log2(height // 4)))]  # from the image inwards
 
@@ -39,13 +42,9 @@ def get_network(data_shape, n_classes, z_dim, width=64):
         )
 
     flat = widths[-1] * 4 * 4
-    gen = Generator(
-        nn.Sequential(nn.Linear(z_dim, flat, bias=False), nn.BatchNorm1d(flat), nn.ReLU(inplace=True)),
-        (widths[-1], 4, 4),
-        nn.Sequential(
-            *itertools.starmap(up, itertools.pairwise(widths[::-1])), _deconv(width, channels), nn.Tanh()
-        ),
-    )
+    dense = nn.Sequential(nn.Linear(z_dim, flat, bias=False), nn.BatchNorm1d(flat), nn.ReLU(inplace=True))
+    ups = itertools.starmap(up, itertools.pairwise(widths[::-1]))
+    gen = Generator(dense, (widths[-1], 4, 4), nn.Sequential(*ups, _deconv(width, channels), nn.Tanh()))
     disc = Staged(
         nn.Sequential(
             nn.Conv2d(channels, width, 5, 2, 2),

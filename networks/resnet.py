@@ -1,7 +1,9 @@
-"""The residual GANs for 32x32 images of GAN mixup (github.com/vikasverma1077/manifold_mixup, gan/networks) and of SN-GAN.
+"""The residual GANs for 32x32 images of GAN mixup and of SN-GAN.
 
-One architecture with options; the files model_resnet*.py and sngan.py name its published settings. The generator is that
-of Miyato et al. 2018, Table 4 (a), the discriminator that of Table 4 (b), 128 wide and with mean pooling by default.
+GAN mixup: github.com/vikasverma1077/manifold_mixup, gan/networks. One architecture with options; the files
+model_resnet*.py and sngan.py name its published settings. The generator is that
+of Miyato et al. 2018, Table 4 (a), the discriminator that of Table 4 (b), 128 wide and with mean pooling by
+default.
 """
 
 import functools
@@ -22,7 +24,7 @@ from networks.layers import (
     spectral,
 )
 
-# Glorot gains; None leaves the framework's default. "glorot" is what GAN mixup's code has, "sngan" what SN-GAN's has.
+# Glorot gains; None leaves the framework's default. "glorot" is GAN mixup's code, "sngan" SN-GAN's.
 INITS = {
     "glorot": {"conv": 1.0, "shortcut": 2**0.5, "bypass": None, "pre": None},
     "sngan": {"conv": 2**0.5, "shortcut": 1.0, "bypass": 1.0, "pre": 2**0.5},
@@ -49,27 +51,26 @@ def get_network(
     init="glorot",
     fold=True,
 ):
-    """Generator and discriminator of the residual family: gen [N, z_dim] -> [N, C, H, W], disc [N, C, H, W] -> logits [N].
+    """The residual family: generator [N, z_dim] -> [N, C, H, W], discriminator [N, C, H, W] -> logits [N].
 
     data_shape: (C, H, W), H and W multiples of 8 (published for 32x32); n_classes is not used.
     width, gen_width: maps in D, and in G (None: the same).
-    spec_norm: spectral normalisation of every layer of D; sn_bypass=False leaves the 1x1 bypasses of stride-1 blocks
-    without it, and sn_pre=False the preprocessing convolution.
+    spec_norm: spectral normalisation of every layer of D; sn_bypass=False leaves the 1x1 bypasses of stride-1
+    blocks without it, and sn_pre=False the preprocessing convolution.
     bypass: "conv" (1x1) or "identity" in D's stride-1 blocks.
-    pre: None, "conv" (3x3) or "block" (pre-activation residual): a stage from C to pre_width maps before D's first block.
-    hidden: where mixing is offered: "blocks" (after every block and after pooling), "pre" (after `pre` only) or "pooled"
-    (the pooled vector only); None: "pre" where there is one, else "blocks".
-    norm: None or "batch", after D's 3x3 convolutions. pool: "mean" or "sum", over the last maps. head_bias: whether the last
-    layer has one.
-    gen_shortcut: "nearest" (doubling alone) or "conv" (1x1 as well). init: "glorot" or "sngan", see INITS; "sngan" also sets
-    biases to 0. fold: resampling folded into the convolutions.
+    pre: None, "conv" (3x3) or "block" (pre-activation residual): a stage from C to pre_width maps before D's
+    first block. hidden: where mixing is offered: "blocks" (after every block and after pooling), "pre" (after
+    `pre` only) or "pooled" (the pooled vector only); None: "pre" where there is one, else "blocks".
+    norm: None or "batch", after D's 3x3 convolutions. pool: "mean" or "sum", over the last maps. head_bias:
+    whether D's last layer has a bias.
+    gen_shortcut: "nearest" (doubling alone) or "conv" (1x1 as well). init: "glorot" or "sngan", see INITS;
+    "sngan" also sets biases to 0. fold: resampling folded into the convolutions.
     Raises ValueError for sizes that are not multiples of 8 and for option values not listed here.
     """
     channels, height, breadth = image_shape(data_shape, 8)
     choice("init", init, INITS)
-    gen = generator(
-        channels, (height // 8, breadth // 8), z_dim, gen_width or width, gen_shortcut, init, fold
-    )
+    start = (height // 8, breadth // 8)
+    gen = generator(channels, start, z_dim, gen_width or width, gen_shortcut, init, fold)
     disc = discriminator(
         channels,
         width,
@@ -92,17 +93,14 @@ def get_network(
 def generator(channels, start, z_dim, width, shortcut="nearest", init="glorot", fold=True):
     """Dense to `start` = (h, w), three doubling blocks, BN, ReLU, 3x3 convolution, tanh: 8 h x 8 w images."""
     choice("gen_shortcut", shortcut, ("nearest", "conv"))
-    blocks = [up_block(width, shortcut, INITS[init], fold) for _ in range(3)]
-    maps = nn.Sequential(
-        *blocks, nn.BatchNorm2d(width), nn.ReLU(inplace=True), glorot(Conv3x3(width, channels)), nn.Tanh()
-    )
-    return _biases(
-        Generator(glorot(nn.Linear(z_dim, width * start[0] * start[1])), (width, *start), maps), init
-    )
+    layers = [up_block(width, shortcut, INITS[init], fold) for _ in range(3)]
+    layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True), glorot(Conv3x3(width, channels)), nn.Tanh()]
+    dense = glorot(nn.Linear(z_dim, width * start[0] * start[1]))
+    return _biases(Generator(dense, (width, *start), nn.Sequential(*layers)), init)
 
 
 def up_block(width, shortcut, gains, fold):
-    """G's block [N, width, H, W] -> [N, width, 2 H, 2 W]: BN, ReLU, doubling, conv, BN, ReLU, conv, plus the shortcut."""
+    """G's block: BN, ReLU, doubling, conv, BN, ReLU, conv. [N, width, H, W] -> [N, width, 2 H, 2 W]."""
     residual = nn.Sequential(
         nn.BatchNorm2d(width),
         nn.ReLU(inplace=True),
@@ -112,7 +110,7 @@ def up_block(width, shortcut, gains, fold):
         glorot(Conv3x3(width, width), gains["conv"]),
     )
     double = nn.Upsample(scale_factor=2)
-    if shortcut == "conv":  # commutes with doubling: a quarter of the pixels
+    if shortcut == "conv":  # before the doubling, with which it commutes: a quarter of the pixels
         double = nn.Sequential(glorot(nn.Conv2d(width, width, 1), gains["shortcut"]), double)
     return ResBlock(residual, double)
 
@@ -133,7 +131,7 @@ def discriminator(
     init="glorot",
     fold=True,
 ):
-    """A Staged module: [preprocessing,] two halving blocks, two blocks, ReLU, global pooling, dense; see get_network."""
+    """Staged: [`pre`,] two halving blocks, two blocks, ReLU, global pooling, dense; see get_network."""
     choice("bypass", bypass, ("conv", "identity"))
     choice("pre", pre, (None, "conv", "block"))
     choice("norm", norm, (None, "batch"))
@@ -145,10 +143,8 @@ def discriminator(
     )
     parts, features = [], channels
     if pre == "conv":
-        parts, features = (
-            [(sn if sn_pre else _identity)(glorot(Conv3x3(channels, pre_width), gains["pre"]))],
-            pre_width,
-        )
+        convolution = glorot(Conv3x3(channels, pre_width), gains["pre"])
+        parts, features = [sn(convolution) if sn_pre else convolution], pre_width
     elif pre == "block":
         parts, features = [block(channels, pre_width, stride=1)], pre_width
     parts += [
@@ -160,21 +156,20 @@ def discriminator(
         nn.Sequential(sn(glorot(nn.Linear(width, 1, bias=head_bias))), nn.Flatten(0)),
     ]
     after = {"blocks": range(1, len(parts)), "pre": [1], "pooled": [len(parts) - 1]}[hidden]
-    stages = [
-        parts[a] if b == a + 1 else nn.Sequential(*parts[a:b])
-        for a, b in itertools.pairwise([0, *after, len(parts)])
-    ]
+    cuts = itertools.pairwise([0, *after, len(parts)])
+    stages = [parts[a] if b == a + 1 else nn.Sequential(*parts[a:b]) for a, b in cuts]
     return _biases(Staged(*stages), init)
 
 
 def disc_block(
     in_width, width, stride, sn, gains, first=False, bypass="conv", sn_bypass=True, norm=None, fold=True
 ):
-    """D's block [N, in_width, H, W] -> [N, width, H / stride, W / stride], stride 1 or 2: ReLU, conv, ReLU, conv, pool.
+    """D's block: ReLU, conv, ReLU, conv, pool, plus the shortcut.
 
-    `first` has no ReLU before its first convolution: raw pixels must not pass one. The 1x1 shortcut of a halving block
-    pools first (the two commute, and a quarter of the pixels is left). Batch norm stands between convolution and
-    pooling, and its statistics are those of the unpooled maps, so pooling is not folded there.
+    [N, in_width, H, W] -> [N, width, H / stride, W / stride]. stride: 1 (no pooling) or 2. The `first` block
+    has no ReLU before its first convolution: raw pixels must not pass one. The 1x1 shortcut of a halving
+    block pools first; the two commute, and a quarter of the pixels is left. Batch norm stands between
+    convolution and pooling. Its statistics are those of the unpooled maps, so pooling is not folded there.
     """
 
     def conv(features, resample=None):
@@ -205,7 +200,7 @@ def _identity(layer):
 
 
 def _biases(net, init):
-    """`net`, its biases at 0 where `init` is SN-GAN's (Chainer's default)."""
+    """`net`, with its biases 0 if `init` is SN-GAN's, as in Chainer by default."""
     if init == "sngan":
         with torch.no_grad():
             for name, parameter in net.named_parameters():

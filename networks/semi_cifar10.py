@@ -1,6 +1,8 @@
-"""The CIFAR-10 (and SVHN) networks of the semi-supervised experiments of Salimans et al. 2016 (arXiv 1606.03498; code openai/improved-gan).
+"""The CIFAR-10 (and SVHN) networks of the semi-supervised experiments of Salimans et al. 2016.
 
-Differs from the code: a data-dependent start from one batch of unlabelled images (there: 500 labelled ones); |v| in weight norm without 1e-6.
+arXiv 1606.03498; code openai/improved-gan.
+Differs from the code: data-dependent initialisation from one batch of unlabelled images (there: 500 labelled
+ones); |v| in weight norm without 1e-6.
 """
 
 from torch import nn
@@ -24,21 +26,25 @@ from networks.minibatch import MinibatchDiscrimination, sizes
 def get_network(
     data_shape, n_classes, z_dim, width=96, gen_width=128, perturb="dropout", minibatch_disc=None
 ):
-    """Generator, and discriminator with K = n_classes logits [N, K]; weights N(0, 0.05^2), weight norm with data-dependent starts.
+    """Generator, and discriminator with K = n_classes logits [N, K].
 
-    gen: z -> (z + 1) / 2; dense to 4 gen_width maps of H/8 x W/8; 5x5 transposed convolutions of stride 2 to 2 gen_width, gen_width and C, the last
-    with weight norm and a tanh; batch norm without a scale, and ReLU, between. disc, in four stages: 3x3 convolutions width, width, width of
-    stride 2; 2 width three times, the last of stride 2; 2 width without padding, 1x1 twice, mean over space; dense K. LeakyReLU 0.2. Before the
-    stages: dropout 0.2, or with perturb="noise" Gaussian noise of 0.2; dropout 0.5 twice. minibatch_disc="100x5": minibatch discrimination of
-    the code's CIFAR-10 form before the dense layer. The code's SVHN network has width 64. Weight norms' scales are constant in D but for the last layer's.
-    data_shape: (C, H, W), H and W multiples of 8, 16 or more. Raises ValueError for others, and for data without labels.
+    Weights N(0, 0.05^2); weight norm with data-dependent initialisation.
+    gen: z -> (z + 1) / 2; dense to 4 gen_width maps of H/8 x W/8; 5x5 transposed convolutions of stride 2 to
+    2 gen_width, gen_width and C, the last with weight norm and a tanh; between them batch norm without a
+    scale, and ReLU. disc, in four stages: 3x3 convolutions of width, width, and width maps with stride 2;
+    three of 2 width, the last with stride 2; one of 2 width without padding, two of 1x1, mean over space;
+    dense K. LeakyReLU 0.2. Before the first three stages: dropout 0.2 (perturb="noise": Gaussian noise of
+    0.2), dropout 0.5, dropout 0.5. The scales of weight norm are constant, but learned in the last layer.
+    minibatch_disc="100x5": minibatch discrimination of the code's CIFAR-10 form before the dense layer. The
+    code's SVHN network has width 64. data_shape: (C, H, W), H and W multiples of 8, at least 16. Raises
+    ValueError for others, and for data without labels.
     """
     if not n_classes:
-        raise ValueError("data without labels: this network classifies; labelled images would do")
+        raise ValueError("data without labels: use labelled images, as this network classifies")
     at_least(1, width=width, gen_width=gen_width)
     channels, height, breadth = image_shape(data_shape, 8)
     if min(height, breadth) < 16:
-        raise ValueError(f"images of {height}x{breadth} pixels: this network needs 16x16 or more")
+        raise ValueError(f"images of {height}x{breadth} pixels: use sides of at least 16 with this network")
     choice("perturb", perturb, ("dropout", "noise"))
     start = (4 * gen_width, height // 8, breadth // 8)
 
@@ -48,9 +54,8 @@ def get_network(
     def norm_relu(features):
         return unscaled(nn.BatchNorm2d(features, eps=1e-6)), nn.ReLU(inplace=True)
 
-    last = weight_norm(
-        normal(nn.ConvTranspose2d(gen_width, channels, 5, 2, 2, output_padding=1), 0.05), std=0.1
-    )
+    last = normal(nn.ConvTranspose2d(gen_width, channels, 5, 2, 2, output_padding=1), 0.05)
+    last = weight_norm(last, std=0.1)
     maps = nn.Sequential(
         *norm_relu(4 * gen_width),
         *up(4 * gen_width, 2 * gen_width),
@@ -61,24 +66,18 @@ def get_network(
     for layer in maps:
         if isinstance(layer, nn.ConvTranspose2d) and layer is not last:
             normal(layer, 0.05)
-    gen = Generator(
-        nn.Sequential(ToUnit(), normal(nn.Linear(z_dim, start[0] * start[1] * start[2], bias=False), 0.05)),
-        start,
-        maps,
-    )
+    dense = normal(nn.Linear(z_dim, start[0] * start[1] * start[2], bias=False), 0.05)
+    gen = Generator(nn.Sequential(ToUnit(), dense), start, maps)
 
     def conv(inputs, outputs, size=3, stride=1, padding=1):
-        return [
-            weight_norm(normal(nn.Conv2d(inputs, outputs, size, stride, padding), 0.05), learn=False),
-            nn.LeakyReLU(0.2, inplace=True),
-        ]
+        layer = weight_norm(normal(nn.Conv2d(inputs, outputs, size, stride, padding), 0.05), learn=False)
+        return [layer, nn.LeakyReLU(0.2, inplace=True)]
 
     twice = 2 * width
-    head = (
-        [MinibatchDiscrimination(twice, *sizes(minibatch_disc), "cifar")]
-        if minibatch_disc is not None
-        else []
-    )
+    head, features = [], twice
+    if minibatch_disc is not None:
+        head = [MinibatchDiscrimination(twice, *sizes(minibatch_disc), "cifar")]
+        features = head[0].out_features
     disc = Staged(
         nn.Sequential(
             nn.Dropout(0.2) if perturb == "dropout" else GaussianNoise(0.2),
@@ -96,9 +95,6 @@ def get_network(
             *conv(twice, twice, 1, padding=0),
             GlobalPool(),
         ),
-        nn.Sequential(
-            *head,
-            weight_norm(normal(nn.Linear(head[0].out_features if head else twice, n_classes), 0.05), std=0.1),
-        ),
+        nn.Sequential(*head, weight_norm(normal(nn.Linear(features, n_classes), 0.05), std=0.1)),
     )
     return {"gen": gen, "disc": disc}

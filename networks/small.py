@@ -1,4 +1,4 @@
-"""A small convolutional pair for images of 8x8 to 32x32, 1 or 3 channels: quick to train on a CPU. No published network."""
+"""A small convolutional pair for images of 8x8 to 32x32, quick to train on a CPU. Not a published network."""
 
 from torch import nn
 
@@ -8,11 +8,11 @@ from networks.layers import Conv3x3, Generator, Staged, image_shape, spectral
 def get_network(data_shape, n_classes, z_dim, width=64, spec_norm=True, slope=0.1, fold=True):
     """Generator with batch norm, discriminator without, two convolutions each.
 
-    gen: dense to width maps of H/4 x W/4, BN, ReLU, doubling 3x3 convolution to width // 2 maps, BN, ReLU, doubling 3x3
-    convolution, tanh. disc, in four stages: 4x4 convolutions of stride 2 to width // 2 and to width maps, dense to 2 width,
-    each with a LeakyReLU of `slope`; dense to the logit. spec_norm: spectral normalisation of every layer of D. fold:
-    resampling folded into the convolutions. data_shape: (C, H, W), H and W multiples of 4; n_classes is not used.
-    Raises ValueError for other sizes.
+    gen: dense to width maps of H/4 x W/4, BN, ReLU, doubling 3x3 convolution to width // 2 maps, BN, ReLU,
+    doubling 3x3 convolution, tanh. disc, in four stages: 4x4 convolutions of stride 2 to width // 2 and to
+    width maps, dense to 2 width, each with a LeakyReLU of `slope`; dense to the logit. spec_norm: spectral
+    normalisation of every layer of D. fold: resampling folded into the convolutions. data_shape: (C, H, W), H
+    and W multiples of 4; n_classes is not used. Raises ValueError for other sizes.
     """
     channels, height, breadth = image_shape(data_shape, 4)
     start = (width, height // 4, breadth // 4)
@@ -25,7 +25,7 @@ def get_network(data_shape, n_classes, z_dim, width=64, spec_norm=True, slope=0.
     def stage(layer):
         return nn.Sequential(sn(layer), nn.LeakyReLU(slope, inplace=True))
 
-    # the biases before a batch norm are left out: its mean would subtract them
+    # no biases before a batch norm, which would subtract them
     gen = Generator(
         nn.Linear(z_dim, flat),
         start,

@@ -1,8 +1,10 @@
-"""SN-GAN for 32x32 images (Miyato et al. 2018, Table 4; released code pfnet-research/sngan_projection, *_32.py): z_dim 128.
+"""SN-GAN for 32x32 images and z_dim 128.
 
-G 256 wide with 1x1 shortcuts, D 128 wide with identity shortcuts in stride-1 blocks and sum pooling, spectral normalisation
-of every layer of D, Glorot initialisation with gain sqrt 2 (3x3 in blocks) and 1 (all else), biases 0, no bias in the last
-layer. Options: those of resnet.get_network. Differs from the released code: unconditional, one power iteration an update.
+Miyato et al. 2018, Table 4; released code pfnet-research/sngan_projection, *_32.py.
+G 256 wide with 1x1 shortcuts, D 128 wide with identity shortcuts in stride-1 blocks and sum pooling, spectral
+normalisation of every layer of D, Glorot initialisation with gain sqrt 2 (3x3 in blocks) and 1 (all else),
+biases 0, no bias in the last layer. Options: those of resnet.get_network.
+Differs from the released code: unconditional, one power iteration an update.
 """
 
 import functools

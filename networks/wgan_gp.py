@@ -1,7 +1,7 @@
-"""WGAN-GP's residual networks for 32x32 images: as a course's homework has them, as the seed's code has them, and the paper's own.
+"""WGAN-GP's residual networks for 32x32 images: a course's homework, the seed's code, the paper.
 
-Gulrajani et al. 2017, appendix C and its code (igul222/improved_wgan_training); Berkeley CS294-158, homework on GANs. No critic has batch norm:
-the penalty is on each example's own gradient.
+Gulrajani et al. 2017, appendix C, and its code (igul222/improved_wgan_training); Berkeley CS294-158, homework
+on GANs. No critic has batch norm: the penalty is on each example's own gradient.
 """
 
 import torch
@@ -15,26 +15,26 @@ POOL = {"homework": "sum", "seed": "mean", "paper": "mean"}
 
 
 def get_network(data_shape, n_classes, z_dim, variant="homework", width=128, pool=None, fold=True):
-    """Generator [N, z_dim] -> [N, C, H, W] in [-1, 1] and critic -> logits [N], a stage a block.
+    """Generator [N, z_dim] -> [N, C, H, W] in [-1, 1] and critic -> logits [N], one stage for each block.
 
-    "homework": gen dense to 2 width maps of H/8 x W/8, three up-blocks of `width` maps, BN, ReLU, 3x3 convolution, tanh. disc down-block, down-block, two
-    plain blocks, ReLU, global pooling, dense. Blocks resample at their second convolution; the first down-block passes the raw pixels through a ReLU.
-    "seed": the same gen. disc 3x3 convolution, ReLU, three down-blocks without their first ReLU, global pooling, dense.
-    "paper": resnet.get_network's with 1x1 shortcuts in gen, identity bypasses in disc, and SN-GAN's initial gains, which are those of WGAN-GP's code ("He" for
-    3x3 convolutions in blocks, Glorot for shortcuts, the output and dense layers; biases 0): gen resamples at a block's first convolution, disc
-    at its second, and disc's first block has no first ReLU. The others start as the framework has it.
-    pool: "mean" or "sum" over the last maps (None: sum for homework, else mean). fold: resampling folded into the convolutions, the
-    same but for rounding. data_shape: (C, H, W), H and W multiples of 8; n_classes is not used. Raises ValueError for others.
+    "homework": gen dense to 2 width maps of H/8 x W/8, three up-blocks of `width` maps, BN, ReLU, 3x3
+    convolution, tanh. disc two down-blocks, two plain blocks, ReLU, global pooling, dense. Blocks resample at
+    their second convolution. The first down-block passes raw pixels through a ReLU.
+    "seed": the same gen. disc 3x3 convolution, ReLU, three down-blocks without their first ReLU, global
+    pooling, dense. "paper": resnet.get_network with 1x1 shortcuts in gen, identity bypasses in disc, and
+    SN-GAN's initial gains. Those are the gains of WGAN-GP's code too: "He" for 3x3 convolutions in blocks,
+    Glorot for shortcuts, output and dense layers; biases 0. gen resamples at a block's first convolution,
+    disc at its second, and disc's first block has no first ReLU. The other two variants have the framework's
+    initial weights. pool: "mean" or "sum" over the last maps (None: sum for homework, else mean). fold:
+    resampling folded into the convolutions, equal up to rounding. data_shape: (C, H, W), H and W multiples of
+    8; n_classes is not used. Raises ValueError for others.
     """
     channels, height, breadth = image_shape(data_shape, 8)
     pool, start = pool or choice("variant", variant, POOL), (height // 8, breadth // 8)
     if variant == "paper":
-        return {
-            "gen": resnet.generator(channels, start, z_dim, width, "conv", "sngan", fold),
-            "disc": resnet.discriminator(
-                channels, width, bypass="identity", pool=pool, init="sngan", fold=fold
-            ),
-        }
+        options = {"bypass": "identity", "pool": pool, "init": "sngan", "fold": fold}
+        gen = resnet.generator(channels, start, z_dim, width, "conv", "sngan", fold)
+        return {"gen": gen, "disc": resnet.discriminator(channels, width, **options)}
     end = [GlobalPool(pool), nn.Sequential(nn.Linear(width, 1), nn.Flatten(0))]
     if variant == "seed":
         disc = Staged(
@@ -55,19 +55,18 @@ def get_network(data_shape, n_classes, z_dim, variant="homework", width=128, poo
 
 
 def generator(channels, start, z_dim, width, fold):
-    """Dense to 2 width maps of `start` = (h, w), three up-blocks, BN, ReLU, 3x3 convolution, tanh: 8 h x 8 w images."""
-    blocks = [up_block(features, width, fold) for features in (2 * width, width, width)]
-    return Generator(
-        nn.Linear(z_dim, 2 * width * start[0] * start[1]),
-        (2 * width, *start),
-        nn.Sequential(
-            *blocks, nn.BatchNorm2d(width), nn.ReLU(inplace=True), Conv3x3(width, channels), nn.Tanh()
-        ),
-    )
+    """Dense to 2 width maps of `start` = (h, w), three up-blocks, BN, ReLU, 3x3 convolution, tanh."""
+    layers = [up_block(features, width, fold) for features in (2 * width, width, width)]
+    dense = nn.Linear(z_dim, 2 * width * start[0] * start[1])
+    layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True), Conv3x3(width, channels), nn.Tanh()]
+    return Generator(dense, (2 * width, *start), nn.Sequential(*layers))
 
 
 def up_block(inputs, width, fold=True):
-    """[N, inputs, H, W] -> [N, width, 2 H, 2 W]: BN, ReLU, conv, BN, ReLU, UpsampleConv, plus the raw input through a 1x1 UpsampleConv."""
+    """BN, ReLU, conv, BN, ReLU, UpsampleConv; shortcut: 1x1 UpsampleConv.
+
+    [N, inputs, H, W] -> [N, width, 2 H, 2 W].
+    """
     residual = nn.Sequential(
         nn.BatchNorm2d(inputs),
         nn.ReLU(inplace=True),
@@ -80,32 +79,28 @@ def up_block(inputs, width, fold=True):
 
 
 def down_block(inputs, width, first=None, fold=True):
-    """[N, inputs, H, W] -> [N, width, H / 2, W / 2]: `first` (a ReLU), conv, ReLU, DownsampleConv, plus the raw input through a 1x1 DownsampleConv."""
+    """`first`, conv, ReLU, DownsampleConv; shortcut: 1x1 DownsampleConv.
+
+    [N, inputs, H, W] -> [N, width, H / 2, W / 2]. first: a module in place of the first ReLU.
+    """
     # not in place: the shortcut reads x as well
-    return ResBlock(
-        nn.Sequential(
-            first or nn.ReLU(),
-            Conv3x3(inputs, width),
-            nn.ReLU(inplace=True),
-            DownsampleConv(width, width, 3, fold),
-        ),
-        DownsampleConv(inputs, width, 1, fold),
-    )
+    layers = [first or nn.ReLU(), Conv3x3(inputs, width), nn.ReLU(inplace=True)]
+    residual = nn.Sequential(*layers, DownsampleConv(width, width, 3, fold))
+    return ResBlock(residual, DownsampleConv(inputs, width, 1, fold))
 
 
 def plain_block(width):
     """[N, width, H, W] -> the same shape: ReLU, conv, ReLU, conv, plus the input."""
-    return ResBlock(
-        nn.Sequential(nn.ReLU(), Conv3x3(width, width), nn.ReLU(inplace=True), Conv3x3(width, width)),
-        nn.Identity(),
-    )
+    layers = [nn.ReLU(), Conv3x3(width, width), nn.ReLU(inplace=True), Conv3x3(width, width)]
+    return ResBlock(nn.Sequential(*layers), nn.Identity())
 
 
 class UpsampleConv(nn.Conv2d):
-    """Four copies of x along the channels, DepthToSpace(2), convolution: nearest-neighbour doubling, then convolution.
+    """Nearest-neighbour doubling, as DepthToSpace(2) of four copies along the channels, then convolution.
 
-    x [N, C, H, W] -> [N, out, 2 H, 2 W]; kernel 1 or 3. fold=False computes it as just written; fold=True equals it but for rounding: one transposed
-    convolution of stride 2 for kernel 3 (conv_up), the convolution before the doubling, on a quarter of the pixels, for kernel 1.
+    x [N, C, H, W] -> [N, out, 2 H, 2 W]; kernel 1 or 3. fold=False computes it as just written. fold=True is
+    equal up to rounding: for kernel 3 one transposed convolution of stride 2 (conv_up), for kernel 1 the
+    convolution before the doubling, on a quarter of the pixels.
     """
 
     def __init__(self, inputs, outputs, kernel, fold=True):
@@ -113,6 +108,7 @@ class UpsampleConv(nn.Conv2d):
         self.fold = fold
 
     def forward(self, x):
+        """[N, C, H, W] -> [N, out, 2 H, 2 W]."""
         if not self.fold:
             return super().forward(depth_to_space(torch.cat([x] * 4, 1)))
         if self.kernel_size == (1, 1):
@@ -121,10 +117,10 @@ class UpsampleConv(nn.Conv2d):
 
 
 class DownsampleConv(nn.Conv2d):
-    """SpaceToDepth(2), the mean of the four chunks of channels, convolution: 2x2 average pooling, then convolution.
+    """2x2 average pooling, as the mean of the four chunks of SpaceToDepth(2), then convolution.
 
-    x [N, C, H, W] -> [N, out, H / 2, W / 2]; kernel 1 or 3. fold=False computes it as just written, fold=True by pooling. (Conv3x3 with "down" convolves
-    before it pools, which for kernel 3 is another function.)
+    x [N, C, H, W] -> [N, out, H / 2, W / 2]; kernel 1 or 3. fold=False computes it as just written, fold=True
+    by pooling. Conv3x3 with "down" convolves before it pools, which for kernel 3 is another function.
     """
 
     def __init__(self, inputs, outputs, kernel, fold=True):
@@ -132,11 +128,15 @@ class DownsampleConv(nn.Conv2d):
         self.fold = fold
 
     def forward(self, x):
+        """[N, C, H, W] -> [N, out, H / 2, W / 2]."""
         return super().forward(F.avg_pool2d(x, 2) if self.fold else sum(space_to_depth(x).chunk(4, 1)) / 4)
 
 
 def depth_to_space(x):
-    """[N, 4 C, H, W] -> [N, C, 2 H, 2 W]: channel o C + c becomes channel c of pixel o of each 2x2 block, o row by row. Channels-last in memory."""
+    """[N, 4 C, H, W] -> [N, C, 2 H, 2 W], channels-last in memory.
+
+    Channel o C + c becomes channel c of pixel o of each 2x2 block, whose pixels are counted row by row.
+    """
     n, channels, height, width = x.shape
     blocks = x.permute(0, 2, 3, 1).reshape(n, height, width, 2, 2, channels // 4)
     return blocks.transpose(2, 3).reshape(n, 2 * height, 2 * width, channels // 4).permute(0, 3, 1, 2)

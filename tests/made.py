@@ -1,4 +1,4 @@
-"""An iterator file of made images, for tests: get_iterators(batch_size, seed, n=..., size=..., channels=..., attributes=...)."""
+"""An iterator file of random images, for tests."""
 
 import torch
 
@@ -19,8 +19,11 @@ def get_iterators(
     unit=False,
     **ignored,
 ):
-    """Random uint8 images [n, channels, size, size] with labels 0 .. 9; the same for every seed. channels_b: a second domain, of as many channels and 5 images
-    more, unpaired. labels_per_class: labelled and unlabelled streams. unit: as numbers in [0, 1]."""
+    """Random uint8 images [n, channels, size, size] with labels 0 .. 9; the same for every seed.
+
+    channels_b: the channels of a second, unpaired domain with 5 images more. labels_per_class: labelled and
+    unlabelled streams. unit: float images in [0, 1].
+    """
     draw = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (n, channels, size, size), generator=draw, dtype=torch.uint8)
     arrays = {"x": images / 255 if unit else images, "y": torch.arange(n) % 10}

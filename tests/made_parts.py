@@ -6,7 +6,10 @@ from iterators import common
 
 
 def get_iterators(batch_size, seed=0, n=60, size=8, channels=1, **ignored):
-    """uint8 images whose brightness tells the label, y 0 .. 2, and three attributes; the same for every seed. valid holds 20, test 30."""
+    """uint8 images whose brightness depends on the label, y in 0 .. 2, with three random attributes.
+
+    The same for every seed. The split valid has 20 images, test 30.
+    """
     draw = torch.Generator().manual_seed(0)
     y = torch.arange(n + 30) % 3
     noise = torch.randint(0, 60, (n + 30, channels, size, size), generator=draw)

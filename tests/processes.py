@@ -5,9 +5,12 @@ import torch.multiprocessing as mp
 
 
 def gradients_agree(gradients, folder, **tolerance):
-    """gradients(part, watch), a function of a module, makes updates on examples [part] of fixed inputs, part(n) being this process's slice of n, of trainers
-    that it hands to watch(trainer, case) first. Asserts that two processes apply the same gradients, those of one process within `tolerance`.
-    Returns the set of "<case>/<optimiser>"."""
+    """Asserts that two processes apply the same gradients, equal to those of one process within `tolerance`.
+
+    gradients(part, watch): a module's function that makes trainers, hands each to watch(trainer, case), and
+    then runs updates on the examples [part(n)] of n fixed ones. part(n) is the process's own slice.
+    Returns the set of "<case>/<optimiser>".
+    """
     for world in (1, 2):
         mp.spawn(_process, (world, str(folder), gradients), nprocs=world)
     whole, a, b = (torch.load(folder / f"{name}.pt", weights_only=True) for name in ("1_0", "2_0", "2_1"))

@@ -160,12 +160,16 @@ def test_bad_files_and_words(tmp_path):
     (tmp_path / "none.py").write_text("x = 1")
     (tmp_path / "three.py").write_text("def get_network(z_dim): return 3")
     (tmp_path / "pair.py").write_text(
-        "import torch\ndef get_network(z_dim):\n return torch.nn.Sequential(torch.nn.Linear(z_dim, 64), torch.nn.Tanh(), "
-        "torch.nn.Unflatten(1, (1, 8, 8))), torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 1), torch.nn.Flatten(0))"
+        "from torch import nn\n"
+        "def get_network(z_dim):\n"
+        " gen = nn.Sequential(nn.Linear(z_dim, 64), nn.Tanh(), nn.Unflatten(1, (1, 8, 8)))\n"
+        " return gen, nn.Sequential(nn.Flatten(), nn.Linear(64, 1), nn.Flatten(0))"
     )
     (tmp_path / "loader.py").write_text(
-        "import torch\ndef get_iterators(batch_size): return torch.utils.data.DataLoader(torch.utils.data.TensorDataset("
-        "torch.rand(20, 1, 8, 8), torch.zeros(20).long()), batch_size=batch_size, shuffle=True)"
+        "import torch\nfrom torch.utils.data import DataLoader, TensorDataset\n"
+        "def get_iterators(batch_size):\n"
+        " data = TensorDataset(torch.rand(20, 1, 8, 8), torch.zeros(20).long())\n"
+        " return DataLoader(data, batch_size=batch_size, shuffle=True)"
     )
     refused(tmp_path, f"--network={tmp_path}/none.py", said="has no function get_network")
     refused(tmp_path, f"--network={tmp_path}/gone.py", error=MissingError, said="--network: no file")
@@ -231,7 +235,8 @@ def test_exit_codes_and_one_line(tmp_path, words, code, said):
 
 def test_traceback_on_request_and_failures_are_recorded(tmp_path):
     (tmp_path / "t.py").write_text(
-        "from trainers.gan import *\nclass T(MixupGAN):\n def train_step(self, batch, step):\n  if step == 2: raise RuntimeError('no luck')\n"
+        "from trainers.gan import *\nclass T(MixupGAN):\n"
+        " def train_step(self, batch, step):\n  if step == 2: raise RuntimeError('no luck')\n"
         "  return super().train_step(batch, step)\ndef get_trainer(nets, args): return T(nets, args)"
     )
     done = launch(*SMALL, f"--trainer={tmp_path}/t.py", f"--save_path={tmp_path}", "--max_steps=4")
@@ -254,7 +259,8 @@ def test_traceback_on_request_and_failures_are_recorded(tmp_path):
 
 def test_divergence_stops_with_its_own_code_and_keeps_the_last_good_checkpoint(tmp_path):
     (tmp_path / "t.py").write_text(
-        "from trainers.gan import *\nclass T(MixupGAN):\n def d_terms(self, real, fake):\n  terms = super().d_terms(real, fake)\n"
+        "from trainers.gan import *\nclass T(MixupGAN):\n"
+        " def d_terms(self, real, fake):\n  terms = super().d_terms(real, fake)\n"
         "  return {n: t * float('nan') for n, t in terms.items()} if self.now >= 6 else terms\n"
         " def train_step(self, batch, step):\n  self.now = step\n  return super().train_step(batch, step)\n"
         "def get_trainer(nets, args): return T(nets, args)"
@@ -339,7 +345,8 @@ def test_prepare_is_called_once_before_the_first_step_with_real_data(tmp_path):
         "from trainers.gan import *\nimport torch\nclass T(MixupGAN):\n"
         " def prepare(self, batch):\n"
         "  print('prepared with', len(batch['x']), torch.is_grad_enabled())\n"
-        "  next(self.disc.parameters()).fill_(batch['x'].std()).add_(torch.rand(())); next(self.gen.parameters()).zero_()\n"
+        "  next(self.disc.parameters()).fill_(batch['x'].std()).add_(torch.rand(()))\n"
+        "  next(self.gen.parameters()).zero_()\n"
         "def get_trainer(nets, args): return T(nets, args)\n"
     )
     said = []
@@ -408,11 +415,14 @@ def test_two_time_scales(tmp_path):
 
 
 def test_a_start_does_not_import_a_compiler(tmp_path):
-    """torch wraps methods of optimisers against compilation, which imports all of it: seconds and a hundred megabytes."""
+    """torch wraps methods of optimisers against compilation, which imports its compiler: seconds and 100 MB."""
     import subprocess
     import sys
 
-    code = "import sys, task_launcher; print(task_launcher.main(sys.argv[1:]), [m for m in ('torch._dynamo', 'sympy', 'sklearn') if m in sys.modules])"
+    code = (
+        "import sys, task_launcher; code = task_launcher.main(sys.argv[1:]); "
+        "print(code, [m for m in ('torch._dynamo', 'sympy', 'sklearn') if m in sys.modules])"
+    )
     for steps in (1, 2):
         done = subprocess.run(
             [

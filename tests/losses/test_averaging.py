@@ -34,7 +34,10 @@ def test_the_first_visit_has_no_penalty():
 
 
 def play(weight, steps=2000, rate=0.1):
-    """min over x, max over y, of x y by simultaneous gradient steps from (1, 1); returns the final distance from the equilibrium (0, 0)."""
+    """min over x, max over y, of x y by simultaneous gradient steps from (1, 1).
+
+    Returns the final distance from the equilibrium (0, 0).
+    """
     x, y = (torch.ones(1, dtype=torch.float64, requires_grad=True) for _ in range(2))
     histories = History([x]), History([y])
     for _ in range(steps):
@@ -50,7 +53,8 @@ def play(weight, steps=2000, rate=0.1):
 
 def test_the_bilinear_game_converges_with_it_and_not_without():
     assert play(0.0) > 1e3 and play(0.1) < 1e-2
-    # the players follow their mean, which falls as t^(-1 / (1 + 4 w^2)): from 2 w (x - x-bar) = -y, 2 w (y - y-bar) = x
+    # the players follow their mean, which falls as t^(-1 / (1 + 4 w^2)),
+    # from 2 w (x - x-bar) = -y and 2 w (y - y-bar) = x
     for weight in (0.5, 1.0):
         assert play(weight, 2000) / play(weight, 500) == pytest.approx(
             4 ** (-1 / (1 + 4 * weight**2)), rel=0.02

@@ -36,12 +36,12 @@ def test_kl_is_that_of_torch():
 
 @pytest.mark.parametrize("name", LABELLED)
 def test_the_best_probability_is_the_label(name):
-    """Of logits against a soft label t, the minimum lies at sigmoid(logit) = t: what makes ACAI's critic estimate 2 min(alpha, 1 - alpha)."""
+    """The minimum is at sigmoid(logit) = t; so ACAI's critic estimates 2 min(alpha, 1 - alpha)."""
     for t in (0.1, 0.5, 0.9):
         logits = torch.zeros(1, dtype=torch.float64, requires_grad=True)
         optim = torch.optim.LBFGS([logits], max_iter=100, line_search_fn="strong_wolfe")
 
-        def closure():
+        def closure(t=t, logits=logits, optim=optim):
             optim.zero_grad()
             loss = LABELLED[name](logits, torch.tensor([t], dtype=torch.float64)).sum()
             loss.backward()

@@ -30,7 +30,10 @@ def test_turns_are_exact_and_a_group():
 @pytest.mark.parametrize("pool", rotation.POOLS)
 @pytest.mark.parametrize("classes", (4, 5))
 def test_labels_follow_images_after_shuffling(pool, classes):
-    """Image i holds the value i in its upper left corner only, generated image i the value 100 + i: where it lies tells how it was turned."""
+    """Real image i holds the value i + 1 in its upper left corner, generated image i the value 101 + i.
+
+    The corner in which the value lies tells how the image was turned.
+    """
     n, size = 7, 4
     x, fake = torch.zeros(n, 1, size, size), torch.zeros(n, 1, size, size)
     x[:, 0, 0, 0], fake[:, 0, 0, 0] = torch.arange(n) + 1.0, 101.0 + torch.arange(n)

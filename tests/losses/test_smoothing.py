@@ -20,7 +20,10 @@ def optimum(objective, p_data, p_g):
 @pytest.mark.parametrize("alpha, beta", ((0.9, 0.0), (0.75, 0.0), (0.9, 0.1), (1.0, 0.2)))
 @pytest.mark.parametrize("p_data, p_g", ((1.0, 0.0), (0.5, 0.5), (0.3, 1.2)))
 def test_the_optimal_discriminator(alpha, beta, p_data, p_g):
-    """(alpha p_data + beta p_g) / (p_data + p_g): alpha on real data alone, alpha / 2 on equal densities when one-sided."""
+    """The optimum is (alpha p_data + beta p_g) / (p_data + p_g).
+
+    With one-sided labels that is alpha where all is real, and alpha / 2 where the densities are equal.
+    """
     objective = smoothed(OBJECTIVES["jsgan"], alpha, beta)
     if (p_data, p_g) != (1.0, 0.0) or alpha < 1:
         assert optimum(objective, p_data, p_g) == pytest.approx(

@@ -88,7 +88,7 @@ def test_options():
     mask = nets["class_mixer"](torch.randint(0, 2, (5, 4)).float())
     assert mask.shape == (5, 16) and (mask > 0).all() and (mask < 1).all() and (mask < 0.5).any()
     assert nets["dec"](torch.randn(2, 16, 4, 4) * 9).abs().max() <= 1
-    for bad in (dict(code=30), dict(padding=2), dict(norm="batch"), dict(output="sigmoid")):
+    for bad in ({"code": 30}, {"padding": 2}, {"norm": "batch"}, {"output": "sigmoid"}):
         with pytest.raises(ValueError):
             autoencoder32.get_network((3, 32, 32), 0, **bad)
     with pytest.raises(ValueError, match="multiples of 8"):

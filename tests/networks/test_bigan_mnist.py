@@ -1,4 +1,4 @@
-"""BiGAN's fully connected networks: the layer tables, the equal form for pixels in [-1, 1], counts of parameters."""
+"""BiGAN's fully connected networks: layers, the equal form for pixels in [-1, 1], counts of parameters."""
 
 import pytest
 import torch
@@ -105,5 +105,5 @@ def test_initial_weights_and_a_squashed_code():
     x = torch.rand(3, 1, 6, 6).double()
     plain, squashed = (build(squash=squash)["enc"].eval()(x) for squash in (False, True))
     assert torch.allclose(squashed, 2 * plain.sigmoid() - 1, atol=1e-12)
-    with pytest.raises(ValueError, match="variant='cnn': choose one of 'official', 'seed'"):
+    with pytest.raises(ValueError, match="variant='cnn': must be one of 'official', 'seed'"):
         build("cnn")

@@ -85,7 +85,7 @@ def conv(c_in, c_out, k, bias):
 
 
 def test_counts_of_parameters():
-    """The official networks' 11.378 M and 2.765 M, less the biases before norms that they have and these do not."""
+    """The official networks' 11.378 M and 2.765 M, less their biases before norms."""
     nets = build(cyclegan, (3, 256, 256), (3, 256, 256))
     biases = 64 + 128 + 256 + 9 * 2 * 256 + 128 + 64
     assert count(nets["gen_ab"]) + biases == 11_378_179
@@ -155,20 +155,18 @@ def test_initial_weights():
 
 
 def test_maps_stay_channels_last():
-    nets = build(width=8)
+    nets, lost = build(width=8), []
+
+    def look(layer, inputs, output):
+        if not output.is_contiguous(memory_format=torch.channels_last):
+            lost.append(layer)
+
     for net, channels in zip(nets.values(), (1, 3, 1, 3)):
         net.to(memory_format=torch.channels_last)
         x = torch.randn(2, channels, 28, 28).contiguous(memory_format=torch.channels_last)
-        lost = []
         for m in net.modules():
             if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d)):
-                m.register_forward_hook(
-                    lambda m, inputs, output: (
-                        lost.append(m)
-                        if not output.is_contiguous(memory_format=torch.channels_last)
-                        else None
-                    )
-                )
+                m.register_forward_hook(look)
         net(x)
         assert not lost
 
@@ -178,7 +176,7 @@ def test_maps_stay_channels_last():
     [
         (cyclegan_mnist, ((1, 28, 28), (3, 32, 32)), {}, "28x28 pixels in A and 32x32 in B"),
         (cyclegan_mnist, ((1, 30, 30),) * 2, {}, "multiples of 4"),
-        (cyclegan, ((3, 32, 32),) * 2, {}, "sides of 64 or more"),
+        (cyclegan, ((3, 32, 32),) * 2, {}, "at least 64"),
         (cyclegan_mnist, ((1, 28, 28),) * 2, {"norm": "group"}, "norm='group'"),
         (cyclegan_mnist, ((1, 28, 28),) * 2, {"disc_norm": None}, "norm=None"),
     ],

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from networks import dist_gan, dist_gan_dcgan, dist_gan_mlp, dist_gan_resnet, stacked_mnist
+from networks import dist_gan_dcgan, dist_gan_mlp, dist_gan_resnet, stacked_mnist
+from networks.layers import ScaledSigmoid
 
 # file, shape of the data, z_dim, options, Phi's size at the published widths, and a narrow width
 SETS = [
@@ -104,7 +105,7 @@ def test_every_parameter_has_a_gradient(name, shape, z_dim, options, m, width):
 
 def test_sigmoid_is_that_of_the_original_on_another_scale():
     a = torch.linspace(-5, 5, 11, dtype=torch.float64)
-    assert torch.allclose(dist_gan.Sigmoid()(a), 2 * torch.sigmoid(a) - 1)
+    assert torch.allclose(ScaledSigmoid()(a), 2 * torch.sigmoid(a) - 1)
 
 
 def test_weights_are_xavier_and_biases_zero():
@@ -120,7 +121,7 @@ def test_weights_are_xavier_and_biases_zero():
 
 def test_halving_by_a_strided_1x1_convolution_reads_every_other_pixel():
     """What the original computes everywhere and then throws away: 3x3 at stride 1, then 1x1 at stride 2."""
-    block = dist_gan_resnet.judge(4, 6, True, False, "conv", True)
+    block = dist_gan_resnet.disc_block(4, 6, True, False, "conv", True)
     x = torch.randn(2, 4, 8, 8)
     first, second, last = block.residual[1], block.residual[3], block.residual[4]
     h = F.conv2d(F.relu(x), first.weight, first.bias, padding=1)

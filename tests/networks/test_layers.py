@@ -1,4 +1,4 @@
-"""Folded convolutions against their plain forms, spectral normalisation against the SVD, and the stages' contract."""
+"""Folded convolutions against plain ones, spectral normalisation against the SVD, the stages' contract."""
 
 import copy
 
@@ -38,7 +38,7 @@ def plain(mode, x, weight, bias):
 
 
 def first_and_second(y, x, conv):
-    """dL/d(x, W, b) of L = sum y^3, and the gradient of |dL/dx|^2 with respect to (x, W): orders one and two."""
+    """dL/d(x, W, b) of L = sum y^3, and the gradient of |dL/dx|^2 with respect to (x, W)."""
     first = torch.autograd.grad(y.pow(3).sum(), [x, conv.weight, conv.bias], create_graph=True)
     return [*first, *torch.autograd.grad(first[0].square().sum(), [x, conv.weight])]
 
@@ -59,7 +59,7 @@ def test_folded_is_plain_up_to_second_derivatives(mode, size, dtype):
 
 
 def test_folded_kernel_by_hand():
-    """A one-hot kernel: pooling spreads the tap over 2x2 of the 4x4 kernel with weight 1/4, doubling sums instead."""
+    """A one-hot kernel: pooling spreads the tap over 2x2 of the 4x4 kernel by 1/4, doubling sums."""
     conv = Conv3x3(1, 1, "down", bias=False)
     with torch.no_grad():
         conv.weight.zero_()[0, 0, 0, 1] = 4.0  # row above, same column: y[i, j] = 4 x[i - 1, j]
@@ -159,7 +159,7 @@ def test_one_iteration_per_refresh_by_hand():
 def test_iterations_depend_on_refresh_alone():
     layer, norm = trained()
     norm.refresh()
-    layer.weight
+    _ = layer.weight
     before = vectors(layer)
     layer.eval()
     for context in (torch.no_grad, torch.enable_grad, torch.inference_mode):
@@ -170,13 +170,13 @@ def test_iterations_depend_on_refresh_alone():
     with torch.inference_mode():
         layer(torch.randn(2, 6))  # sampling in mid-step
     assert all(map(torch.equal, vectors(layer), before))
-    layer.weight  # the refresh() above is still due
+    _ = layer.weight  # the refresh() above is still due
     assert not all(map(torch.equal, vectors(layer), before))
     before = vectors(layer)
     with torch.no_grad():
-        layer.weight
+        _ = layer.weight
     layer(torch.randn(2, 6)).sum().backward()
-    layer.weight
+    _ = layer.weight
     assert all(map(torch.equal, vectors(layer), before))
 
 
@@ -216,7 +216,7 @@ def test_inference_tensors_never_reach_a_graph():
 
 
 def test_gradient_is_that_of_the_formula():
-    """u and v are constants: d/dW of <A, W / (u^T W v)> = A / sigma - <A, W> u v^T / sigma^2; second derivatives too."""
+    """u and v are constants: d/dW <A, W / (u^T W v)> = A / sigma - <A, W> u v^T / sigma^2, twice differentiable."""
     layer, norm = trained()
     layer.double()
     original = layer.parametrizations.weight.original
@@ -242,7 +242,7 @@ def test_an_older_graph_survives_the_next_iteration():
 
 @pytest.mark.parametrize("fused", [True, False])
 def test_no_stale_weight_after_an_update(fused):
-    """With refresh(), and in a user's own loop that calls none. Fused updates do not show in the tensor's version."""
+    """With refresh(), and in a user's loop without it. Fused updates do not raise the tensor's version."""
     for refresh in (True, False):
         layer, norm = trained()
         if refresh:
@@ -259,7 +259,7 @@ def test_no_stale_weight_after_an_update(fused):
 
 
 def test_plain_loop_with_two_backward_passes_a_step():
-    """Without refresh(): D(real), backward, D(fake), backward, as tutorials write it, and each forward iterates."""
+    """Without refresh(), as in tutorials: D(real), backward, D(fake), backward; each forward iterates."""
     layer, norm = trained()
     layer(torch.ones(2, 6)).square().sum().backward()
     before = vectors(layer)
@@ -270,7 +270,7 @@ def test_plain_loop_with_two_backward_passes_a_step():
 def test_changed_weight_is_noticed_without_refresh():
     layer, norm = trained()
     norm.refresh()
-    layer.weight
+    _ = layer.weight
     with torch.no_grad():
         layer.parametrizations.weight.original.mul_(torch.linspace(0.5, 3, 6))
     original = layer.parametrizations.weight.original.detach()
@@ -285,7 +285,7 @@ def test_state_dict_restores_bit_exactly_and_is_never_stale():
         layer.parametrizations.weight.original.mul_(torch.linspace(0.5, 3, 6))
     for _ in range(3):
         norm.refresh()
-        layer.weight
+        _ = layer.weight
     assert set(layer.state_dict()) == {
         "bias",
         "parametrizations.weight.original",
@@ -293,7 +293,7 @@ def test_state_dict_restores_bit_exactly_and_is_never_stale():
         "parametrizations.weight.0.v",
     }
     other.parametrizations.weight[0].refresh()
-    other.weight  # a live cache of other weights
+    _ = other.weight  # a live cache of other weights
     other.load_state_dict(layer.state_dict())
     assert all(torch.equal(a, b) for a, b in zip(other.state_dict().values(), layer.state_dict().values()))
     assert torch.equal(other.eval().weight, layer.eval().weight)
@@ -307,7 +307,7 @@ def test_state_dict_restores_bit_exactly_and_is_never_stale():
 def test_moving_the_module_is_never_stale():
     layer, norm = trained()
     norm.refresh()
-    layer.weight
+    _ = layer.weight
     layer.double()
     assert layer.weight.dtype == torch.float64
     conv = spectral(nn.Conv2d(3, 4, 3))
@@ -369,7 +369,7 @@ def test_staged_names_the_layer_it_lacks(call):
     ((name, k),) = call.items()
     with pytest.raises(ValueError, match=f"{name}={k}.* 0 to 2"):
         disc(torch.zeros(1), **call)
-    with pytest.raises(ValueError, match="stop=1 comes before start=2"):
+    with pytest.raises(ValueError, match="stop=1: must be at least start=2"):
         disc(torch.zeros(1), start=2, stop=1)
 
 

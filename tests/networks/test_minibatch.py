@@ -42,7 +42,7 @@ def test_gradcheck_of_both_derivatives(groups):
 
 
 def test_parts_change_nothing_and_no_large_tensor_is_made(monkeypatch):
-    """In parts of one kernel each the results are the same, and nothing holds more than inputs or n^2 C numbers."""
+    """In parts of one kernel each the results are the same, and no tensor is larger than the input or n^2 C."""
     torch.manual_seed(2)
     kernels, n, dims = 12, 20, 6
     m = torch.randn(kernels, n, dims, dtype=torch.float64, requires_grad=True)
@@ -124,12 +124,12 @@ def test_a_permutation_of_the_batch_permutes_the_output():
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_data_dependent_start(form):
-    """Nearest neighbours at distance 2 on average in each kernel, features centred where there is a bias, whatever the scale before."""
+def test_data_dependent_init(form):
+    """Whatever the scale before: nearest neighbours at mean distance 2 in each kernel; with a bias, features of mean 0."""
     net = layer(form)
     f = torch.randn(10, 6) * 1000
     dead = net(f)[:, 6:]
-    net.start_from(f)
+    net.init_from_data(f)
     m = net.project(f)
     distance = torch.cdist(m, m, p=1) + torch.diag_embed(torch.full((10,), torch.inf))
     assert torch.allclose(distance.amin(2).mean(1), torch.full((4,), 2.0), rtol=1e-4)
@@ -138,7 +138,7 @@ def test_data_dependent_start(form):
     if form == "cifar":
         assert o.mean(0).abs().max() < 1e-5
     before = copy.deepcopy(net.state_dict())
-    net.start_from(torch.ones(10, 6))  # equal examples: no scale can be told
+    net.init_from_data(torch.ones(10, 6))  # equal examples: the scale stays
     assert all(
         torch.equal(a, b) for (name, a), b in zip(before.items(), net.state_dict().values()) if name != "bias"
     )

@@ -51,7 +51,7 @@ def test_shapes_stages_and_logits(shape, options):
 
 
 def test_the_networks_of_the_sheet():
-    """5 -> 256 -> 256 -> 256 -> 1 with LeakyReLU(0.01) and tanh; 1 -> 256 -> 256 -> 256 -> 1 without a sigmoid."""
+    """5, 256, 256, 256, 1 with LeakyReLU(0.01) and tanh; 1, 256, 256, 256, 1 without a sigmoid."""
     nets = mlp.get_network((1, 1, 1), 5, width=256, layers=3, slope=0.01)
     assert [(m.in_features, m.out_features) for m in linears(nets["gen"])] == [
         (5, 256),
@@ -78,7 +78,10 @@ def test_the_networks_of_the_sheet():
 
 
 def test_the_networks_of_pacgan():
-    """Lin et al. 2018, released code: 2 -> four times 400, BN, ReLU -> 2; 2 -> three times 200 maxout units of 5 pieces -> 1."""
+    """Lin et al. 2018, released code.
+
+    gen: 2, four times 400 with BN and ReLU, 2. disc: 2, three times 200 maxout units of 5 pieces, 1.
+    """
     nets = mlp.get_network(
         (1, 1, 2),
         2,

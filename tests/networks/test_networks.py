@@ -1,4 +1,4 @@
-"""Every network file: shapes, stages, counts of parameters, layout, gradients, restoring, and the options it refuses."""
+"""Every network file: shapes, stages, counts of parameters, layout, gradients, restoring, refused options."""
 
 import copy
 import glob
@@ -327,7 +327,7 @@ def vectors(disc):
 
 
 def test_counts_of_power_iteration_vectors():
-    """The original keeps u and v as parameters: 1,096,480 in all, with the bypasses of stride-1 blocks left out."""
+    """The original keeps u and v as parameters: 1,096,480 in all, without bypasses of stride-1 blocks."""
     original = model_resnet_specnorm.get_network((3, 32, 32), 0, 62, sn_bypass=False)["disc"]
     assert 1_086_849 + vectors(original) == 1_096_480
     every = model_resnet_specnorm.get_network((3, 32, 32), 0, 62)["disc"]
@@ -409,7 +409,7 @@ def test_generator_is_the_layer_table(shortcut):
 
 
 def test_preprocessing():
-    """A 3x3 convolution alone; and a residual block whose residual branch does pass the pixels through a ReLU."""
+    """A 3x3 convolution alone; and a residual block that passes the pixels through a ReLU in its residual branch."""
     x = images("model_resnet").double()
     disc = build("model_resnet_preproc")["disc"].double()
     assert torch.allclose(disc(x, stop=1), apply(disc.stages[0], x), atol=1e-12)

@@ -12,7 +12,7 @@ from networks.layers import (
     ReferenceGenerator,
     Staged,
     VirtualBatchNorm,
-    data_dependent_start,
+    data_dependent_init,
     normal,
     weight_norm,
 )
@@ -122,7 +122,7 @@ def test_weight_norm_is_scale_times_direction_and_starts_from_data(make):
     )
     x = torch.randn(20, 6, *[5] * (v.ndim - 2)) * 3 + 2
     net = nn.Sequential(layer)
-    data_dependent_start(net, x)
+    data_dependent_init(net, x)
     y = net(x).transpose(0, 1).flatten(1)
     assert y.mean(1).abs().max() < 1e-5 and torch.allclose(
         y.std(1, correction=0), torch.full((4,), 0.5), rtol=1e-4
@@ -146,7 +146,7 @@ def test_starts_run_through_a_network_layer_by_layer_and_leave_no_hooks():
     assert not fixed.requires_grad and net.stages[1].parametrizations.weight[0].scale.requires_grad
     calls = []
     plain = nn.Sequential(nn.Linear(2, 2), weight_norm(nn.Linear(2, 2), std=None))
-    data_dependent_start(plain, lambda: calls.append(1))  # nothing starts from data: nothing is drawn or run
+    data_dependent_init(plain, lambda: calls.append(1))  # no layer has one: nothing is drawn or run
     assert not calls
 
 

@@ -37,7 +37,7 @@ def test_resampling_convolutions_are_nearest_and_mean(kernel, fold):
     ):
         expected = F.conv2d(resampled, layer.weight, layer.bias, padding=kernel // 2)
         assert torch.allclose(layer(x), expected, atol=1e-12, rtol=0)
-    with pytest.raises(ValueError, match="kernel=5: choose one of 1, 3"):
+    with pytest.raises(ValueError, match="kernel=5: must be one of 1, 3"):
         UpsampleConv(5, 4, 5)
 
 
@@ -46,7 +46,7 @@ def plain(conv, x):
 
 
 def test_homework_is_its_table():
-    """Both networks recomputed layer by layer in float64, by plain convolutions and by interpolate and avg_pool2d alone."""
+    """Both networks recomputed layer by layer in float64, by plain convolutions, interpolate and avg_pool2d."""
     nets = build("homework")
     gen, disc = nets["gen"].double().eval(), nets["disc"].double()
     z, x = torch.randn(3, 16).double(), torch.randn(3, 3, 32, 32).double()
