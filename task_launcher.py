@@ -28,6 +28,8 @@ def main(argv=None):
         setup.resolve(args, data)
     trainer = setup.trainer(args, setup.networks(args))
     trainer.to(device, memory_format=torch.channels_last)
+    if args.mode == "train":
+        trainer.check_networks()
     if args.compile and args.mode == "train":
         setup.compile(trainer)
     run = RunDirectory(args)

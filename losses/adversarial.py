@@ -24,6 +24,15 @@ class Objective(NamedTuple):
     g: Callable
     output: Callable
 
+    def d(self, logits, label):
+        """D's loss [N] on examples that are real to the degree `label`: 1, 0, or a tensor [N] of shares lam.
+
+        lam d_real(logits) + (1 - lam) d_fake(logits).
+        """
+        if torch.is_tensor(label):
+            return torch.lerp(self.d_fake(logits), self.d_real(logits), label)
+        return self.d_real(logits) if label else self.d_fake(logits)
+
 
 def identity(logits):
     """The score itself."""

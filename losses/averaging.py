@@ -13,6 +13,8 @@ class History(nn.Module):
     The mean is float64. In float32 the steps (theta - theta-bar) / t round to 0 after some 100,000 updates.
     """
 
+    same_everywhere = True  # each process makes it of the same parameters: see Trainer.shared_buffers
+
     def __init__(self, parameters):
         """parameters: tensors of the right shapes. Their values are first counted by `visit`."""
         super().__init__()

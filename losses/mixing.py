@@ -2,6 +2,8 @@
 
 import torch
 
+from engine.torch_private import standard_gamma
+
 
 def mix(hs, weights):
     """Convex combination of k batches, sum_i weights[i] hs[i].
@@ -21,9 +23,9 @@ def beta_weights(n, alpha, fold=False, device=None):
     Then E[lam] = 1/2 - 2^(-2 alpha) / (alpha B(alpha, alpha)): 0.101 for alpha = 0.2, 1/4 for alpha = 1.
     Zhang et al. 2018, section 2; the fold is that of Verma et al. 2018's GAN code.
     """
-    # a Gamma(alpha) variate is one of Gamma(alpha + 1) times U^(1/alpha); their ratio, in logarithms, is right for any alpha,
-    # where torch's Beta underflows below about 0.01 and returns 1/2
-    gamma = torch._standard_gamma(torch.full((2, n), alpha + 1.0, device=device))
+    # a Gamma(alpha) variate is one of Gamma(alpha + 1) times U^(1/alpha); their ratio, in logarithms, is
+    # right for any alpha, where torch's Beta underflows below about 0.01 and returns 1/2
+    gamma = standard_gamma(torch.full((2, n), alpha + 1.0, device=device))
     log_g = gamma.log() + torch.rand(2, n, device=device).log() / alpha
     lam = torch.sigmoid(log_g[0] - log_g[1])
     if fold:
@@ -32,47 +34,54 @@ def beta_weights(n, alpha, fold=False, device=None):
 
 
 def pick(layers):
-    """One of `layers`, uniformly: drawn once a batch, on the CPU, so that no device waits."""
-    return layers[int(torch.randint(len(layers), ()))]
+    """One of `layers`, uniformly; 0 without a draw where there is none. Drawn on the CPU, so that no device
+    waits."""
+    return layers[int(torch.randint(len(layers), ()))] if layers else 0
 
 
 # Mixing k codes: who is mixed with whom, and in which shares
 
 
 def partners(n, k, device=None):
-    """k index tensors [n]: the batch itself, then k - 1 independent random permutations (an example may meet itself)."""
+    """k index tensors [n]: the batch itself, then k - 1 independent random permutations (an example may meet
+    itself)."""
     return [torch.arange(n, device=device)] + [torch.randperm(n, device=device) for _ in range(k - 1)]
 
 
 def simplex(k, shape, device=None):
-    """Weights [k, *shape] ~ Dirichlet(1, ..., 1), uniform on the simplex; for k = 2 that is (a, 1 - a), a ~ U(0, 1)."""
+    """Weights [k, *shape] ~ Dirichlet(1, ..., 1), uniform on the simplex; for k = 2 that is (a, 1 - a), a ~
+    U(0, 1)."""
     weights = torch.empty(k, *shape, device=device).exponential_()
     return weights / weights.sum(0)
 
 
 def chosen(source, k):
-    """Weights [k, ...] that are 1 for the source named in `source`, int64 in 0 .. k-1, and 0 for the others."""
+    """Weights [k, ...] that are 1 for the source named in `source`, int64 in 0 .. k-1, and 0 for the
+    others."""
     return torch.stack([(source == i).float() for i in range(k)])
 
 
 def shares(p, k):
-    """p as k shares that sum to 1: a number p is (p, 1 - p). Raises ValueError for another number of them, or another sum."""
+    """p as k shares that sum to 1: a number p is (p, 1 - p). Raises ValueError for another number of them, or
+    another sum."""
     values = [float(v) for v in (p if isinstance(p, (tuple, list)) else (p, 1 - p))]
     if len(values) != k or min(values) < 0 or abs(sum(values) - 1) > 1e-6:
-        raise ValueError(f"p={p}: {k} shares of at least 0 that sum to 1 would do")
+        raise ValueError(f"p={p}: must be {k} shares of at least 0 that sum to 1")
     return values
 
 
 def fixed_order(channels, p, k, device=None):
-    """The source [channels] of each channel for given shares: in a fixed shuffled order the first floor(p_1 C) are of the first source,
-    the next of the second, ...; so that neighbouring p share most channels and an interpolation moves step by step."""
+    """The source [channels] of each channel for given shares.
+
+    In a fixed shuffled order the first floor(p_1 C) are of the first source, the next of the second, and so
+    on. So neighbouring p share most channels, and an interpolation moves step by step.
+    """
     order = torch.randperm(channels, generator=torch.Generator().manual_seed(0))
     source, start = torch.full((channels,), k - 1), 0.0
     for i, share in enumerate(shares(p, k)[:-1]):
         stop = start + share
-        source[order[int(start * channels + 1e-9) : int(stop * channels + 1e-9)]] = (
-            i  # 0.29 * 100 is 28.999...
-        )
+        # 1e-9, because 0.29 * 100 is 28.999...
+        source[order[int(start * channels + 1e-9) : int(stop * channels + 1e-9)]] = i
         start = stop
     return source.to(device)
 
@@ -92,16 +101,18 @@ def mixup2_weights(n, channels, k=2, p=None, device=None):
 
 
 def fm_weights(n, channels, k=2, p=None, device=None):
-    """Each channel of each example from one source, uniformly, [k, n, channels]: for k = 2 Bernoulli(1/2) masks."""
+    """Each channel of each example from one source, uniformly, [k, n, channels]: for k = 2 Bernoulli(1/2)
+    masks."""
     if p is not None:
         return chosen(fixed_order(channels, p, k, device), k)[:, None].expand(k, n, channels)
     return chosen(torch.randint(k, (n, channels), device=device), k)
 
 
 def fm2_weights(n, channels, k=2, p=None, device=None):
-    """As fm_weights, but the sources' probabilities are drawn once a batch, p ~ Dirichlet(1, ..., 1): for k = 2 Bernoulli(p), p ~ U(0, 1).
+    """As fm_weights, but the sources' probabilities are drawn once a batch, p ~ Dirichlet(1, ..., 1).
 
-    "Bernoulli mixup" of Beckham et al. 2019: the mean is that of fm, the variance of a batch's mean higher (1/12).
+    For k = 2 that is Bernoulli(p), p ~ U(0, 1): "Bernoulli mixup" of Beckham et al. 2019. The mean is that of
+    fm; the variance of a batch's mean is higher (1/12).
     """
     if p is not None:
         return fm_weights(n, channels, k, p, device)

@@ -1,14 +1,58 @@
-"""Penalties on the norm of a discriminator's gradient with respect to its input.
+"""Penalties on a discriminator: functions or modules of a Context, penalty(context) -> [N] or a scalar.
 
-All are called as penalty(disc, real, fake) and return [N], one value an example. `disc` maps [N, ...] to [N] and treats examples
-independently (with batch norm the gradient of the sum is not each example's own). real, fake: [N, ...], neither differentiated.
+PENALTIES is the table behind --penalty. A user's file offers one by get_penalty(); see docs/extending.md. A
+penalty may say by attributes
+  slopes_at             the batches, "real" or "fake", at which it asks context.squared_slope: one forward pass
+                        can then serve the logits and the penalty
+  twice_differentiated  False if it takes no gradient of D inside the loss (default True)
+  lipschitz             True if it keeps D's slope bounded, as a Wasserstein critic needs (default False)
+State that it keeps stands in buffers of a module, so that a resumed run goes on with it.
 """
 
 import torch
+from torch import nn
+
+
+class Context:
+    """What a penalty sees in one step of a discriminator.
+
+    real, fake: [N, ...], held constant. disc: function x [N, ...] -> logits [N], which treats examples
+    independently (with batch norm the gradient of the sum is not each example's own). labels: int64 [N] of
+    the real examples, or None. step: counts from 0. mean(values [N]): the mean over the whole batch, that is
+    over all processes; its gradient is this process's part.
+    """
+
+    def __init__(self, disc, real, fake, logits=None, leaves=None, labels=None, step=0, mean=torch.mean):
+        """logits: {"real", "fake", "mix" ...: [N]}, those computed already. leaves: {name: images that
+        require their gradient}, from which logits of that name were computed."""
+        self.disc, self.real, self.fake, self.labels, self.step, self.mean = (
+            disc,
+            real,
+            fake,
+            labels,
+            step,
+            mean,
+        )
+        self.known, self.leaves = dict(logits or {}), leaves or {}
+
+    def logits(self, name):
+        """D's logits [N], with their graph, of "real", "fake", or a mix by its name in the log. Raises
+        KeyError for others."""
+        if name not in self.known:
+            self.known[name] = self.disc({"real": self.real, "fake": self.fake}[name])
+        return self.known[name]
+
+    def squared_slope(self, name, output=lambda logits: logits):
+        """|grad_x output(D(x))|_2^2, [N], at "real" or "fake" x; by the pass that gave the logits where that
+        is possible."""
+        if name in self.leaves:
+            return squared_slope(output(self.known[name]), self.leaves[name])
+        return zero_centred(lambda x: output(self.disc(x)), {"real": self.real, "fake": self.fake}[name])
 
 
 def input_gradient(disc, x, create_graph=True):
-    """grad_x sum_i disc(x)_i, flattened: [N, d]; in float32 inside autocast too. Raises RuntimeError if disc ignores its input."""
+    """grad_x sum_i disc(x)_i, flattened: [N, d]; in float32 inside autocast too. Raises RuntimeError if disc
+    ignores its input."""
     x = x.detach().requires_grad_()
     with torch.autocast(x.device.type, enabled=False):
         (grad,) = torch.autograd.grad(disc(x).sum(), x, create_graph=create_graph)
@@ -16,7 +60,8 @@ def input_gradient(disc, x, create_graph=True):
 
 
 def squared_slope(output, x):
-    """|grad_x output_i|_2^2, [N], of an output [N] that was computed from x [N, ...], which requires its gradient; in float32 inside autocast too."""
+    """|grad_x output_i|_2^2, [N], of an output [N] computed from x [N, ...], which requires its gradient; in
+    float32 inside autocast too."""
     with torch.autocast(x.device.type, enabled=False):
         (grad,) = torch.autograd.grad(output.sum(), x, create_graph=True)
     return grad.flatten(1).square().sum(1)
@@ -37,28 +82,114 @@ def uniform(x):
     return torch.rand(len(x), *[1] * (x.ndim - 1), dtype=x.dtype, device=x.device)
 
 
-def r1(disc, real, fake):
+def attributes(**values):
+    """A decorator that sets attributes of a penalty."""
+
+    def decorate(penalty):
+        for name, value in values.items():
+            setattr(penalty, name, value)
+        return penalty
+
+    return decorate
+
+
+@attributes(slopes_at=("real",), lipschitz=True)
+def r1(context):
     """1/2 |grad D(x)|^2 at real x. Mescheder et al. 2018, eq. 9 (the weight is their gamma)."""
-    return zero_centred(disc, real) / 2
+    return context.squared_slope("real") / 2
 
 
-def r2(disc, real, fake):
+@attributes(slopes_at=("fake",), lipschitz=True)
+def r2(context):
     """1/2 |grad D(x)|^2 at generated x. Mescheder et al. 2018, eq. 10."""
-    return zero_centred(disc, fake) / 2
+    return context.squared_slope("fake") / 2
 
 
-def gradient_penalty(disc, real, fake):
-    """(|grad D(x)| - 1)^2 at x = lam real + (1 - lam) fake, lam ~ U(0, 1) per example. Gulrajani et al. 2017, Algorithm 1."""
-    return one_centred(disc, torch.lerp(fake, real, uniform(real)))
+@attributes(lipschitz=True)
+def gradient_penalty(context):
+    """(|grad D(x)| - 1)^2 at x = lam real + (1 - lam) fake, lam ~ U(0, 1) per example. Gulrajani et al. 2017,
+    Algorithm 1."""
+    real, fake = context.real, context.fake
+    return one_centred(context.disc, torch.lerp(fake, real, uniform(real)))
 
 
-def dragan(disc, real, fake):
-    """(|grad D(x)| - 1)^2 at x = real + lam u, lam ~ U(0, 1) per example, u ~ U(0, s/2) per pixel, s the batch's standard deviation.
+@attributes(lipschitz=True)
+def dragan(context):
+    """(|grad D(x)| - 1)^2 at x = real + lam u, lam ~ U(0, 1) per example, u ~ U(0, s/2) per pixel.
 
-    Kodali et al. 2017, section 2.4. Differs from the paper: delta ~ N(0, cI) there; the noise above is that of the authors' code.
-    s is each process's own.
+    s is the standard deviation of the batch, each process's own. Kodali et al. 2017, section 2.4.
+    Differs from the paper: delta ~ N(0, cI) there; the noise above is that of the authors' code.
     """
-    return one_centred(disc, real + uniform(real) * torch.rand_like(real) * real.std() / 2)
+    real = context.real
+    return one_centred(context.disc, real + uniform(real) * torch.rand_like(real) * real.std() / 2)
 
 
 PENALTIES = {"gp": gradient_penalty, "r1": r1, "r2": r2, "dragan": dragan}
+
+
+class OutputSlope:
+    """dnorm: |grad_x D(x)|^2 on real x, D(x) = output(logits): a probability where the objective has one."""
+
+    slopes_at = ("real",)
+
+    def __init__(self, output):
+        self.output = output
+
+    def __call__(self, context):
+        return context.squared_slope("real", self.output)
+
+
+class Penalties(nn.Module):
+    """The penalties of a discriminator with their weights: penalties(context) -> {name: (weight, value)}.
+
+    State that a penalty keeps in buffers is put back by settle() if the update it served was skipped.
+    """
+
+    def __init__(self, weights, penalties):
+        """weights: {name: weight above 0}; penalties: {name: penalty}. Modules among them become parts of
+        this one."""
+        super().__init__()
+        self.weights, self.penalties = weights, penalties
+        self.stateful = nn.ModuleDict({name: p for name, p in penalties.items() if isinstance(p, nn.Module)})
+        self.before = []  # values of the buffers before the terms that the next update is made of
+
+    def __len__(self):
+        return len(self.weights)
+
+    def forward(self, context):
+        """{name: (weight, the penalty's value, [N] or a scalar)}."""
+        self.before = [b.clone() for b in self.buffers()]
+        return {name: (weight, self.penalties[name](context)) for name, weight in self.weights.items()}
+
+    def settle(self, bad):
+        """After an update: buffers as they were before it where `bad`, a scalar on the device, is 1: it was
+        skipped."""
+        for buffer, old in zip(self.buffers(), self.before):
+            buffer.copy_(torch.where(bad.bool(), old, buffer))
+        self.before = []
+
+    def put_first(self, slopes_at):
+        """Puts the penalties whose slope shares a pass with the logits of `slopes_at` before the others.
+
+        They come as dnorm and the table have them. It is the order of the terms in the loss.
+        """
+        table = ["dnorm", *PENALTIES]
+
+        def place(name):
+            shares = set(getattr(self.penalties[name], "slopes_at", ())) & set(slopes_at)
+            return (0, table.index(name) if name in table else len(table)) if shares else (1, 0)
+
+        self.weights = {name: self.weights[name] for name in sorted(self.weights, key=place)}
+
+    def slopes_at(self):
+        """The batches, "real" and "fake", at which some penalty asks for D's slope and can share the pass of
+        the logits."""
+        return {which for p in self.penalties.values() for which in getattr(p, "slopes_at", ())}
+
+    def twice_differentiated(self):
+        """Names of the penalties that take a gradient of D inside the loss."""
+        return [name for name, p in self.penalties.items() if getattr(p, "twice_differentiated", True)]
+
+    def lipschitz(self):
+        """Whether some penalty bounds D's slope."""
+        return any(getattr(p, "lipschitz", False) for p in self.penalties.values())

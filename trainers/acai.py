@@ -1,19 +1,22 @@
-"""ACAI: an autoencoder whose interpolations a critic cannot tell from reconstructions, as in the paper and as in AMR's code.
+"""ACAI: an autoencoder whose interpolations a critic cannot tell from reconstructions, as in the paper and as
+in AMR's code.
 
 Berthelot et al. 2018 (arXiv 1807.07543), Algorithm of section 2.1, --acai=paper:
 
   1  h = enc(x), x^ = dec(h); alpha ~ U(0, 1/2); x_a = dec((1 - alpha) h + alpha h[reversed])
   2  enc and dec minimise R(x^, x) + advweight d(x_a)^2
-  3  the critic d minimises (d(x_a) - alpha)^2 + d(gamma x + (1 - gamma) x^)^2, with x_a and x^ of line 1 held constant
+  3  the critic d minimises (d(x_a) - alpha)^2 + d(gamma x + (1 - gamma) x^)^2 + penalties,
+     with x_a and x^ of line 1 held constant
 
-As Beckham et al. 2019 compare with it, --acai=amr (the default), D a probability, l a loss of it against a label:
+As Beckham et al. 2019 compare with it, --acai=amr (the default), D a probability, l a loss of it against a
+label:
 
   1  alpha ~ U(0, 1); x_a = dec(alpha h + (1 - alpha) h[pi]), pi a random permutation
   2  every update_g_every-th step: enc and dec minimise lamb R(x^, x) + l(D(x_a), 0) + beta |enc(x_a) - h_a|
-  3  D minimises l(D(x), 0) + l(D(x^), 0) + l(D(x_a), 2 min(alpha, 1 - alpha))
+  3  D minimises l(D(x), 0) + l(D(x^), 0) + l(D(x_a), 2 min(alpha, 1 - alpha)) + penalties
 
-The label 2 min(alpha, 1 - alpha) lies in [0, 1], as a probability must; the paper's alpha in [0, 1/2] is min(alpha, 1 - alpha).
-Differs from AMR's code: --recon_loss is used (there: always l1).
+The label 2 min(alpha, 1 - alpha) lies in [0, 1], as a probability must; the paper's alpha in [0, 1/2] is
+min(alpha, 1 - alpha). Differs from AMR's code: --recon_loss is used (there: always l1).
 """
 
 import torch
@@ -22,6 +25,7 @@ from engine.errors import UserError
 from engine.flags import number, weight
 from losses import reconstruction
 from losses.mixing import mix
+from losses.penalties import Context
 from trainers import autoencoder
 
 
@@ -73,18 +77,19 @@ class ACAI(autoencoder.Autoencoder):
         if self.paper:
             if args.gan_loss == "bce":
                 raise UserError(
-                    "--gan_loss=bce: the paper's critic has no probability; --gan_loss=mse, or --acai=amr, would do"
+                    "--gan_loss=bce: the paper's critic has no probability; --gan_loss=mse, or --acai=amr, "
+                    "would do"
                 )
             if args.disable_g_recon:
                 raise UserError(
-                    "--disable_g_recon: with --acai=paper, --gamma=1 leaves reconstructions out of the critic's regulariser"
+                    "--disable_g_recon: with --acai=paper, --gamma=1 leaves reconstructions out of the "
+                    "critic's regulariser"
                 )
         if args.mixer != "mixup":
-            raise UserError(
-                f"--mixer={args.mixer}: ACAI's label is one weight an example; --mixer=mixup would do"
-            )
+            raise UserError(f"--mixer={args.mixer}: ACAI's label is one weight an example; use --mixer=mixup")
         super().__init__(nets, args)
         self.loss = reconstruction.LABELLED[args.gan_loss]
+        self.penalties = self.penalise(args.penalty, "disc")
         self.optimise("disc", self.disc, weight_decay=args.weight_decay)
 
     def train_step(self, batch, step):
@@ -100,7 +105,9 @@ class ACAI(autoencoder.Autoencoder):
             if due
             else {}
         )
-        log |= self.update("disc", self.d_terms(x, recon, mixed, label))
+        log |= self.update(
+            "disc", self.d_terms(x, recon, mixed, label) | self.penalty_terms(x, mixed, batch, step)
+        )
         return log | self.probe_step(h, batch)
 
     def mix(self, h):
@@ -114,9 +121,10 @@ class ACAI(autoencoder.Autoencoder):
     def ae_terms(self, h_mix, mixed):
         """The adversarial terms of the autoencoder's loss, each [N]."""
         judged = self.disc(mixed)
-        terms = {"adv_mix": self.args.advweight * judged.square() if self.paper else self.loss(judged, 0.0)}
+        adv = (self.args.advweight, judged.square()) if self.paper else self.loss(judged, 0.0)
+        terms = {"adv_mix": adv}
         if self.args.beta > 0 and not self.paper:
-            terms["consistency"] = self.args.beta * reconstruction.l1(self.enc(mixed), h_mix)
+            terms["consistency"] = self.args.beta, reconstruction.l1(self.enc(mixed), h_mix)
         return terms
 
     def d_terms(self, x, recon, mixed, label):
@@ -132,6 +140,11 @@ class ACAI(autoencoder.Autoencoder):
                 ("real", "mix", "recon"), self.forward_jointly(self.disc, self.disc, *shown), targets
             )
         }
+
+    def penalty_terms(self, x, mixed, batch, step):
+        """--penalty on the critic's output, with mixes for the generated images."""
+        context = Context(self.disc, x, mixed.detach(), labels=batch.get("y"), step=step, mean=self.mean)
+        return self.penalties(context)
 
     def mixes(self, x):
         """Images decoded from mixes of two codes, as training makes them."""

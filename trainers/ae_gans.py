@@ -1,14 +1,19 @@
-"""What Dist-GAN's toys compare it with: three GANs with an encoder E, x_r = G(E(x)), x_f = G(z). One step of each, in this order:
+"""What Dist-GAN's toys compare it with: three GANs with an encoder E, x_r = G(E(x)), x_f = G(z).
 
---model=rgan    D minimises -log D(x) - log(1 - D(x_f)); G minimises -log D(x_f) + lambda_1 |x - x_r|^2 - lambda_2 log D(x_r); E the
-                latter two; each on images of its own. Che et al. 2017 (arXiv 1612.02136), mode-regularised GAN.
---model=mdgan   manifold: D_1 tells x from x_r; E and G minimise |x - x_r|^2 - lambda_2 D_1(x_r); diffusion, on other images: D tells x_r from
-                x_f; G minimises -log D(x_f). Che et al. 2017, manifold-diffusion GAN.
---model=vaegan  E gives N(m, s^2), x_r = G(m + s e): E minimises 1/2 |x - x_r|^2 + KL; G minimises -log D(x_f) - log D(x_r) + recon_g 1/2 |x - x_r|^2;
-                D minimises -log D(x) - log(1 - D(x_r)) - log(1 - D(x_f)). Larsen et al. 2016, with distances in the data.
+One step of each, in this order:
 
-As in distgan_toy1d of tntrung/gan. Differs from it: rgan rewards a high D(x_r), as its paper does (there E and G lower it, which
---official_sign brings back); Adam in all three (vaegan there: RMSProp, gradients clipped to 1); logarithms without a floor of 1e-5.
+--model=rgan    D minimises -log D(x) - log(1 - D(x_f)); G minimises -log D(x_f) + lambda_1 |x - x_r|^2 - lambda_2
+                log D(x_r); E the latter two; each on images of its own. Che et al. 2017 (arXiv 1612.02136),
+                mode-regularised GAN.
+--model=mdgan   manifold: D_1 tells x from x_r; E and G minimise |x - x_r|^2 - lambda_2 D_1(x_r); diffusion, on other
+                images: D tells x_r from x_f; G minimises -log D(x_f). Che et al. 2017, manifold-diffusion GAN.
+--model=vaegan  E gives N(m, s^2), x_r = G(m + s e): E minimises 1/2 |x - x_r|^2 + KL; G minimises -log D(x_f)
+                - log D(x_r) + recon_g 1/2 |x - x_r|^2; D minimises -log D(x) - log(1 - D(x_r)) - log(1 - D(x_f)).
+                Larsen et al. 2016, with distances in the data.
+
+Each D's loss has --penalty added. As in distgan_toy1d of tntrung/gan. Differs from it: rgan rewards a high
+D(x_r), as its paper does (there E and G lower it, which --official_sign brings back); Adam in all three
+(vaegan there: RMSProp, gradients clipped to 1); logarithms without a floor of 1e-5.
 """
 
 import torch
@@ -16,9 +21,11 @@ import torch
 from engine.errors import UserError
 from engine.flags import weight
 from losses.adversarial import OBJECTIVES
+from losses.penalties import Context
 from losses.reconstruction import kl_standard_normal
-from trainers.base import Trainer, parts
-from trainers.dist_gan import check_codes
+from trainers import penalised
+from trainers.base import Check, Trainer, parts
+from trainers.dist_gan import CODE_HINT
 
 LOG = OBJECTIVES["jsgan"]
 
@@ -46,12 +53,14 @@ def add_flags(group):
         action="store_true",
         help="rgan: + lambda_2 D(x_r) in place of - lambda_2 log D(x_r), as the original has it",
     )
+    penalised.add_flag(group)
 
 
 def get_trainer(nets, args):
-    """The trainer that --model names. Raises UserError where the flags and the networks do not go together."""
+    """The trainer that --model names. Raises UserError where the flags and the networks do not go
+    together."""
     if args.official_sign and args.model != "rgan":
-        raise UserError(f"--official_sign: given with --model={args.model}; is rgan's")
+        raise UserError(f"--official_sign: only valid with --model=rgan, given {args.model}; leave it out")
     return MODELS[args.model](nets, args)
 
 
@@ -61,10 +70,11 @@ def square(x, x_r):
 
 
 class RGAN(Trainer):
-    """GAN whose generator also reconstructs, and is rewarded for reconstructions that pass for real (Che et al. 2017)."""
+    """GAN whose generator also reconstructs, and is rewarded for reconstructions that pass for real (Che et
+    al. 2017)."""
 
     roles = ("gen", "enc", "disc")
-    code = 1  # numbers that the encoder gives for each of z
+    code = 1  # encoder outputs per latent dimension
 
     def __init__(self, nets, args):
         super().__init__(nets, args)
@@ -73,16 +83,24 @@ class RGAN(Trainer):
         self.warn_if_unused(args.model == "vaegan", "--model=vaegan", "recon_g")
         if args.model == "vaegan" and args.z_dist != "normal":
             self.warnings.append(
-                f"--z_dist={args.z_dist}: vaegan's codes are drawn to N(0, I), which samples should come from; normal would do"
+                f"--z_dist={args.z_dist}: vaegan's codes are drawn to N(0, I), which samples should come "
+                "from; normal would do"
             )
+        self.penalties = torch.nn.ModuleDict(
+            {role: self.penalise(args.penalty, role) for role in self.roles if role.startswith("disc")}
+        )
         self.average("gen", args.ema)
         for role in self.roles:
             self.optimise(role, *self.learnt(role))
 
-    def prepare(self, batch):
-        """Refuses an encoder whose codes are not as long as noise, or means and log variances are."""
-        with self.evaluating():
-            check_codes(self.enc(batch["x"][:2]), self.code * self.args.z_dim, self.args)
+    def checks(self, x):
+        """Trainer.checks, codes as long as noise or as means and log variances are, and a second
+        discriminator."""
+        codes = (2, self.code * self.args.z_dim)
+        found = [*super().checks(x), Check("enc", lambda: self.enc(x), codes, CODE_HINT)]
+        if "disc_recon" in self.roles:
+            found.append(Check("disc_recon", lambda: self.disc_recon(x), (2,)))
+        return found
 
     def learnt(self, role):
         """The networks that the optimiser of a role updates."""
@@ -91,24 +109,35 @@ class RGAN(Trainer):
     def train_step(self, batch, step):
         """One step of the algorithm above. Returns the logged terms."""
         a, b, c = parts(batch["x"], 3)
-        log = self.update("disc", self.d_terms(a))
-        log |= self.update(
-            "gen", {"adv": LOG.g(self.disc(self.gen(self.noise(len(b)))))} | self.recon_terms(b)
-        )
+        log = self.update("disc", self.d_terms(a, step))
+        adv = {"adv": LOG.g(self.disc(self.gen(self.noise(len(b)))))}
+        log |= self.update("gen", adv | self.recon_terms(b))
         return log | self.update("enc", self.recon_terms(c))
 
-    def d_terms(self, x):
-        """The terms of D's loss, each [N]."""
+    def d_terms(self, x, step):
+        """The terms of D's loss, each [N] or (weight, [N])."""
         with torch.no_grad():
             fake = self.gen(self.noise(len(x)))
-        return {"real": LOG.d_real(self.disc(x)), "fake": LOG.d_fake(self.disc(fake))}
+        return self.terms_of("disc", step, real=x, fake=fake)
+
+    def terms_of(self, role, step, **images):
+        """The terms of a discriminator's loss and its penalties. The first of `images`, by name, is real, all
+        others fake."""
+        disc = getattr(self, role)
+        logits = {name: disc(x) for name, x in images.items()}
+        first, *_, last = images
+        terms = {name: (LOG.d_real if name == first else LOG.d_fake)(l) for name, l in logits.items()}
+        known = {"real": logits[first], "fake": logits[last]}
+        return terms | self.penalties[role](
+            Context(disc, images[first], images[last], known, step=step, mean=self.mean)
+        )
 
     def recon_terms(self, x):
         """The reconstruction and D's judgement of it, each [N]."""
         x_r = self.gen(self.enc(x))
         judged = self.disc(x_r)
         judged = torch.sigmoid(judged) if self.args.official_sign else LOG.g(judged)
-        return {"recon": self.args.lambda_1 * square(x, x_r), "judged": self.args.lambda_2 * judged}
+        return {"recon": (self.args.lambda_1, square(x, x_r)), "judged": (self.args.lambda_2, judged)}
 
     def generate(self, z):
         """Generated examples (the averaged generator's with --ema): z [n, z_dim] -> [n, C, H, W]."""
@@ -120,7 +149,8 @@ class RGAN(Trainer):
 
 
 class MDGAN(RGAN):
-    """Reconstructions learn the data's manifold against one discriminator, samples follow reconstructions against another (Che et al. 2017)."""
+    """Reconstructions learn the data's manifold against one discriminator, samples follow reconstructions
+    against another (Che et al. 2017)."""
 
     roles = ("gen", "enc", "disc", "disc_recon")
 
@@ -133,22 +163,19 @@ class MDGAN(RGAN):
         a, b = parts(batch["x"], 2)
         with torch.no_grad():
             x_r = self.gen(self.enc(a))
-        log = self.update(
-            "disc_recon", {"real": LOG.d_real(self.disc_recon(a)), "recon": LOG.d_fake(self.disc_recon(x_r))}
-        )
+        log = self.update("disc_recon", self.terms_of("disc_recon", step, real=a, recon=x_r))
         x_r = self.gen(self.enc(a))
-        log |= self.update(
-            "enc",
-            {"recon": square(a, x_r), "judged": -self.args.lambda_2 * torch.sigmoid(self.disc_recon(x_r))},
-        )
+        judged = torch.sigmoid(self.disc_recon(x_r))
+        log |= self.update("enc", {"recon": square(a, x_r), "judged": (-self.args.lambda_2, judged)})
         with torch.no_grad():
             x_r, x_f = self.gen(self.enc(b)), self.gen(self.noise(len(b)))
-        log |= self.update("disc", {"recon": LOG.d_real(self.disc(x_r)), "fake": LOG.d_fake(self.disc(x_f))})
+        log |= self.update("disc", self.terms_of("disc", step, recon=x_r, fake=x_f))
         return log | self.update("gen", {"adv": LOG.g(self.disc(self.gen(self.noise(len(b)))))})
 
 
 class VAEGAN(RGAN):
-    """A variational autoencoder whose decoder is a GAN's generator (Larsen et al. 2016). enc gives means, then log variances, [N, 2 z_dim]."""
+    """A variational autoencoder whose decoder is a GAN's generator (Larsen et al. 2016). enc gives means,
+    then log variances, [N, 2 z_dim]."""
 
     code = 2
 
@@ -167,19 +194,12 @@ class VAEGAN(RGAN):
             {
                 "fake": LOG.g(self.disc(x_f)),
                 "judged": LOG.g(self.disc(x_r)),
-                "recon": self.args.recon_g / 2 * square(x, x_r),
+                "recon": (self.args.recon_g / 2, square(x, x_r)),
             },
         )
         with torch.no_grad():
             x_r, x_f = self.gen(code), self.gen(self.noise(len(x)))
-        return log | self.update(
-            "disc",
-            {
-                "real": LOG.d_real(self.disc(x)),
-                "recon": LOG.d_fake(self.disc(x_r)),
-                "fake": LOG.d_fake(self.disc(x_f)),
-            },
-        )
+        return log | self.update("disc", self.terms_of("disc", step, real=x, recon=x_r, fake=x_f))
 
 
 MODELS = {"rgan": RGAN, "mdgan": MDGAN, "vaegan": VAEGAN}

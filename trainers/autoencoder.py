@@ -3,8 +3,9 @@
   1  every update_g_every-th step: enc and dec minimise lamb R(dec(enc(x)), x)
   2  the probe, a linear classifier, minimises its cross-entropy on the code, held constant
 
-Beckham et al. 2019, "On Adversarial Mixup Resynthesis" (arXiv 1903.02709), and its code. This is not that code's "baseline", which
-has an adversary on reconstructions: trainers/amr.py --disable_mix. The other autoencoders are amr, acai, beta_vae and class_mixing.
+Beckham et al. 2019, "On Adversarial Mixup Resynthesis" (arXiv 1903.02709), and its code. This is not that
+code's "baseline", which has an adversary on reconstructions: trainers/amr.py --disable_mix. The other
+autoencoders are amr, acai, beta_vae and class_mixing.
 """
 
 import math
@@ -18,14 +19,16 @@ from engine.errors import UserError
 from engine.flags import positive, weight
 from losses.mixing import MIXERS, mix
 from losses.reconstruction import LABELLED, NEEDS_RANGE, RECONSTRUCTION
-from trainers import codes
+from trainers import codes, penalised
+from trainers.base import Check
 
 # roles of the network files that not every autoencoder has a use for
 SPARE = ("disc", "probe", "class_mixer")
 
 
 def add_flags(group):
-    """Declares the flags of all autoencoders; defaults are those of Beckham et al. 2019's code unless said otherwise."""
+    """Declares the flags of all autoencoders; defaults are those of Beckham et al. 2019's code unless said
+    otherwise."""
     group.add_argument(
         "--lamb",
         type=weight,
@@ -37,13 +40,15 @@ def add_flags(group):
         choices=RECONSTRUCTION,
         default="l1",
         help="distance of a reconstruction: mean |.| (l1), mean square (l2), binary cross-entropy "
-        "of a decoder with a tanh, averaged (bce) or summed (bce_sum) over pixels (default l1; l2 with --acai=paper)",
+        "of a decoder with a tanh, averaged (bce) or summed (bce_sum) over pixels (default l1; l2 with "
+        "--acai=paper)",
     )
     group.add_argument(
         "--weight_decay",
         type=weight,
         default=0.0,
-        help="L2 penalty inside Adam, on every network's parameters, norms and biases included (default 0; the experiments use 1e-5)",
+        help="L2 penalty inside Adam, on every network's parameters, norms and biases included (default 0; "
+        "the experiments use 1e-5)",
     )
     group.add_argument(
         "--update_g_every",
@@ -57,7 +62,8 @@ def add_flags(group):
         choices=MIXERS,
         default="mixup",
         help="how codes are mixed, in training and by the interp modes: by one weight an example (mixup) or "
-        "a channel (mixup2); whole channels from one example each, Bernoulli(1/2) (fm) or Bernoulli(p), p one a batch (fm2) (default mixup)",
+        "a channel (mixup2); whole channels from one example each, Bernoulli(1/2) (fm) or Bernoulli(p), p "
+        "one a batch (fm2) (default mixup)",
     )
     group.add_argument(
         "--cls_probe",
@@ -91,14 +97,17 @@ def add_adversarial_flags(group):
         "--gan_loss",
         choices=LABELLED,
         default="bce",
-        help="loss of D's probability against its label: bce, or mse (default bce; mse of the score with --acai=paper)",
+        help="loss of D's probability against its label: bce, or mse (default bce; mse of the score with "
+        "--acai=paper)",
     )
     group.add_argument(
         "--beta",
         type=weight,
         default=1.0,
-        help="weight of mean |enc(x_mix) - h_mix|, the consistency of mixes in code space (default 1; the experiments use 0)",
+        help="weight of mean |enc(x_mix) - h_mix|, the consistency of mixes in code space (default 1; the "
+        "experiments use 0)",
     )
+    penalised.add_flag(group, "D's output on images and mixes")
     group.add_argument("--disable_g_recon", action="store_true", help="reconstructions are not shown to D")
     group.set_defaults(update_g_every=5)
 
@@ -109,7 +118,8 @@ def get_trainer(nets, args):
 
 
 class Autoencoder(codes.Coder):
-    """enc, dec and their optimiser "ae"; the online probe; what the modes ask for. A subclass writes train_step.
+    """enc, dec and their optimiser "ae"; the online probe; what the modes ask for. A subclass writes
+    train_step.
 
     learnt: the roles that "ae" updates.
     """
@@ -126,7 +136,8 @@ class Autoencoder(codes.Coder):
         }
         if args.cls_probe == "linear" and "probe" not in nets:
             raise UserError(
-                f"--cls_probe=linear: {args.network} gives no probe for this data (has it labels?); --cls_probe=none would do"
+                f"--cls_probe=linear: {args.network} gives no probe for this data (has it labels?); "
+                "--cls_probe=none would do"
             )
         if args.cls_probe == "none":
             nets.pop("probe", None)
@@ -137,7 +148,8 @@ class Autoencoder(codes.Coder):
         super().__init__(nets, args)
         if args.recon_loss in NEEDS_RANGE and not has_range(self.dec):
             raise UserError(
-                f"--recon_loss={args.recon_loss}: the decoder of {args.network} may leave [-1, 1]; --network_args output=tanh, or --recon_loss=l1, would do"
+                f"--recon_loss={args.recon_loss}: the decoder of {args.network} may leave [-1, 1]; "
+                "--network_args output=tanh, or --recon_loss=l1, would do"
             )
         self.distance = RECONSTRUCTION[args.recon_loss]
         self.probed = "probe" in nets
@@ -156,22 +168,30 @@ class Autoencoder(codes.Coder):
 
     def recon_terms(self, x, recon, h, batch):
         """What every autoencoder minimises: the reconstruction and, with --bpc, the probe's loss."""
-        terms = {"recon": self.args.lamb * self.distance(recon, x)}
+        terms = {"recon": (self.args.lamb, self.distance(recon, x))}
         if self.args.bpc:
             terms["probe"] = self.probe_loss(h, batch)
         return terms
 
     def probe_step(self, h, batch):
-        """One step of the probe on codes h [N, ...], of which no gradient is made; nothing where there is no probe."""
+        """One step of the probe on codes h [N, ...], of which no gradient is made; nothing where there is no
+        probe."""
         return self.update("probe", {"ce": self.probe_loss(h.detach(), batch)}) if self.probed else {}
 
     def probe_loss(self, h, batch):
-        """The probe's weighted cross-entropy, [N]."""
-        return self.args.cls_probe_weight * F.cross_entropy(
-            self.probe(h.flatten(1)), batch["y"], reduction="none"
-        )
+        """The probe's cross-entropy with its weight, (weight, [N])."""
+        loss = F.cross_entropy(self.probe(h.flatten(1)), batch["y"], reduction="none")
+        return self.args.cls_probe_weight, loss
 
     # --- for the loop and the modes
+
+    def checks(self, x):
+        """Codes that the decoder takes, images that it returns, and D's output where there is a D."""
+        found = [
+            Check("enc", lambda: self.enc(x)),
+            Check("dec", lambda: self.dec(self.code(self.enc(x))), x.shape),
+        ]
+        return [*found, Check("disc", lambda: self.disc(x), (2,))] if "disc" in self.roles else found
 
     def decode(self, h):
         """Images [N, C, H, W] of codes [N, ...]."""
@@ -184,11 +204,13 @@ class Autoencoder(codes.Coder):
     def sample(self, n):
         """Raises UserError: an autoencoder has no distribution of codes to draw from."""
         raise UserError(
-            "--mode=sample: this autoencoder has no prior over codes; --mode=interp_valid, or trainers/beta_vae.py, would do"
+            "--mode=sample: this autoencoder has no prior over codes; --mode=interp_valid, or "
+            "trainers/beta_vae.py, would do"
         )
 
     def sample_fns(self, data, split="test"):
-        """{"mix", "recon"}: functions of n that give n mixes, or reconstructions, of random images of a split; for --mode=evaluate."""
+        """{"mix", "recon"}: functions of n that give n mixes, or reconstructions, of random images of a
+        split; for --mode=evaluate."""
         images = torch.cat([batch["x"] for batch in data[split if split in data else "train"]])
 
         def some(n):
@@ -207,7 +229,8 @@ class Autoencoder(codes.Coder):
         )
 
     def pictures(self, batch):
-        """{"train", "valid"}: five rows, x, its reconstruction, a partner, its reconstruction, the mix of both in equal shares."""
+        """{"train", "valid"}: five rows, x, its reconstruction, a partner, its reconstruction, the mix of
+        both in equal shares."""
         batches = {"train": batch["x"]} | ({"valid": self.held_out["x"]} if self.held_out is not None else {})
         return {name: self.rows(x[: math.isqrt(self.args.samples - 1) + 1]) for name, x in batches.items()}
 
@@ -225,7 +248,8 @@ class Autoencoder(codes.Coder):
         )
 
     def measures(self, data):
-        """Each --probe_every epochs: accuracies of the probe on valid and test, and the distance of reconstructions on valid."""
+        """Each --probe_every epochs: accuracies of the probe on valid and test, and the distance of
+        reconstructions on valid."""
         if "valid" in data:
             self.held_out = next(iter(data["valid"]))
         every = self.args.steps_per_epoch * self.args.probe_every

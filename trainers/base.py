@@ -1,9 +1,12 @@
-"""What all algorithms share: roles, optimisers, the one place where gradients are applied, averages, capture and restore."""
+"""What all algorithms share: roles, optimisers, the one place where gradients are applied, averages, capture
+and restore."""
 
 import contextlib
 import copy
 import functools
 import operator
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -11,17 +14,49 @@ from torch import nn
 from engine import distributed
 from engine.adam import Adam
 from engine.errors import UserError
+from engine.randomness import seeded
+from engine.torch_private import not_finite
+from trainers.batchnorm import compares_examples, compares_halves
+from trainers.judge import Judge
+from trainers.penalised import penalties_of
+
+# hooks and methods that users' trainer files may define or call, by the names that they had before
+RENAMED = {
+    "begin": "on_step_start",
+    "together": "forward_jointly",
+    "best": "sampling_net",
+    "renew": "refresh_caches",
+    "goes_with": "warn_if_unused",
+    "start_from_data": "data_dependent_init",
+    "refuse_what_cannot_be": "check_flags",
+}
+
+
+class Check(NamedTuple):
+    """A pass of two images through a network: what check_networks tries before a start.
+
+    role: the network. call: function that returns a tensor. shape: the shape it must have; None: any. hint:
+    what to do where it has another.
+    """
+
+    role: str
+    call: Callable
+    shape: tuple | None = None
+    hint: str = ""
 
 
 class Trainer(nn.Module):
     """Networks and optimisers of one algorithm; see docs/design.md for what a subclass writes.
 
-    roles: the networks it needs; optional_roles: those it uses when given; per_process: buffers that differ between processes.
+    roles: the networks it needs; optional_roles: those it uses when given; per_process: buffers that differ
+    between processes.
     """
 
     roles = ()
     optional_roles = ()
     per_process = ()
+    # the shape of what disc returns for an example, and what to do where it has another
+    disc_output, disc_hint = (), "give one logit an image; classes need --trainer=trainers/semi_supervised.py"
 
     # What an algorithm may offer besides. None: it has no such thing, and a mode that needs it says so.
     generate = None  # z [n, z_dim] -> images [n, C, H, W] in [-1, 1]
@@ -32,6 +67,16 @@ class Trainer(nn.Module):
     blend = None  # (h, other, attributes), codes [N, ...] and float [N, A] -> their mix with these attributes
     to_a = to_b = None  # images [N, C, H, W] of one domain -> of the other
 
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        for name in RENAMED.keys() & vars(cls).keys():
+            raise UserError(f"--trainer: {cls.__name__} defines {name}; rename it to {RENAMED[name]}")
+
+    def __getattr__(self, name):
+        if name in RENAMED:
+            raise UserError(f"--trainer: {type(self).__name__} uses {name}; rename it to {RENAMED[name]}")
+        return super().__getattr__(name)
+
     def __init__(self, nets, args):
         """nets: {role: module}; args: the flags. Raises UserError for a missing or superfluous role."""
         super().__init__()
@@ -39,39 +84,35 @@ class Trainer(nn.Module):
         extra = [r for r in nets if r not in self.roles + self.optional_roles]
         if missing or extra:
             raise UserError(
-                f"--network: {args.network} gives {', '.join(nets)}; {type(self).__name__} needs {', '.join(self.roles)}"
+                f"--network: {args.network} gives {', '.join(nets)}; {type(self).__name__} needs "
+                f"{', '.join(self.roles)}"
                 + (f" (and may use {', '.join(self.optional_roles)})" if self.optional_roles else "")
             )
         for role, net in nets.items():
             self.add_module(role, net)
         self.args = args
-        self.optims, self.owned, self.averaged, self.caching, self.comparing, self.pairs = (
-            {},
-            {},
-            {},
-            {},
-            {},
-            {},
-        )
-        self.stepped = set()  # optimisers that have been, in this step
-        self.share = 1.0  # of this process in the batch, times the number of processes
+        self.optims, self.owned, self.averaged = {}, {}, {}  # optimisers; their networks; decays of averages
+        self.caching, self.comparing, self.pairs = {}, {}, {}  # what walks over modules have found
+        self.penalty_sets = []  # what penalise() has made
+        self.stepped = set()  # optimisers already stepped in this iteration
+        self.share = 1.0  # n_local * world_size / n_global
         self.warnings, self.notes = [], []  # said once when the run starts
         self.register_buffer("bad_steps", torch.zeros(2, dtype=torch.int64))  # in a row, in all
-        self.twice_differentiated = ()  # roles whose losses need second derivatives, which --compile cannot give
+        # roles whose losses need second derivatives, which --compile cannot give
+        self.twice_differentiated = ()
         if args.amp != "off":
             for net in nets.values():
                 net.register_forward_hook(
                     lambda module, inputs, output: output.float() if torch.is_tensor(output) else output
                 )
-        if args.amp == "fp16":
-            self.register_buffer(
-                "loss_scale", torch.tensor([2.0**16, 0.0])
-            )  # and good updates since it last moved
+        if args.amp == "fp16":  # the scale, and good updates since it last moved
+            self.register_buffer("loss_scale", torch.tensor([2.0**16, 0.0]))
 
     # --- for algorithms
 
     def optimise(self, name, *modules, **options):
-        """Declares optimiser `name`: Adam (Kingma and Ba 2015) with --lr (--disc_lr if it is a discriminator's: disc...), --beta1 and --beta2 unless `options` say otherwise."""
+        """Declares optimiser `name`: Adam (Kingma and Ba 2015) with --lr (--disc_lr if it is a
+        discriminator's: disc...), --beta1 and --beta2 unless `options` say otherwise."""
         lr = self.args.disc_lr if self.args.disc_lr and name.startswith("disc") else self.args.lr
         settings = {"lr": lr, "betas": (self.args.beta1, self.args.beta2)} | options
         parameters = list({id(p): p for m in modules for p in m.parameters() if p.requires_grad}.values())
@@ -90,7 +131,8 @@ class Trainer(nn.Module):
         return self.optims[name].param_groups[0]["params"]
 
     def average(self, role, decay):
-        """Keeps <role>_ema, an exponential average of the network's parameters with `decay` a step that updates it, however often; buffers are copied."""
+        """Keeps <role>_ema, an exponential average of the network's parameters with `decay` a step that
+        updates it, however often; buffers are copied."""
         if decay > 0:
             ema = copy.deepcopy(getattr(self, role)).requires_grad_(False).eval()
             self.add_module(role + "_ema", ema)
@@ -110,9 +152,10 @@ class Trainer(nn.Module):
         )
 
     def forward_jointly(self, net, function, *batches):
-        """[function(x) for x in batches], where function applies `net` to [n, ...]: by one call on all of them, for a call has costs of its own, unless `net` compares examples.
+        """[function(x) for x in batches], where function applies `net` to [n, ...].
 
-        A batch may be a tuple of tensors, then the arguments of function.
+        It is one call for all batches, unless the network mixes examples. A batch may be a tuple of tensors,
+        then the arguments of function.
         """
         if net not in self.comparing:
             self.comparing[net] = compares_examples(net)
@@ -121,16 +164,58 @@ class Trainer(nn.Module):
             return [function(*x) for x in batches]
         return function(*map(torch.cat, zip(*batches))).split([len(x[0]) for x in batches])
 
+    def judge_of(self, disc, shared=True):
+        """The Judge of a discriminator. shared: whether penalties may share the forward pass of the logits.
+
+        They cannot under --amp (slopes are float32), nor where D compares examples. Needs self.penalties.
+        """
+        self.joint = compares_halves(disc)
+        apart = self.args.amp != "off" or self.joint or compares_examples(disc) or not shared
+        slopes_at = () if apart else self.penalties.slopes_at()
+        self.penalties.put_first(slopes_at)
+        return Judge(disc, self.forward_jointly, self.to_logits, self.joint, slopes_at)
+
+    def penalise(self, weights, *roles, **more):
+        """The Penalties of --penalty's words on discriminators of these roles; see penalised.penalties_of for
+        `more`."""
+        penalties = penalties_of(weights, **more)
+        self.penalty_sets.append(penalties)
+        if penalties.twice_differentiated():
+            self.twice_differentiated += roles
+        return penalties
+
+    def to_logits(self, output):
+        """Logits [N] of what the discriminator returns: those themselves, unless the subclass says
+        otherwise."""
+        return output
+
+    @property
+    def last_layer(self):
+        """The last layer that the discriminator offers; 0 is the image."""
+        return getattr(self.disc, "layers", 1) - 1
+
+    def mean(self, values):
+        """The mean of values [n] over the batch of all processes.
+
+        Its gradient is this process's part of it; update's average over processes completes it.
+        """
+        mean = values.mean()
+        (whole,) = distributed.average([mean.detach()], self.share)
+        return mean + (whole - mean.detach())
+
     def sample(self, n):
-        """n generated images [n, C, H, W] in [-1, 1]: generate(noise(n)), unless the subclass says otherwise."""
+        """n generated images [n, C, H, W] in [-1, 1]: generate(noise(n)), unless the subclass says
+        otherwise."""
         return self.generate(self.noise(n))
 
     def sample_fns(self, data, split="test"):
-        """{name: function of n that gives n images}: what --mode=evaluate scores. data: {split: DataIterator}."""
+        """{name: function of n that gives n images}: what --mode=evaluate scores. data: {split:
+        DataIterator}."""
         return {"": self.sample}
 
     def prepare(self, batch):
-        """Initialisation that depends on data, from the first batch; called once, before step 0. By default none."""
+        """Initialisation that depends on data, from the first batch; called once, before step 0. By default
+        none."""
 
     def pictures(self, batch):
         """{name: images [n, C, H, W], or [rows, n, C, H, W]} of samples/; by default --samples drawn ones."""
@@ -145,13 +230,15 @@ class Trainer(nn.Module):
         return []
 
     def update(self, name, terms):
-        """One step of optimiser `name` on the sum of the means of `terms`; makes no gradient of any other network.
+        """One step of optimiser `name` on the sum of the means of `terms`; makes no gradient of any other
+        network.
 
-        terms: {name: tensor [N] or scalar}. Returns {"<optimiser>/<term>": detached mean}: what is summed is what is logged.
-        A step whose loss or gradient is not finite is skipped, in every process alike, and counted in bad_steps.
+        terms: {name: [N] or scalar, or a pair of its weight and that}. Returns {"<optimiser>/<term>":
+        detached mean}: what is summed is what is logged. A step whose loss or gradient is not finite is
+        skipped, in every process alike, and counted in bad_steps; buffers of penalties are as before it.
         """
         params = self.parameters_of(name)
-        means = {term: value.mean() for term, value in terms.items()}
+        means = {term: value.mean() for term, value in weighted(terms).items()}
         loss = functools.reduce(operator.add, means.values())
         grads = self.gradients(loss, params)
         *grads, loss = distributed.average([*grads, loss.detach()], self.share)  # one flat all-reduce
@@ -163,13 +250,16 @@ class Trainer(nn.Module):
         bad = not_finite([*grads, loss])
         self.optims[name].step_with(grads, bad)  # skips on the device: no one waits
         self.count(bad)
+        for penalties in self.penalty_sets:
+            penalties.settle(bad)
         for module in self.owned[name]:
             self.refresh_caches(module)
         self.stepped.add(name)
         return {f"{name}/{term}": mean.detach() for term, mean in means.items()}
 
     def gradients(self, loss, params):
-        """d loss / d params; with --amp=fp16 by way of a scaled loss, so that small gradients are not lost in float16."""
+        """d loss / d params; with --amp=fp16 by way of a scaled loss, so that small gradients are not lost in
+        float16."""
         if self.args.amp != "fp16":
             return torch.autograd.grad(loss, params, materialize_grads=True)  # unused: zero, not None
         scaled = torch.autograd.grad(loss * self.loss_scale[0], params, materialize_grads=True)
@@ -197,7 +287,8 @@ class Trainer(nn.Module):
         self.refresh_caches(self)
 
     def data_dependent_init(self, x):
-        """What gen and disc start from noise and real images x [N, C, H, W], in layers that have such a start: a reference batch, weight norm, minibatch discrimination."""
+        """What gen and disc start from noise and real images x [N, C, H, W], in layers that have such a
+        start: a reference batch, weight norm, minibatch discrimination."""
         for net, given in (
             (self.gen, self.noise),
             (self.disc, x[: len(x) // 2 * 2]),
@@ -206,14 +297,52 @@ class Trainer(nn.Module):
                 net.prepare(given)
 
     def warn_if_unused(self, used, what, *flags):
-        """Warns, unless `used`, of each of the flags that was given another value than its default: it does nothing without `what`."""
+        """Warns, unless `used`, of each of the flags that was given another value than its default: it does
+        nothing without `what`."""
         for flag in flags if not used else ():
             value = getattr(self.args, flag)
             if value != self.args.defaults.get(flag, value):
                 self.warnings.append(f"--{flag}: given {value}, does nothing without {what}")
 
+    def checks(self, x):
+        """[Check]: what the networks must return for two images x [2, C, H, W]; by default those of gen and
+        disc."""
+        found = {
+            "gen": Check("gen", lambda: self.gen(self.noise(2)), x.shape, "fit data_shape and z_dim"),
+            "disc": Check("disc", lambda: self.disc(x), (2, *self.disc_output), self.disc_hint),
+        }
+        return [check for role, check in found.items() if role in self.roles]
+
+    def check_networks(self):
+        """Passes two made-up images through the networks, in evaluation mode; generators are as before after
+        it.
+
+        Raises UserError, of one line that names role and file, where a network does not fit its trainer.
+        """
+        file = self.args.network
+        with self.evaluating(), seeded("check_networks"):
+            x = torch.rand(2, *self.args.data_shape, device=self.device) * 2 - 1
+            for role, call, shape, hint in self.checks(x):
+                try:
+                    found = call().shape
+                except UserError:
+                    raise
+                except Exception as error:
+                    text = " ".join(str(error).split())
+                    raise UserError(
+                        f"--network: {role} of {file} does not fit {self.args.trainer}, "
+                        f"{type(error).__name__}: {text}; "
+                        "--traceback shows where"
+                    ) from error
+                if shape is not None and tuple(found) != tuple(shape):
+                    raise UserError(
+                        f"--network: {role} of {file} gives {list(found)} for two examples; must be "
+                        f"{list(shape)}" + (f"; {hint}" if hint else "")
+                    )
+
     def initialise(self, batch):
-        """prepare(batch), without gradients; then process 0's outcome everywhere, and averages that start from it."""
+        """prepare(batch), without gradients; then process 0's outcome everywhere, and averages that start
+        from it."""
         with torch.no_grad():
             self.prepare(batch)
             distributed.broadcast([*self.parameters(), *self.shared_buffers()])
@@ -222,15 +351,16 @@ class Trainer(nn.Module):
         self.refresh_caches(self)
 
     def refresh_caches(self, module):
-        """Calls refresh() of every part of `module` that has it: such parts cache something derived from their parameters."""
+        """Calls refresh() of every part of `module` that has it: such parts cache something derived from
+        their parameters."""
         if module not in self.caching:  # walking the modules costs as much as a small network's layer
             self.caching[module] = [part for part in module.modules() if hasattr(part, "refresh")]
         for part in self.caching[module]:
             part.refresh()
 
     def lr_factor(self, step):
-        """--lr_schedule at a step s of S = schedule_steps: 1; linear, 1 - s/S, exactly 0 at the end; half, min(1, 2 (1 - s/S)); half_exp, 0.01^max(0, 2 s/S - 1);
-        exp, lr_gamma^epoch."""
+        """--lr_schedule at a step s of S = schedule_steps: 1; linear, 1 - s/S, exactly 0 at the end; half,
+        min(1, 2 (1 - s/S)); half_exp, 0.01^max(0, 2 s/S - 1); exp, lr_gamma^epoch."""
         args = self.args
         if args.lr_schedule == "linear":
             return max(0.0, 1 - step / args.schedule_steps)
@@ -241,12 +371,14 @@ class Trainer(nn.Module):
         return args.lr_gamma ** (step // args.steps_per_epoch) if args.lr_schedule == "exp" else 1.0
 
     def count(self, bad):
-        """Counts a skipped update: bad_steps holds how many in a row, and how many in all. Moves the scale of --amp=fp16."""
+        """Counts a skipped update: bad_steps holds how many in a row, and how many in all. Moves the scale of
+        --amp=fp16."""
         bad = bad.long()
         self.bad_steps.add_(bad)
         self.bad_steps[0].mul_(bad)
         if self.args.amp == "fp16":
-            # half after an overflow, double after 2,000 updates without one: Micikevicius et al. 2018, section 3.2
+            # half after an overflow, double after 2,000 updates without one: Micikevicius et al. 2018,
+            # section 3.2
             bad, (scale, good) = bad.bool(), self.loss_scale
             grown = good >= 1999
             self.loss_scale.copy_(
@@ -301,10 +433,18 @@ class Trainer(nn.Module):
 
     def shared_buffers(self):
         """The buffers that process 0 hands to the others after each step."""
-        return [b for name, b in self.named_buffers() if name not in self.per_process]
+        same = {
+            id(b)
+            for m in self.children()
+            for part in m.modules()
+            if getattr(part, "same_everywhere", False)
+            for b in part.buffers()
+        }
+        return [b for name, b in self.named_buffers() if name not in self.per_process and id(b) not in same]
 
     def capture(self):
-        """{"modules", "optims"}: all that outlives a step. Called in every process: private buffers become lists over ranks."""
+        """{"modules", "optims"}: all that outlives a step. Called in every process: private buffers become
+        lists over ranks."""
         modules = dict(self.state_dict())
         for name in self.per_process:
             modules[name] = distributed.gather(modules[name].cpu())
@@ -334,57 +474,13 @@ class Trainer(nn.Module):
         self.refresh_caches(self)
 
 
-def compares_halves(net):
-    """Whether a part of `net` compares the real with the generated half of a batch, so that no example has a verdict of its own."""
-    return any(getattr(part, "joint", False) for part in net.modules())
-
-
-def compares_examples(net):
-    """Whether what `net` makes of an example depends on the rest of its batch: it has batch norm, or a part whose `compares_examples` is true."""
-    return bool(batch_norms(net)) or any(getattr(part, "compares_examples", False) for part in net.modules())
-
-
-def batch_norms(*nets):
-    """The batch norms inside networks."""
-    return [
-        part for net in nets for part in net.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)
-    ]
-
-
-@contextlib.contextmanager
-def keeping_statistics(norms):
-    """Inside the block these batch norms leave their running statistics as they are."""
-    for norm in norms:
-        norm.track_running_stats = False
-    try:
-        yield
-    finally:
-        for norm in norms:
-            norm.track_running_stats = True
-
-
-@contextlib.contextmanager
-def by_batch(*nets):
-    """Inside the block the networks' batch norms use the statistics of the batch, as in training, whatever their mode, and keep none."""
-    norms = batch_norms(*nets)
-    modes = [norm.training for norm in norms]
-    try:
-        with keeping_statistics(norms):
-            for norm in norms:
-                norm.training = True
-            yield
-    finally:
-        for norm, mode in zip(norms, modes):
-            norm.training = mode
-
-
-def not_finite(tensors):
-    """1.0 if some number in the tensors (of one device) is infinite or not a number, else 0.0: a scalar on their device, by one kernel."""
-    found, scale = torch.zeros((), device=tensors[0].device), torch.ones((), device=tensors[0].device)
-    torch._amp_foreach_non_finite_check_and_unscale_(tensors, found, scale)  # a gradient scaler's check
-    return found
+def weighted(terms):
+    """{name: weight times value} of terms {name: value, or (weight, value)}."""
+    pairs = {name: term if isinstance(term, tuple) else (None, term) for name, term in terms.items()}
+    return {name: value if weight is None else weight * value for name, (weight, value) in pairs.items()}
 
 
 def parts(x, n):
-    """n slices of a batch, fresh images for each of a step's updates; of one too small to give each two images, all of it n times."""
+    """n slices of a batch, fresh images for each of a step's updates; of one too small to give each two
+    images, all of it n times."""
     return x.tensor_split(n) if len(x) >= 2 * n else [x] * n

@@ -3,9 +3,10 @@
   1  (mean, log var) = enc(x); z = mean + exp(log var / 2) eps, eps ~ N(0, I)
   2  enc and dec minimise lamb R(dec(z), x) + beta KL(N(mean, var) || N(0, I)), KL summed over dimensions
 
-Kingma and Welling 2014; Higgins et al. 2017, eq. 4; Burgess et al. 2018 (arXiv 1804.03599) for the networks of dSprites.
-Differs from the AMR code's comparison: KL is summed over dimensions (there: averaged, so its beta of 100 at 10 dimensions is 10
-here), and the encoder gives log variances (there: deviations that could be negative).
+Kingma and Welling 2014; Higgins et al. 2017, eq. 4; Burgess et al. 2018 (arXiv 1804.03599) for the networks
+of dSprites. Differs from the AMR code's comparison: KL is summed over dimensions (there: averaged, so its
+beta of 100 at 10 dimensions is 10 here), and the encoder gives log variances (there: deviations that could be
+negative).
 """
 
 import torch
@@ -24,7 +25,8 @@ def add_flags(group):
         "--beta",
         type=weight,
         default=1.0,
-        help="weight of the KL divergence, summed over dimensions (default 1: a VAE; the experiments use 10 and 11)",
+        help="weight of the KL divergence, summed over dimensions (default 1: a VAE; the experiments use 10 "
+        "and 11)",
     )
 
 
@@ -34,13 +36,15 @@ def get_trainer(nets, args):
 
 
 class BetaVAE(autoencoder.Autoencoder):
-    """Autoencoder with a Gaussian code near N(0, I) (Higgins et al. 2017). The encoder's output holds means, then log variances."""
+    """Autoencoder with a Gaussian code near N(0, I) (Higgins et al. 2017). The encoder's output holds means,
+    then log variances."""
 
     def __init__(self, nets, args):
         super().__init__(nets, args)
         if not getattr(self.enc, "variational", False):
             raise UserError(
-                f"--network: the encoder of {args.network} gives no log variances; --network_args vae=True would do, if it has it"
+                f"--network: the encoder of {args.network} gives no log variances; --network_args vae=True "
+                "would do, if it has it"
             )
         self.code_shape = tuple(self.enc.code_shape)
 
@@ -50,7 +54,7 @@ class BetaVAE(autoencoder.Autoencoder):
         if self.due(step):
             mean, log_var = self.enc(x).chunk(2, 1)
             recon = self.dec(mean + (log_var / 2).exp() * torch.randn_like(mean))
-            kl = {"kl": self.args.beta * kl_standard_normal(mean, log_var)}
+            kl = {"kl": (self.args.beta, kl_standard_normal(mean, log_var))}
             log |= self.update("ae", self.recon_terms(x, recon, mean, batch) | kl)
         elif self.probed:
             with torch.no_grad():
@@ -66,7 +70,8 @@ class BetaVAE(autoencoder.Autoencoder):
         return self.decode(torch.randn(n, *self.code_shape, device=self.device))
 
     def diagnose(self, batch):
-        """KL of each dimension would be many numbers; the active ones, with a mean KL above 0.01, are counted."""
+        """KL of each dimension would be many numbers; the active ones, with a mean KL above 0.01, are
+        counted."""
         with torch.no_grad():
             mean, log_var = self.enc(batch["x"]).flatten(1).chunk(2, 1)
             kl = 0.5 * (mean.square() + log_var.exp() - 1 - log_var).mean(0)

@@ -1,14 +1,16 @@
-"""Bidirectional GAN: D judges pairs of an image and a latent, (x, E(x)) against (G(z), z), so that E learns to invert G. One step:
+"""Bidirectional GAN: D judges pairs of an image and a latent, (x, E(x)) against (G(z), z), so that E learns
+to invert G. One step:
 
   1  z ~ p(z); the real pair is (x, E(x)), the generated one (G(z), z)
   2  G and E minimise l_E(D(x, E(x))) + l_G(D(G(z), z)), l_E and l_G as --loss says
   3  D minimises -log D(x, E(x)) - log(1 - D(G(z), z)), with the pairs of line 1 held constant
 
-Donahue, Krahenbuhl and Darrell 2017, "Adversarial Feature Learning" (arXiv 1605.09782), eq. 3 and section 3.4. Lines 2 and 3 use the same
-weights of D, and the same pairs: they are one simultaneous update of all three networks, as in the authors' code. Each kind of pair is a batch
-of its own for batch norm, as there.
+Donahue, Krahenbuhl and Darrell 2017, "Adversarial Feature Learning" (arXiv 1605.09782), eq. 3 and section
+3.4. Lines 2 and 3 use the same weights of D, and the same pairs: they are one simultaneous update of all
+three networks, as in the authors' code. Each kind of pair is a batch of its own for batch norm, as there.
 
-Differs from the authors' code: losses are sums of both terms (there: means of both), which matters for weight decay alone: theirs counts twice.
+Differs from the authors' code: losses are sums of both terms (there: means of both), which matters for weight
+decay alone: theirs counts twice.
 """
 
 import torch
@@ -16,7 +18,10 @@ import torch
 from engine import distributed
 from engine.flags import positive, weight
 from losses.adversarial import OBJECTIVES
-from trainers import codes
+from losses.penalties import Context
+from trainers import codes, penalised
+from trainers.base import Check
+from trainers.dist_gan import CODE_HINT
 
 D = OBJECTIVES["jsgan"]  # D's losses, and G's -log D
 # (l_E, l_G): what E minimises on real pairs, and G on generated ones
@@ -34,13 +39,15 @@ def add_flags(group):
         "--loss",
         choices=ADVERSARIES,
         default="jsgan",
-        help="what G and E minimise: jsgan, D's loss with labels exchanged; minimax, minus D's loss (default jsgan)",
+        help="what G and E minimise: jsgan, D's loss with labels exchanged; minimax, minus D's loss "
+        "(default jsgan)",
     )
     group.add_argument(
         "--weight_decay",
         type=weight,
         default=2.5e-5,
-        help="L2 penalty inside Adam, on all parameters of all networks (default 2.5e-5; Donahue et al. 2017's code)",
+        help="L2 penalty inside Adam, on all parameters of all networks (default 2.5e-5; Donahue et al. "
+        "2017's code)",
     )
     group.add_argument(
         "--recon_every",
@@ -49,6 +56,7 @@ def add_flags(group):
         default=1,
         help="epochs between measurements of the reconstruction's error (default 1)",
     )
+    penalised.add_flag(group, "D's logits of pairs")
     codes.add_mode_flags(group)
 
 
@@ -65,6 +73,7 @@ class BiGAN(codes.Coder):
     def __init__(self, nets, args):
         super().__init__(nets, args)
         self.enc_loss, self.gen_loss = ADVERSARIES[args.loss]
+        self.penalties = self.penalise(args.penalty, "disc")
         self.shown = None  # images to draw reconstructions of; no state, the data gives them
         self.average("gen", args.ema)
         self.average("enc", args.ema)
@@ -76,17 +85,35 @@ class BiGAN(codes.Coder):
         x, z = batch["x"], self.noise(len(batch["x"]))
         real, fake = (x, self.enc(x)), (self.gen(z), z)
         log = self.update("ge", self.ge_terms(real, fake))
-        return log | self.update("disc", self.d_terms(constant(real), constant(fake)))
+        return log | self.update("disc", self.d_terms(constant(real), constant(fake), batch.get("y"), step))
 
     def ge_terms(self, real, fake):
-        """The terms of G and E's loss, each [N]; E learns from the first, G from the second, both through D."""
+        """The terms of G and E's loss, each [N]; E learns from the first, G from the second, both through
+        D."""
         judged_real, judged_fake = self.forward_jointly(self.disc, self.disc, real, fake)
         return {"real": self.enc_loss(judged_real), "fake": self.gen_loss(judged_fake)}
 
-    def d_terms(self, real, fake):
-        """The terms of D's loss, each [N]."""
+    def d_terms(self, real, fake, labels=None, step=0):
+        """The terms of D's loss, each [N] or (weight, [N]); real, fake: pairs held constant."""
         judged_real, judged_fake = self.forward_jointly(self.disc, self.disc, real, fake)
-        return {"real": D.d_real(judged_real), "fake": D.d_fake(judged_fake)}
+        terms = {"real": D.d_real(judged_real), "fake": D.d_fake(judged_fake)}
+        logits = {"real": judged_real, "fake": judged_fake}
+        return terms | self.penalties(
+            Context(self.of_joined, joined(real), joined(fake), logits, None, labels, step, self.mean)
+        )
+
+    def of_joined(self, pairs):
+        """D's logits [N] of pairs [N, C H W + z_dim] as penalties see them."""
+        x, z = pairs.split([pairs.shape[1] - self.args.z_dim, self.args.z_dim], 1)
+        return self.disc(x.unflatten(1, self.args.data_shape), z)
+
+    def checks(self, x):
+        """The three networks, D on pairs."""
+        return [
+            Check("gen", lambda: self.gen(self.noise(2)), x.shape),
+            Check("enc", lambda: self.enc(x), (2, self.args.z_dim), CODE_HINT),
+            Check("disc", lambda: self.disc(x, self.noise(2)), (2,)),
+        ]
 
     # --- for the loop and the modes
 
@@ -97,7 +124,8 @@ class BiGAN(codes.Coder):
     decode = generate  # codes are latents
 
     def pictures(self, batch):
-        """{"samples": drawn ones; "recon": pairs of rows, images that were held out (else of the batch) and G(E(x)) below them}."""
+        """{"samples": drawn ones; "recon": pairs of rows, images that were held out (else of the batch) and
+        G(E(x)) below them}."""
         x = batch["x"] if self.shown is None else self.shown
         columns = min(10, len(x))
         x = x[: min(20, len(x)) // columns * columns]
@@ -105,7 +133,8 @@ class BiGAN(codes.Coder):
         return {"samples": self.sample(self.args.samples), "recon": torch.stack(rows, 1).flatten(0, 1)}
 
     def measures(self, data):
-        """Each --recon_every epochs: recon/<split>, the mean of |x - G(E(x))|_2 with pixels in [0, 1], over valid and test."""
+        """Each --recon_every epochs: recon/<split>, the mean of |x - G(E(x))|_2 with pixels in [0, 1], over
+        valid and test."""
         held_out = [split for split in ("valid", "test") if split in data]
         if held_out:
             self.shown = next(iter(data[held_out[0]]))["x"]
@@ -125,6 +154,11 @@ class BiGAN(codes.Coder):
                 sums += torch.stack([distances.double().sum(), sums.new_tensor(len(distances))])
         total, n = distributed.sum_over([sums])[0].tolist()
         return total / n
+
+
+def joined(pair):
+    """A pair as one tensor [N, C H W + z_dim], whose slope is that with respect to both."""
+    return torch.cat([part.flatten(1) for part in pair], 1)
 
 
 def constant(pair):

@@ -1,11 +1,12 @@
 """Class mixing: codes mixed by a mask that depends on the attributes that the mix shall have.
 
-Beckham et al. 2019, section on supervised mixing, after the commit of the released code that has it. a are binary attributes. One step:
+Beckham et al. 2019, section on supervised mixing, after the commit of the released code that has it. a are
+binary attributes. One step:
 
   1  as line 1 of trainers/amr.py; a_sup = s a + (1 - s) a[pi], s ~ Bernoulli(U(0, 1)) for each attribute
   2  m = class_mixer(a_sup); h_sup = m h + (1 - m) h[pi]; x_sup = dec(h_sup)
-  3  every update_g_every-th step: enc, dec and class_mixer minimise AMR's loss + l(D(x_sup), 1) + beta |enc(x_sup) - h_sup|
-     + cls l_cls(D_cls(x_sup), a_sup) + eps (sum m - F/2)^2
+  3  every update_g_every-th step: enc, dec and class_mixer minimise
+     AMR's loss + l(D(x_sup), 1) + beta |enc(x_sup) - h_sup| + cls l_cls(D_cls(x_sup), a_sup) + eps (sum m - F/2)^2
   4  D minimises AMR's loss + l(D(x_sup), 0) + l_cls(D_cls(x), a), D_cls its second head
   5  the probe, as in trainers/autoencoder.py
 
@@ -50,7 +51,8 @@ def get_trainer(nets, args):
 
 
 class ClassMixing(amr.AdversarialMixup):
-    """Adversarial mixup resynthesis with a mask made from attributes (Beckham et al. 2019). The batch has attributes [N, A] in {0, 1}."""
+    """Adversarial mixup resynthesis with a mask made from attributes (Beckham et al. 2019). The batch has
+    attributes [N, A] in {0, 1}."""
 
     roles = ("enc", "dec", "disc", "class_mixer")
     learnt = ("enc", "dec", "class_mixer")
@@ -59,7 +61,8 @@ class ClassMixing(amr.AdversarialMixup):
         super().__init__(nets, args)
         if not hasattr(self.disc, "attributes"):
             raise UserError(
-                f"--network: the discriminator of {args.network} has no attributes(x); --network_args attributes=<their number> would do"
+                f"--network: the discriminator of {args.network} has no attributes(x); --network_args "
+                "attributes=<their number> would do"
             )
         self.cls_loss = reconstruction.LABELLED[args.cls_loss]
 
@@ -80,19 +83,22 @@ class ClassMixing(amr.AdversarialMixup):
                 | self.sup_terms(sup, h_sup, a_sup, mask)
             )
         log = self.update("ae", terms) if due else {}
-        log |= self.update("disc", self.d_terms(x, recon, mixed) | self.d_sup_terms(x, a, sup))
+        log |= self.update(
+            "disc", self.d_terms(x, recon, mixed, batch.get("y"), step) | self.d_sup_terms(x, a, sup)
+        )
         return log | self.probe_step(h, batch)
 
     def attributes_of(self, batch):
         """float [N, A]. Raises UserError where the data has none, or not as many as the networks."""
         if "attributes" not in batch:
             raise UserError(
-                f"--iterator={self.args.iterator}: its batches have no attributes; iterators/attributes.py or iterators/celeba.py would do"
+                f"--iterator={self.args.iterator}: its batches have no attributes; iterators/attributes.py "
+                "or iterators/celeba.py would do"
             )
         given, wanted = batch["attributes"].shape[1], self.class_mixer[0].in_features
         if given != wanted:
             raise UserError(
-                f"--network_args attributes={wanted}: the data has {given}; attributes={given} would do"
+                f"--network_args attributes={wanted}: the data has {given}; use attributes={given}"
             )
         return batch["attributes"].float()
 
@@ -109,14 +115,13 @@ class ClassMixing(amr.AdversarialMixup):
         args, hidden = self.args, self.disc(sup, stop=self.disc.layers - 1)
         terms = {
             "adv_sup": self.loss(self.disc(hidden, start=self.disc.layers - 1), 1.0),
-            "even": args.eps * (mask.sum(1) - mask.shape[1] / 2).square(),
+            "even": (args.eps, (mask.sum(1) - mask.shape[1] / 2).square()),
         }
         if args.cls > 0:
-            terms["cls"] = args.cls * self.cls_loss(
-                self.disc.attributes(hidden, start=self.disc.layers - 1), a_sup
-            ).mean(1)
+            judged = self.disc.attributes(hidden, start=self.disc.layers - 1)
+            terms["cls"] = args.cls, self.cls_loss(judged, a_sup).mean(1)
         if args.beta > 0:
-            terms["consistency_sup"] = args.beta * reconstruction.l1(self.enc(sup), h_sup)
+            terms["consistency_sup"] = args.beta, reconstruction.l1(self.enc(sup), h_sup)
         return terms
 
     def d_sup_terms(self, x, a, sup):
@@ -127,6 +132,7 @@ class ClassMixing(amr.AdversarialMixup):
         }
 
     def blend(self, h, other, attributes):
-        """Mixes of codes h and other [N, ...] by the mask for attributes float [N, A]: for the modes interp_sup."""
+        """Mixes of codes h and other [N, ...] by the mask for attributes float [N, A]: for the modes
+        interp_sup."""
         mask = self.class_mixer(attributes)
         return mix((h, other), torch.stack([mask, 1 - mask]))

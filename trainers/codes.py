@@ -1,15 +1,18 @@
-"""What trainers with an encoder share: how codes are asked for by the modes that look at them (eval/modes/autoencoder.py)."""
+"""What trainers with an encoder share: how codes are asked for by the modes that look at them
+(eval/modes/autoencoder.py)."""
 
 from trainers.base import Trainer
 
 
 def add_mode_flags(group):
-    """Says that runs have the modes that look at codes: their flags may be given in training, and stand in flags.json."""
+    """Says that runs have the modes that look at codes: their flags may be given in training, and stand in
+    flags.json."""
     group.serves("codes")
 
 
 class Coder(Trainer):
-    """A trainer whose role `enc` gives codes. A subclass writes decode(h); its add_flags calls add_mode_flags."""
+    """A trainer whose role `enc` gives codes. A subclass writes decode(h); its add_flags calls
+    add_mode_flags."""
 
     def code(self, h):
         """The code in what the encoder gives: all of it; of a variational one the mean."""

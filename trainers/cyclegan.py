@@ -1,15 +1,19 @@
-"""CycleGAN: two translators between unpaired domains A and B, each undone by the other, each judged by a discriminator.
+"""CycleGAN: two translators between unpaired domains A and B, each undone by the other, each judged by a
+discriminator.
 
-Zhu et al. 2017, "Unpaired image-to-image translation using cycle-consistent adversarial networks" (arXiv 1703.10593), eq. 1 to 3 and section 4.
-F = gen_ab: A -> B, G = gen_ba: B -> A, |.| the mean absolute difference. One step, a and b of the batch, unpaired:
+Zhu et al. 2017, "Unpaired image-to-image translation using cycle-consistent adversarial networks" (arXiv
+1703.10593), eq. 1 to 3 and section 4. F = gen_ab: A -> B, G = gen_ba: B -> A, |.| is the mean absolute
+difference. One step, a and b of the batch, unpaired:
 
   1  b~ = F(a), a~ = G(b)
   2  F and G minimise l_g(D_B(b~)) + l_g(D_A(a~)) + lambda_a |G(b~) - a| + lambda_b |F(a~) - b|
                       + identity (lambda_b |F(b) - b| + lambda_a |G(a) - a|)
   3  a~, b~ are exchanged, with probability 1/2 each, for older ones of the image pools (Shrivastava et al. 2017)
-  4  D_A and D_B minimise d_weight (l_real(D_A(a)) + l_fake(D_A(a~)) + l_real(D_B(b)) + l_fake(D_B(b~))) + penalties
+  4  D_A and D_B minimise d_weight (l_real(D_A(a)) + l_fake(D_A(a~)) + l_real(D_B(b)) + l_fake(D_B(b~)))
+                          + penalties
 
-A discriminator may give a map of logits, one a patch: l is taken of each patch, and the patches' mean is the example's.
+A discriminator may give a map of logits, one a patch: l is taken of each patch, and the patches' mean is the
+example's.
 """
 
 import itertools
@@ -20,10 +24,10 @@ from torch import nn
 from engine.errors import UserError
 from engine.flags import count, weight
 from losses.adversarial import OBJECTIVES
-from losses.penalties import PENALTIES
+from losses.penalties import Context
 from losses.reconstruction import l1
-from trainers.base import Trainer
-from trainers.gan import Weights
+from trainers import penalised
+from trainers.base import Check, Trainer
 
 COLUMNS = 20  # of the pictures
 
@@ -46,7 +50,8 @@ def add_flags(group):
         "--identity",
         type=weight,
         default=0.0,
-        help="weight of the identity terms |F(b) - b| and |G(a) - a| as a part of lambda_b and lambda_a; needs "
+        help="weight of the identity terms |F(b) - b| and |G(a) - a| as a part of lambda_b and lambda_a; "
+        "needs "
         "domains of as many channels (default 0, as in most of the paper; its code has 0.5)",
     )
     group.add_argument(
@@ -56,17 +61,10 @@ def add_flags(group):
         "--pool_size",
         type=count,
         default=50,
-        help="older translations that a process keeps of each domain to show the discriminators; 0: none (default 50)",
+        help="older translations that a process keeps of each domain to show the discriminators; 0: none "
+        "(default 50)",
     )
-    group.add_argument(
-        "--penalty",
-        nargs="*",
-        action=Weights,
-        default={},
-        metavar="NAME=WEIGHT",
-        help=f"penalties on the discriminators' mean logits: {', '.join(PENALTIES)}, as in "
-        "--penalty gp=10 (default none)",
-    )
+    penalised.add_flag(group, "the discriminators' mean logits")
     group.serves("translation")
 
 
@@ -85,21 +83,24 @@ class CycleGAN(Trainer):
         super().__init__(nets, args)
         if not hasattr(args, "data_shape_b"):
             raise UserError(
-                f"--iterator: {args.iterator} has one domain; one with batches of x and x_b, as iterators/unpaired_images.py, would do"
+                f"--iterator: {args.iterator} has one domain; use one with batches of x and x_b, as "
+                "iterators/unpaired_images.py"
+                "iterators/unpaired_images.py, would do"
             )
         if args.identity > 0 and args.data_shape != args.data_shape_b:
             raise UserError(
-                f"--identity={args.identity:g}: given for domains of {args.data_shape[0]} and {args.data_shape_b[0]} channels, where no image of one is "
+                f"--identity={args.identity:g}: given for domains of {args.data_shape[0]} and "
+                f"{args.data_shape_b[0]} channels, where no image of one is "
                 "one of the other; --identity=0 would do"
             )
-        if args.loss == "wgan" and not args.penalty.get("gp"):
-            self.warnings.append("--loss=wgan: nothing keeps the critics Lipschitz; --penalty gp=10 would do")
         self.shown = None  # images to draw pictures of; no state, the data give them
         self.objective = OBJECTIVES[args.loss]
         # lambda is meant for (D - 1)^2: the table's least squares have a factor 1/2 besides
         self.unit = 2.0 if args.loss == "lsgan" else 1.0
-        self.penalties = {name: w for name, w in args.penalty.items() if w > 0}
-        self.twice_differentiated = ("disc_a", "disc_b") if self.penalties else ()
+        self.penalties_a = self.penalise(args.penalty, "disc_a")
+        self.penalties_b = self.penalise(args.penalty, "disc_b")
+        if args.loss == "wgan" and not self.penalties_a.lipschitz():
+            self.warnings.append("--loss=wgan: nothing keeps the critics Lipschitz; use --penalty gp=10")
         self.pool_a, self.pool_b = (
             Pool(args.pool_size, args.data_shape),
             Pool(args.pool_size, args.data_shape_b),
@@ -115,31 +116,51 @@ class CycleGAN(Trainer):
         fake_b, fake_a = self.gen_ab(a), self.gen_ba(b)
         log = self.update("gens", self.g_terms(a, b, fake_a, fake_b))
         fake_a, fake_b = self.pool_a(fake_a.detach()), self.pool_b(fake_b.detach())
-        return log | self.update("discs", self.d_terms(a, b, fake_a, fake_b))
+        return log | self.update("discs", self.d_terms(a, b, fake_a, fake_b, step))
 
     def g_terms(self, a, b, fake_a, fake_b):
         """The terms of the translators' loss, each [N]; a, b: real images; fake_a = G(b), fake_b = F(a)."""
         args = self.args
         terms = {
-            "adv_ab": self.unit * per_example(self.objective.g(self.disc_b(fake_b))),
-            "adv_ba": self.unit * per_example(self.objective.g(self.disc_a(fake_a))),
-            "cycle_a": args.lambda_a * l1(self.gen_ba(fake_b), a),
-            "cycle_b": args.lambda_b * l1(self.gen_ab(fake_a), b),
+            "adv_ab": (self.unit, per_example(self.objective.g(self.disc_b(fake_b)))),
+            "adv_ba": (self.unit, per_example(self.objective.g(self.disc_a(fake_a)))),
+            "cycle_a": (args.lambda_a, l1(self.gen_ba(fake_b), a)),
+            "cycle_b": (args.lambda_b, l1(self.gen_ab(fake_a), b)),
         }
         if args.identity > 0:
-            terms["identity_ab"] = args.identity * args.lambda_b * l1(self.gen_ab(b), b)
-            terms["identity_ba"] = args.identity * args.lambda_a * l1(self.gen_ba(a), a)
+            terms["identity_ab"] = args.identity * args.lambda_b, l1(self.gen_ab(b), b)
+            terms["identity_ba"] = args.identity * args.lambda_a, l1(self.gen_ba(a), a)
         return terms
 
-    def d_terms(self, a, b, fake_a, fake_b):
-        """The terms of the discriminators' loss, each [N]; the fakes are taken as constants."""
-        terms, factor = {}, self.unit * self.args.d_weight
-        for name, disc, real, fake in (("a", self.disc_a, a, fake_a), ("b", self.disc_b, b, fake_b)):
-            terms[f"real_{name}"] = factor * per_example(self.objective.d_real(disc(real)))
-            terms[f"fake_{name}"] = factor * per_example(self.objective.d_fake(disc(fake)))
-            for kind, w in self.penalties.items():
-                terms[f"{kind}_{name}"] = w * PENALTIES[kind](lambda x: per_example(disc(x)), real, fake)
-        return terms
+    def d_terms(self, a, b, fake_a, fake_b, step=0):
+        """The terms of the discriminators' loss, each (weight, [N]); the fakes are taken as constants."""
+        on_a = self.terms_of(self.disc_a, self.penalties_a, a, fake_a, step)
+        on_b = self.terms_of(self.disc_b, self.penalties_b, b, fake_b, step)
+        return {f"{name}_a": term for name, term in on_a.items()} | {
+            f"{name}_b": term for name, term in on_b.items()
+        }
+
+    def terms_of(self, disc, penalties, real, fake, step):
+        """The terms of one discriminator's loss; penalties are on its mean logits, [N]."""
+        factor = self.unit * self.args.d_weight
+        logits_real, logits_fake = disc(real), disc(fake)
+        terms = {
+            "real": (factor, per_example(self.objective.d_real(logits_real))),
+            "fake": (factor, per_example(self.objective.d_fake(logits_fake))),
+        }
+        logits = {"real": per_example(logits_real), "fake": per_example(logits_fake)}
+        mean_logits = lambda x: per_example(disc(x))
+        return terms | penalties(Context(mean_logits, real, fake, logits, step=step, mean=self.mean))
+
+    def checks(self, x):
+        """Both translators, and both discriminators on images of their domain."""
+        x_b = torch.zeros(2, *self.args.data_shape_b, device=x.device)
+        return [
+            Check("gen_ab", lambda: self.gen_ab(x), x_b.shape),
+            Check("gen_ba", lambda: self.gen_ba(x_b), x.shape),
+            Check("disc_a", lambda: per_example(self.disc_a(x)), (2,)),
+            Check("disc_b", lambda: per_example(self.disc_b(x_b)), (2,)),
+        ]
 
     def to_b(self, a):
         """F(a): images [N, C, H, W] of A translated to B, by the averaged translator with --ema."""
@@ -150,7 +171,8 @@ class CycleGAN(Trainer):
         return self.sampling_net("gen_ba")(b)
 
     def measures(self, data):
-        """Measures nothing, but keeps the first 20 images of each domain of test (else train) to draw pictures of: a batch may hold fewer."""
+        """Measures nothing, but keeps the first 20 images of each domain of test (else train) to draw
+        pictures of: a batch may hold fewer."""
         part = data["test" if "test" in data else "train"]
         self.shown = [
             part.still(
@@ -161,7 +183,8 @@ class CycleGAN(Trainer):
         return []
 
     def pictures(self, batch):
-        """{"ab", "ba"}: three rows of 20 columns: test images (those of the batch where there was no data), their translations, and those translated back."""
+        """{"ab", "ba"}: three rows of 20 columns: test images (those of the batch where there was no data),
+        their translations, and those translated back."""
         a, b = self.shown or (batch["x"][:COLUMNS], batch["x_b"][:COLUMNS])
         fake_b, fake_a = self.to_b(a), self.to_a(b)
         return {"ab": rows(a, fake_b, self.to_a(fake_b)), "ba": rows(b, fake_a, self.to_b(fake_a))}
@@ -169,11 +192,13 @@ class CycleGAN(Trainer):
     def sample(self, n):
         """Raises UserError: there is no noise to draw images from."""
         raise UserError(
-            "--mode=sample: a CycleGAN translates, it has nothing to draw samples from; --mode=translate would do"
+            "--mode=sample: a CycleGAN translates, it has nothing to draw samples from; --mode=translate "
+            "would do"
         )
 
     def sample_fns(self, data, split="test"):
-        """{"translations to A"}: a function of n that gives G(b) for n random b of a split, to be measured against real images x of A."""
+        """{"translations to A"}: a function of n that gives G(b) for n random b of a split, to be measured
+        against real images x of A."""
         part = data[split if split in data else "train"]
         b = part.still(torch.cat([batch["x"] for batch in part.domains["b"]]))
         return {"translations to A": lambda n: self.to_a(b[torch.randint(len(b), (n,)).to(b.device)])}
@@ -182,10 +207,10 @@ class CycleGAN(Trainer):
 class Pool(nn.Module):
     """Older translations to show a discriminator: `size` images, each exchanged at random.
 
-    pool(images [N, C, H, W]) -> as many, one after another: while the pool is not full an image is kept in it and returned; then
-    with probability 1/2 it is returned and not kept, else it takes the place of a uniformly drawn one, which is returned.
-    size 0: images are returned as they are. The draws are torch's, on the CPU, so that no device waits. Zhu et al. 2017, section 4, and
-    the authors' code.
+    pool(images [N, C, H, W]) -> as many, one after another: while the pool is not full an image is kept in it
+    and returned; then with probability 1/2 it is returned and not kept, else it takes the place of a
+    uniformly drawn one, which is returned. size 0: images are returned as they are. The draws are torch's, on
+    the CPU, so that no device waits. Zhu et al. 2017, section 4, and the authors' code.
     """
 
     def __init__(self, size, shape):
@@ -197,10 +222,12 @@ class Pool(nn.Module):
         self.register_load_state_dict_post_hook(lambda pool, keys: setattr(pool, "full", pool.size == 0))
 
     def forward(self, images):
+        """Images [N, C, H, W], kept or exchanged, as many."""
         if not self.size:
             return images
         held = self.size if self.full else int(self.filled)
-        # where each place of the pool, and each returned image, comes from: 0 .. size-1 the old pool, then the incoming ones
+        # where each place of the pool, and each returned image, comes from: 0 .. size-1 the old pool, then
+        # the incoming ones
         place, returned = list(range(self.size)), []
         swap, slot = (
             (torch.rand(len(images)) < 0.5).tolist(),

@@ -1,20 +1,25 @@
-"""Dist-GAN: an autoencoder (E, G) restrains a GAN: reconstructions count as real, and distances between codes shall be those between images.
+"""Dist-GAN: an autoencoder (E, G) restrains a GAN.
 
-Tran et al. 2018 (Dist-GAN, arXiv 1803.08887) and, with a rotation task, 2019 (SS- and MS-Dist-GAN, arXiv 1911.06997), as in their code. One
-step, t of N, each line on images x and noise z of its own:
+Reconstructions count as real, and distances between codes shall be those between images. Tran et al. 2018
+(Dist-GAN, arXiv 1803.08887) and, with a rotation task, 2019 (SS- and MS-Dist-GAN, arXiv 1911.06997), as in
+their code. One step, t of N, each line on images x and noise z of its own:
 
   1  z_e = E(x), x_r = G(z_e), x_f = G(z); E [and G] minimise
      mean (Phi(x) - Phi(x_r))^2 + lambda_r (mean(Phi(x_r) - Phi(x_f)) - lambda_w mean(z_e - z))^2
-  2  D minimises w_r l_real(D(x)) + w_c l_real(D(x_r)) + l_fake(D(x_f)) + lambda_p (slope of D - 1)^2 + lambda_d CE of its task
+  2  D minimises w_r l_real(D(x)) + w_c l_real(D(x_r)) + l_fake(D(x_f)) + lambda_p (slope of D - 1)^2
+     + lambda_d CE of its task + penalties
   3  G minimises |mean sigmoid(D(x)) - mean sigmoid(D(x_f))| + lambda_g |CE(C(R_k x_f), k) - CE(C(R_k x), k)|
 
-Phi: D's last hidden state, m values; lambda_w = sqrt(z_dim / m); w_r = 0.95 + mu, w_c = 0.05 - mu, mu from 0 at N/2 to 0.05 at 3N/4. Line 2 is
-done --d_steps times. The images are slices of the batch: --batch_size is 2 + d_steps times what each line sees.
-Differs from the original: hinge of logits, and a penalty with the right sign, where its code has neither (--official_quirks brings them back);
-softmax cross-entropy and exact rotations; batch norm's running statistics, for samples, are those of G(z) alone.
+Phi: D's last hidden state, m values; lambda_w = sqrt(z_dim / m); w_r = 0.95 + mu, w_c = 0.05 - mu, mu from 0
+at N/2 to 0.05 at 3N/4. Line 2 is done --d_steps times. The images are slices of the batch: --batch_size is 2
++ d_steps times what each line sees. Differs from the original: hinge of logits, and a penalty with the right
+sign, where its code has neither (--official_quirks brings them back); softmax cross-entropy and exact
+rotations; batch norm's running statistics, for samples, are those of G(z) alone.
 """
 
 import math
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -23,22 +28,45 @@ from engine.errors import UserError
 from engine.flags import Plan, count, positive, weight
 from losses import distances, rotation
 from losses.adversarial import OBJECTIVES
-from losses.penalties import gradient_penalty
+from losses.penalties import Context, gradient_penalty
 from trainers import codes, self_supervised
-from trainers.base import batch_norms, by_batch, compares_examples, keeping_statistics, parts
+from trainers.base import Check, parts
+from trainers.batchnorm import batch_norms, by_batch, compares_examples, keeping_statistics
 
 LOSSES = {"log": OBJECTIVES["jsgan"], "hinge": OBJECTIVES["hinge"]}
+
+
+class Reading(NamedTuple):
+    """What the losses leave open: how the paper is read, or, by --official_quirks, its published code.
+
+    verdict: what the objective is applied to, of D's logits. recon_label: of reconstructions in D's loss, 1
+    is real. penalty_sign: of the gradient penalty. classify: the rotation task's loss. batch_statistics:
+    whether samples are normalised by their batch of 64 instead of running statistics.
+    """
+
+    verdict: Callable = lambda logits: logits
+    recon_label: int = 1
+    penalty_sign: int = 1
+    classify: Callable = rotation.cross_entropy
+    batch_statistics: bool = False
+
+
+# name: (what it is, what it changes)
 QUIRKS = {
-    "sigmoid_hinge": "the hinge of sigmoid(D), never clipped",
-    "negative_penalty": "the penalty subtracted",
-    "recon_fake": "reconstructions labelled generated, as in its 2-D toy",
-    "batch_statistics": "samples by the statistics of their batch of 64",
-    "one_hot_bce": "binary cross-entropies of one-hot classes, the port's",
+    "sigmoid_hinge": ("the hinge of sigmoid(D), never clipped", {"verdict": torch.sigmoid}),
+    "negative_penalty": ("the penalty subtracted", {"penalty_sign": -1}),
+    "recon_fake": ("reconstructions labelled generated, as in its 2-D toy", {"recon_label": 0}),
+    "batch_statistics": ("samples by the statistics of their batch of 64", {"batch_statistics": True}),
+    "one_hot_bce": (
+        "binary cross-entropies of one-hot classes, the port's",
+        {"classify": rotation.one_hot_bce},
+    ),
 }
 
 
 def add_flags(group):
-    """Declares the flags of this trainer; defaults are those of the original's residual networks on CIFAR-10 (tntrung/msgan)."""
+    """Declares the flags of this trainer; defaults are those of the original's residual networks on CIFAR-10
+    (tntrung/msgan)."""
     group.add_argument(
         "--loss",
         choices=LOSSES,
@@ -131,7 +159,7 @@ def add_flags(group):
         choices=QUIRKS,
         default=[],
         help="oddities of the published code, to measure what they do: "
-        + "; ".join(f"{name}: {what}" for name, what in QUIRKS.items())
+        + "; ".join(f"{name}: {what}" for name, (what, _) in QUIRKS.items())
         + " (default none)",
     )
     self_supervised.add_flags(group, "none", 0.5, 0.0, "match")
@@ -140,8 +168,8 @@ def add_flags(group):
 
 
 def completed(args):
-    """{flag: value}: the quirks in one order, for the same set is the same run; N, or a longer run would have other weights
-    from its first step on."""
+    """{flag: value}: the quirks in one order, for the same set is the same run; N, or a longer run would have
+    other weights from its first step on."""
     moving = {"mu_steps": args.mu_steps or args.schedule_steps} if args.weights == "moving" else {}
     return {"official_quirks": sorted(set(args.official_quirks))} | moving
 
@@ -158,18 +186,21 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
 
     def __init__(self, nets, args):
         super().__init__(nets, args)
-        self.quirks = frozenset(args.official_quirks)
+        self.reading = Reading()
+        for name in args.official_quirks:
+            self.reading = self.reading._replace(**QUIRKS[name][1])
         self.norms = batch_norms(self.gen)
+        self.penalties = self.penalise(args.penalty, "disc")
         self.check_flags()
         self.objective, self.weights = LOSSES[args.loss], distances.WEIGHTS[args.weights]
-        self.classify = rotation.one_hot_bce if "one_hot_bce" in self.quirks else rotation.cross_entropy
+        self.classify = self.reading.classify
         points = tuple(args.data_shape[:2]) == (1, 1)
         self.unit = args.scale == "unit" or (args.scale == "auto" and not points)
         self.steepness = (0.5 if self.unit else 1.0) * (
             math.sqrt(math.prod(args.data_shape)) if args.penalty_norm == "rms" else 1.0
         )
         if args.lambda_p > 0:
-            self.twice_differentiated = ("disc",)
+            self.twice_differentiated += ("disc",)
         self.average("gen", args.ema)
         updated = (self.enc, self.gen) if args.ae_updates == "enc+gen" else (self.enc,)
         self.optimise("ae", *updated)
@@ -179,18 +210,22 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
         self.optimise("gen", self.gen)
 
     def prepare(self, batch):
-        """Refuses networks and data that the losses are not made for."""
+        """Data-dependent initialisation. Refuses a cross-entropy of values that may leave [0, 1]."""
         super().prepare(batch)
-        x = batch["x"][:2]
-        with self.evaluating():
-            check_codes(self.enc(x), self.args.z_dim, self.args)
-            if self.args.recon_loss == "bce":
+        if self.args.recon_loss == "bce":
+            x = batch["x"][:2]
+            with self.evaluating():
                 ends = self.phi(torch.cat([x, self.gen(self.noise(len(x)) * 1e4)]))
-                if not 0 <= ends.min() <= ends.max() <= 1:
-                    raise UserError(
-                        "--recon_loss=bce: is of data in [0, 1], and of a generator that cannot leave it; --scale=unit with --network_args gen_out=tanh, or "
-                        "--scale=given with gen_out=sigmoid and data in [0, 1], would do"
-                    )
+            if not 0 <= ends.min() <= ends.max() <= 1:
+                raise UserError(
+                    "--recon_loss=bce: needs data in [0, 1] and a generator that cannot leave it; use "
+                    "--scale=unit with "
+                    "--network_args gen_out=tanh, or --scale=given with gen_out=sigmoid and data in [0, 1]"
+                )
+
+    def checks(self, x):
+        """Trainer.checks, and codes as long as noise."""
+        return [*super().checks(x), Check("enc", lambda: self.enc(x), (2, self.args.z_dim), CODE_HINT)]
 
     def on_step_start(self, step, share=1.0):
         """Sets the weights of the step too."""
@@ -202,13 +237,14 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
         first, *middle, last = parts(batch["x"], 2 + self.args.d_steps)
         log = self.ae_step(first)
         for x in middle:
-            log |= self.update("disc", self.d_terms(x))
+            log |= self.update("disc", self.d_terms(x, step))
         return log | self.update("gen", self.g_terms(last))
 
     # --- 1, the autoencoder
 
     def ae_step(self, x):
-        """Both losses at once, or, with --ae_optimisers=two, one after the other, each computed from the parameters as they then are."""
+        """Both losses at once, or, with --ae_optimisers=two, one after the other, each computed from the
+        parameters as they then are."""
         z = self.noise(len(x))
         with torch.no_grad():
             phi = self.phi(x)
@@ -240,77 +276,73 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
             phi_f = self.phi(self.gen(z))
         first = phi_r if self.args.reg_features == "recon" else phi
         weight = math.sqrt(z.shape[1] / phi.shape[1])
-        return {
-            "reg": self.args.lambda_r
-            * distances.latent_data_distance(first - phi_f, z_e - z, weight, self.mean)
-        }
+        distance = distances.latent_data_distance(first - phi_f, z_e - z, weight, self.mean)
+        return {"reg": (self.args.lambda_r, distance)}
 
     def phi(self, x):
         """Phi, [n, m], of images or points."""
         if self.args.phi == "data":
             return ((x + 1) / 2 if self.unit else x).flatten(1)
-        return self.trunk(x)[0].flatten(1)
+        return self.trunk(x=x)["x"].flatten(1)
 
     def reconstruct(self, z_e):
-        """G(z_e), which leaves the running statistics of G's batch norms as they are: samples need those of G(z), and codes are spread otherwise than z."""
+        """G(z_e), which leaves the running statistics of G's batch norms as they are.
+
+        Samples need those of G(z), and codes are spread otherwise than z.
+        """
         with keeping_statistics(self.norms):
             return self.gen(z_e)
 
     # --- 2, the discriminator
 
-    def d_terms(self, x):
-        """The terms of D's loss, each [n]."""
+    def d_terms(self, x, step=0):
+        """The terms of D's loss, each [n] or (weight, [n])."""
         with torch.no_grad():
             x_r, x_f = self.reconstruct(self.enc(x)), self.gen(self.noise(len(x)))
-        task = self.d_images(x, x_f)
-        h_real, h_recon, h_fake, *h_task = self.trunk(x, x_r, x_f, *(images for images, _ in task))
-        real, recon, fake = map(self.judged, (h_real, h_recon, h_fake))
-        as_recon = self.objective.d_fake if "recon_fake" in self.quirks else self.objective.d_real
+        turned, turn = self.d_images(x, x_f)
+        h = self.trunk(real=x, recon=x_r, fake=x_f, turned=turned)
+        logits = {name: self.logits(h[name]) for name in ("real", "recon", "fake")}
+        real, recon, fake = map(self.reading.verdict, logits.values())
         terms = {
-            "real": self.w_real * self.objective.d_real(real),
-            "recon": self.w_recon * as_recon(recon),
+            "real": (self.w_real, self.objective.d_real(real)),
+            "recon": (self.w_recon, self.objective.d(recon, self.reading.recon_label)),
             "fake": self.objective.d_fake(fake),
         }
         if self.args.lambda_p > 0:
-            sign = -1 if "negative_penalty" in self.quirks else 1
-            terms["gp"] = sign * self.args.lambda_p * self.penalty(x, x_f)
-        for (_, turn), h in zip(task, h_task):
-            terms["rotation"] = self.args.lambda_d * self.task_loss(h, turn)
-        return terms
-
-    def judged(self, h):
-        """What the objective is applied to: logits [n]."""
-        return torch.sigmoid(self.logits(h)) if "sigmoid_hinge" in self.quirks else self.logits(h)
+            terms["gp"] = self.reading.penalty_sign * self.args.lambda_p, self.penalty(x, x_f)
+        if self.d_task:
+            terms["rotation"] = self.args.lambda_d, self.task_loss(h["turned"], turn)
+        return terms | self.penalties(Context(self.disc, x, x_f, logits, step=step, mean=self.mean))
 
     def penalty(self, x, x_f):
         """(slope - 1)^2, [n], between real and generated examples.
 
-        The slope is |gradient| in coordinates v = s x: s = 1/2 for images moved to [0, 1], where a gradient is twice that in [-1, 1],
-        times sqrt(dimensions) for the root of the mean square.
+        The slope is |gradient| in coordinates v = s x: s = 1/2 for images moved to [0, 1], where a gradient
+        is twice that in [-1, 1], times sqrt(dimensions) for the root of the mean square.
         """
         s = self.steepness
-        return gradient_penalty(lambda v: self.disc(v / s), s * x, s * x_f)
+        return gradient_penalty(Context(lambda v: self.disc(v / s), s * x, s * x_f))
 
     # --- 3, the generator
 
     def g_terms(self, x):
         """The terms of G's loss, scalars."""
         x_f = self.gen(self.noise(len(x)))
-        task = self.g_images(x, x_f)
-        h_fake, *h_turned = self.trunk(x_f, *(fake for _, fake, _ in task))
+        turned_real, turned, turn = self.g_images(x, x_f)
+        h = self.trunk(fake=x_f, turned=turned)
         with torch.no_grad():
-            h_real, *h_turned_real = self.trunk(x, *(real for real, _, _ in task))
-            p_real = torch.sigmoid(self.logits(h_real))
-        terms = {"match": distances.gap(p_real, torch.sigmoid(self.logits(h_fake)), self.mean)}
-        for (_, _, turn), h, h_of_real in zip(task, h_turned, h_turned_real):
-            terms["rotation"] = self.task_gap(h, h_of_real, turn)
+            of_real = self.trunk(x=x, turned=turned_real)
+            p_real = torch.sigmoid(self.logits(of_real["x"]))
+        terms = {"match": distances.gap(p_real, torch.sigmoid(self.logits(h["fake"])), self.mean)}
+        if self.g_task:
+            terms["rotation"] = self.task_term(h["turned"], of_real["turned"], turn)
         return terms
 
     # --- for the loop and the modes
 
     def generate(self, z):
         """The generator's images (the averaged one's with --ema): z [n, z_dim] -> [n, C, H, W] in [-1, 1]."""
-        if "batch_statistics" not in self.quirks:
+        if not self.reading.batch_statistics:
             return self.sampling_net("gen")(z)
         batches = [*z.split(64)]
         if len(batches[-1]) == 1:  # an image alone has no statistics: it joins the batch before, or itself
@@ -318,8 +350,11 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
         return torch.cat([self.decode(batch) for batch in batches])[: len(z)]
 
     def decode(self, h):
-        """Images [N, C, H, W] of codes [N, z_dim], normalised by the statistics of their batch as in training: running ones are those of G(z), and codes
-        are spread otherwise than z."""
+        """Images [N, C, H, W] of codes [N, z_dim], normalised by the statistics of their batch as in
+        training.
+
+        Running ones are those of G(z), and codes are spread otherwise than z.
+        """
         gen = self.sampling_net("gen")
         with by_batch(gen):
             return gen(h if len(h) > 1 else h.repeat(2, 1))[: len(h)]  # one code alone has no statistics
@@ -334,8 +369,11 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
 
     @torch.no_grad()
     def diagnose(self, batch):
-        """Moments of the codes, over all dimensions, and of the prior; D's weights; sigmoid(D) of real, reconstructed and generated images; the head's accuracies.
-        Batch norms use their batch's statistics, so that these are the networks as they train."""
+        """Moments of the codes, over all dimensions, and of the prior; D's weights; sigmoid(D) of real,
+        reconstructed and generated images; the head's accuracies.
+
+        Batch norms use their batch's statistics, so that these are the networks as they train.
+        """
         with by_batch(self.gen, self.enc, self.disc):
             return self.diagnosis(parts(batch["x"], 2 + self.args.d_steps)[0])
 
@@ -356,52 +394,49 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
 
     def check_flags(self):
         """Raises UserError, or warns, where flags contradict one another or the discriminator."""
-        args = self.args
+        args, quirks = self.args, self.args.official_quirks
         self.warn_if_unused(args.weights == "moving", "--weights=moving", "mu_steps")
         self.warn_if_unused(args.lambda_r > 0, "--lambda_r", "reg_features")
         self.warn_if_unused(args.lambda_p > 0, "--lambda_p", "penalty_norm")
         self.warn_if_unused(args.lambda_p > 0 or args.phi == "data", "--lambda_p or --phi=data", "scale")
-        if "batch_statistics" in self.quirks and not self.norms:
+        if "batch_statistics" in quirks and not self.norms:
             self.warnings.append(
                 "--official_quirks batch_statistics: does nothing without batch norm in the generator"
             )
-        if args.phi == "features" and not self.last:
+        if args.phi == "features" and not self.last_layer:
             raise UserError(
-                f"--phi=features: the discriminator of {args.network} has no hidden states to compare; --phi=data would do"
+                f"--phi=features: the discriminator of {args.network} has no hidden states to compare; use "
+                "--phi=data"
             )
         if args.recon_loss == "bce" and args.phi != "data":
+            raise UserError("--recon_loss=bce: needs data in [0, 1]; use --phi=data, or --recon_loss=l2")
+        if "sigmoid_hinge" in quirks and args.loss != "hinge":
             raise UserError(
-                "--recon_loss=bce: is of data in [0, 1]; --phi=data, or --recon_loss=l2, would do"
+                f"--official_quirks sigmoid_hinge: given with --loss={args.loss}; use --loss=hinge"
             )
-        if "sigmoid_hinge" in self.quirks and args.loss != "hinge":
+        if "one_hot_bce" in quirks and args.self_supervised == "none":
             raise UserError(
-                f"--official_quirks sigmoid_hinge: given with --loss={args.loss}; --loss=hinge would do"
+                "--official_quirks one_hot_bce: there are no classes; use --self_supervised=ss or ms"
             )
-        if "one_hot_bce" in self.quirks and args.self_supervised == "none":
+        if "negative_penalty" in quirks and args.lambda_p == 0:
             raise UserError(
-                "--official_quirks one_hot_bce: there are no classes; --self_supervised=ss or ms would do"
-            )
-        if "negative_penalty" in self.quirks and args.lambda_p == 0:
-            raise UserError(
-                "--official_quirks negative_penalty: given with --lambda_p=0, so there is no penalty; a weight above 0 would do"
+                "--official_quirks negative_penalty: there is no penalty with --lambda_p=0; use a weight "
+                "above 0"
             )
         if args.ae_optimisers == "two" and args.lambda_r == 0:
             raise UserError(
-                "--ae_optimisers=two: given with --lambda_r=0, so there is no second loss; --ae_optimisers=one would do"
+                "--ae_optimisers=two: there is no second loss with --lambda_r=0; use --ae_optimisers=one"
             )
-        if compares_examples(self.disc) and args.lambda_p > 0:
+        if args.lambda_p > 0 and args.penalty.get("gp"):
+            raise UserError("--penalty gp: D's loss has a gradient penalty already; set --lambda_p alone")
+        if compares_examples(self.disc) and (args.lambda_p > 0 or self.penalties.twice_differentiated()):
             self.warnings.append(
-                "--lambda_p: the discriminator has batch norm, so its gradients mix examples; --network_args norm=None, if it has it, would do"
+                "--lambda_p, --penalty: the discriminator has batch norm, so its gradients mix examples; use "
+                "--network_args norm=None, if it has it"
             )
 
 
-def check_codes(codes, wanted, args):
-    """Raises UserError where an encoder's codes are not [n, wanted]."""
-    if codes.ndim != 2 or codes.shape[1] != wanted:
-        raise UserError(
-            f"--network: the encoder of {args.network} gives {list(codes.shape)} for {len(codes)} images; [{len(codes)}, {wanted}] would do for --z_dim={args.z_dim}; "
-            "variational=True, where it is an option, doubles a code"
-        )
+CODE_HINT = "codes must be as long as --z_dim says; variational=True, where it is an option, doubles a code"
 
 
 # mean, variance and kurtosis E (z - mean)^4 / variance^2 of --z_dist
@@ -412,7 +447,8 @@ PRIORS = {
 
 
 def moments(values):
-    """{"mean", "variance", "kurtosis"} of all values of a tensor; kurtosis E (v - mean)^4 / variance^2, 3 for a Gaussian."""
+    """{"mean", "variance", "kurtosis"} of all values of a tensor; kurtosis E (v - mean)^4 / variance^2, 3 for
+    a Gaussian."""
     mean = values.mean()
     centred = values - mean
     variance = centred.square().mean()

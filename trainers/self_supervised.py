@@ -1,4 +1,5 @@
-"""What Dist-GAN, SSGAN and MS-GAN share: one pass of D for several heads, the rotation task, and means over all processes."""
+"""What Dist-GAN, SSGAN and MS-GAN share: one pass of D for several heads, the rotation task, and means over
+all processes."""
 
 import torch
 
@@ -6,13 +7,16 @@ from engine import distributed
 from engine.errors import UserError
 from engine.flags import weight
 from losses import distances, rotation
-from trainers.base import Trainer, by_batch, compares_halves
+from trainers import penalised
+from trainers.base import Check, Trainer
+from trainers.batchnorm import by_batch, compares_halves
 
 CLASSES = {"none": 0, "ss": 4, "ms": 5}  # of D's second head
 
 
 def add_flags(group, task, d_weight, g_weight, g_task):
-    """Declares the flags of the rotation task; the arguments are their defaults."""
+    """Declares the flags of the rotation task, and --penalty; the arguments are the task's defaults."""
+    penalised.add_flag(group)
     group.add_argument(
         "--self_supervised",
         choices=CLASSES,
@@ -51,32 +55,40 @@ def add_flags(group, task, d_weight, g_weight, g_task):
 
 
 class SelfSupervised(Trainer):
-    """A GAN whose discriminator may have a second head, disc.rotation. A subclass writes train_step and calls add_flags above."""
+    """A GAN whose discriminator may have a second head, disc.rotation.
+
+    Phi is D's last hidden state, h_last; h_0 is the image. A subclass writes train_step and calls add_flags
+    above.
+    """
 
     def __init__(self, nets, args):
         super().__init__(nets, args)
         if compares_halves(self.disc):
             raise UserError(
-                f"--network: the discriminator of {args.network} compares the real with the generated half of a batch, which {type(self).__name__} does not make; "
-                "--network_args minibatch_form=paper would do"
+                f"--network: the discriminator of {args.network} compares the real with the generated half "
+                "of a batch, "
+                f"which {type(self).__name__} does not make; use --network_args minibatch_form=paper"
             )
-        self.last = getattr(self.disc, "layers", 1) - 1  # Phi is h_last; h_0 is the image
         self.classify = rotation.cross_entropy
         wanted, offered = CLASSES[args.self_supervised], getattr(self.disc, "classes", 0)
         if wanted:
             if offered != wanted:
                 raise UserError(
-                    f"--self_supervised={args.self_supervised}: needs a head of {wanted} classes, the discriminator of {args.network} offers {offered}; "
-                    f"--network_args classes={wanted} would do, if it has it"
+                    f"--self_supervised={args.self_supervised}: needs a head of {wanted} classes, the "
+                    "discriminator "
+                    f"of {args.network} offers {offered}; use --network_args classes={wanted} if it has it"
                 )
             height, breadth = args.data_shape[1:]
             if height != breadth:
                 raise UserError(
-                    f"--self_supervised={args.self_supervised}: images of {height}x{breadth} pixels cannot be turned; square ones would do"
+                    f"--self_supervised={args.self_supervised}: images of {height}x{breadth} pixels cannot "
+                    "be turned; "
+                    "use square ones"
                 )
         elif offered:
             self.warnings.append(
-                f"--self_supervised=none: nothing trains the discriminator's head of {offered} classes; --network_args classes=0 would do"
+                f"--self_supervised=none: nothing trains the discriminator's head of {offered} classes; use "
+                "--network_args classes=0"
             )
         self.d_task = wanted if args.lambda_d > 0 else 0
         self.g_task = wanted if args.lambda_g > 0 else 0
@@ -91,32 +103,35 @@ class SelfSupervised(Trainer):
                 )
 
     def prepare(self, batch):
-        """What networks start from data or noise: a reference batch, weight norm, minibatch discrimination."""
+        """Data-dependent initialisation of gen and disc."""
         self.data_dependent_init(batch["x"])
+
+    def checks(self, x):
+        """Trainer.checks, the last hidden state and the second head."""
+        found, k, head = super().checks(x), self.last_layer, CLASSES[self.args.self_supervised]
+        if k:
+            found.append(Check("disc", lambda: self.disc(self.disc(x, stop=k), start=k), (2,)))
+        if head:
+            found.append(Check("disc", lambda: self.disc.rotation(x), (2, head), "a logit for each rotation"))
+        return found
 
     # --- one pass of D, several heads
 
-    def trunk(self, *batches):
-        """h_last of each of the batches [n, C, H, W]."""
-        return (
-            self.forward_jointly(self.disc, lambda x: self.disc(x, stop=self.last), *batches)
-            if self.last
-            else batches
-        )
+    def trunk(self, **images):
+        """{name: h_last} of the batches [n, C, H, W] by name; one that is None is left out."""
+        images = {name: x for name, x in images.items() if x is not None}
+        if self.last_layer == 0:
+            return images
+        to_last = lambda x: self.disc(x, stop=self.last_layer)
+        return dict(zip(images, self.forward_jointly(self.disc, to_last, *images.values())))
 
     def logits(self, h):
         """D's logits [n] of h_last."""
-        return self.disc(h, start=self.last) if self.last else self.disc(h)
+        return self.disc(h, start=self.last_layer) if self.last_layer else self.disc(h)
 
     def task_loss(self, h, turn):
         """The classification's loss [n] of h_last of turned images."""
-        return self.classify(self.disc.rotation(h, start=self.last), turn)
-
-    def mean(self, values):
-        """The mean over the batch of all processes, whose gradient is this process's part of it; update's average over processes completes it."""
-        mean = values.mean()
-        (whole,) = distributed.average([mean.detach()], self.share)
-        return mean + (whole - mean.detach())
+        return self.classify(self.disc.rotation(h, start=self.last_layer), turn)
 
     # --- the rotation task
 
@@ -125,25 +140,27 @@ class SelfSupervised(Trainer):
         return rotation.POOLS[self.args.rotations](n, classes, self.device)
 
     def d_images(self, real, fake):
-        """(images, classes) for D's part of the task: [(images, turn)] or [] where there is none."""
+        """(images, their classes) for D's part of the task; (None, None) where it has none."""
         if not self.d_task:
-            return []
+            return None, None
         source, turn = self.pool(len(real), self.d_task)
-        return [(rotation.turned(real, source, turn, fake if self.d_task == 5 else None), turn)]
+        return rotation.turned(real, source, turn, fake if self.d_task == 5 else None), turn
 
     def g_images(self, real, fake):
-        """(real images, generated images, rotations), the same indices for both, for G's part: [(real, fake, turn)] or [] where there is none."""
+        """(real images, generated images, their rotations) for G's part, both turned alike; three times None
+        without one."""
         if not self.g_task:
-            return []
+            return None, None, None
         source, turn = self.pool(len(real), rotation.TURNS)
-        return [(rotation.turned(real, source, turn), rotation.turned(fake, source, turn), turn)]
+        return rotation.turned(real, source, turn), rotation.turned(fake, source, turn), turn
 
-    def task_gap(self, h_fake, h_real, turn):
-        """lambda_g times G's part of the task, from h_last of turned generated and (for match, without a graph) real images."""
+    def task_term(self, h_fake, h_real, turn):
+        """G's part of the task, (lambda_g, loss), from h_last of turned generated and, for match, of turned
+        real images."""
         loss = self.task_loss(h_fake, turn)
         if self.args.g_task == "match":
             loss = distances.gap(loss, self.task_loss(h_real, turn), self.mean)
-        return self.args.lambda_g * loss
+        return self.args.lambda_g, loss
 
     # --- for the modes and the log
 
@@ -152,12 +169,15 @@ class SelfSupervised(Trainer):
         return torch.sigmoid(self.disc(x))
 
     def task_accuracies(self, real, fake):
-        """{"disc/acc_0", "_90", "_180", "_270", and "_fake" for ms}: the head's accuracy on each class; nothing without a task. Call it without a graph."""
+        """{"disc/acc_0", "_90", "_180", "_270", and "_fake" for ms}: the head's accuracy on each class.
+
+        Nothing without a task. Call it without a graph.
+        """
         if not CLASSES[self.args.self_supervised]:
             return {}
         classes = CLASSES[self.args.self_supervised]
         source, turn = rotation.full_pool(len(real), classes, real.device)
         with by_batch(self.disc):  # as D trains
-            (h,) = self.trunk(rotation.turned(real, source, turn, fake if classes == 5 else None))
-        shares = rotation.accuracies(self.disc.rotation(h, start=self.last), turn)
+            h = self.trunk(x=rotation.turned(real, source, turn, fake if classes == 5 else None))["x"]
+        shares = rotation.accuracies(self.disc.rotation(h, start=self.last_layer), turn)
         return {f"disc/acc_{name}": share for name, share in zip(("0", "90", "180", "270", "fake"), shares)}

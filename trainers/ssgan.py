@@ -1,19 +1,27 @@
-"""SSGAN and MS-GAN on a plain GAN: a discriminator that tells rotations too, so that it does not forget what images are. One step:
+"""SSGAN and MS-GAN on a plain GAN: a discriminator that tells rotations too, so that it does not forget what
+images are.
 
-  1  every update_g_every-th step: z ~ p(z); G minimises l_g(D(G(z))) + alpha CE(C(R_k G(z)), k), the latter as --g_task says
-  2  z ~ p(z) afresh, x~ = G(z) held constant; D minimises l_real(D(x)) + l_fake(D(x~)) + beta CE(C(R_k x), k)
+One step:
+
+  1  every update_g_every-th step: z ~ p(z);
+     G minimises l_g(D(G(z))) + alpha CE(C(R_k G(z)), k), the latter as --g_task says
+  2  z ~ p(z) afresh, x~ = G(z) held constant;
+     D minimises l_real(D(x)) + l_fake(D(x~)) + beta CE(C(R_k x), k) + penalties
      (ms: of a pool of five classes, the fifth is x~, upright)
 
-C is the head disc.rotation, R_k turns by k 90 degrees, CE is softmax cross-entropy. Chen et al. 2019 (SSGAN, arXiv 1811.11212), alpha 0.2,
-beta 1; as in compare_gan and mimicry. --self_supervised=ms --g_task=match: Tran et al. 2019 (MS-GAN, arXiv 1911.06997), on an SN-GAN.
---self_supervised=none is the GAN alone. Differs from SSGAN: images are kept of a shuffled pool of all rotations (compare_gan: all four of
-some images, that is --rotations=full of a part; mimicry: each quarter of the batch has one rotation, that is --rotations=stratified).
+C is the head disc.rotation, R_k turns by k 90 degrees, CE is softmax cross-entropy. Chen et al. 2019 (SSGAN,
+arXiv 1811.11212), alpha 0.2, beta 1; as in compare_gan and mimicry. --self_supervised=ms --g_task=match: Tran
+et al. 2019 (MS-GAN, arXiv 1911.06997), on an SN-GAN. --self_supervised=none is the GAN alone. Differs from
+SSGAN: images are kept of a shuffled pool of all rotations (compare_gan: all four of some images, that is
+--rotations=full of a part; mimicry: each quarter of the batch has one rotation, that is
+--rotations=stratified).
 """
 
 import torch
 
 from engine.flags import positive
 from losses.adversarial import OBJECTIVES
+from losses.penalties import Context
 from trainers import self_supervised
 
 
@@ -40,10 +48,10 @@ class SSGAN(self_supervised.SelfSupervised):
     roles = ("gen", "disc")
 
     def __init__(self, nets, args):
-        super().__init__(
-            {role: net for role, net in nets.items() if role != "enc"}, args
-        )  # files of Dist-GAN's networks have one to spare
+        # Dist-GAN network files also return an encoder; it is dropped
+        super().__init__({role: net for role, net in nets.items() if role != "enc"}, args)
         self.objective = OBJECTIVES[args.loss]
+        self.penalties = self.penalise(args.penalty, "disc")
         self.average("gen", args.ema)
         self.optimise("gen", self.gen)
         self.optimise("disc", self.disc)
@@ -55,30 +63,28 @@ class SSGAN(self_supervised.SelfSupervised):
             log |= self.update("gen", self.g_terms(real, self.gen(self.noise(len(real)))))
         with torch.no_grad():
             fake = self.gen(self.noise(len(real)))
-        return log | self.update("disc", self.d_terms(real, fake))
+        return log | self.update("disc", self.d_terms(real, fake, batch.get("y"), step))
 
     def g_terms(self, real, fake):
         """The terms of G's loss."""
-        task = self.g_images(real, fake)
-        h_fake, *h_turned = self.trunk(fake, *(turned for _, turned, _ in task))
-        terms = {"adv": self.objective.g(self.logits(h_fake))}
-        for (turned_real, _, turn), h in zip(task, h_turned):
+        turned_real, turned, turn = self.g_images(real, fake)
+        h = self.trunk(fake=fake, turned=turned)
+        terms = {"adv": self.objective.g(self.logits(h["fake"]))}
+        if self.g_task:
             with torch.no_grad():
-                h_real = self.trunk(turned_real)[0] if self.args.g_task == "match" else None
-            terms["rotation"] = self.task_gap(h, h_real, turn)
+                h_real = self.trunk(x=turned_real)["x"] if self.args.g_task == "match" else None
+            terms["rotation"] = self.task_term(h["turned"], h_real, turn)
         return terms
 
-    def d_terms(self, real, fake):
-        """The terms of D's loss, each [n]; real, fake: [N, C, H, W], held constant."""
-        task = self.d_images(real, fake)
-        h_real, h_fake, *h_task = self.trunk(real, fake, *(images for images, _ in task))
-        terms = {
-            "real": self.objective.d_real(self.logits(h_real)),
-            "fake": self.objective.d_fake(self.logits(h_fake)),
-        }
-        for (_, turn), h in zip(task, h_task):
-            terms["rotation"] = self.args.lambda_d * self.task_loss(h, turn)
-        return terms
+    def d_terms(self, real, fake, labels=None, step=0):
+        """The terms of D's loss, each [n] or (weight, [n]); real, fake: [N, C, H, W], held constant."""
+        turned, turn = self.d_images(real, fake)
+        h = self.trunk(real=real, fake=fake, turned=turned)
+        logits = {name: self.logits(h[name]) for name in ("real", "fake")}
+        terms = {"real": self.objective.d_real(logits["real"]), "fake": self.objective.d_fake(logits["fake"])}
+        if self.d_task:
+            terms["rotation"] = self.args.lambda_d, self.task_loss(h["turned"], turn)
+        return terms | self.penalties(Context(self.disc, real, fake, logits, None, labels, step, self.mean))
 
     def generate(self, z):
         """The generator's images (the averaged one's with --ema): z [n, z_dim] -> [n, C, H, W] in [-1, 1]."""

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from losses.penalties import PENALTIES, input_gradient, zero_centred
+from losses.penalties import PENALTIES, Context, Penalties, input_gradient, zero_centred
 
 N, SHAPE = 5, (2, 3, 3)
 
@@ -22,7 +22,7 @@ def batches():
 def test_linear_critic(name, linear):
     a, disc = linear
     expected = a.square().sum() / 2 if name in ("r1", "r2") else (a.norm() - 1) ** 2
-    value = PENALTIES[name](disc, *batches())
+    value = PENALTIES[name](Context(disc, *batches()))
     assert value.shape == (N,)
     assert torch.allclose(value, expected.expand(N), atol=1e-12, rtol=0)
 
@@ -39,19 +39,19 @@ def test_quadratic_critic_tells_where_each_penalty_looks():
     real, fake = batches()
     disc = lambda x: x.flatten(1).square().sum(1) / 2  # its gradient is x itself
     norm2 = lambda x: x.flatten(1).square().sum(1)
-    assert torch.allclose(PENALTIES["r1"](disc, real, fake), norm2(real) / 2)
-    assert torch.allclose(PENALTIES["r2"](disc, real, fake), norm2(fake) / 2)
+    assert torch.allclose(PENALTIES["r1"](Context(disc, real, fake)), norm2(real) / 2)
+    assert torch.allclose(PENALTIES["r2"](Context(disc, real, fake)), norm2(fake) / 2)
     torch.manual_seed(2)
     lam = torch.rand(N, 1, 1, 1)
     torch.manual_seed(2)
-    value = PENALTIES["gp"](disc, real.float(), fake.float())
+    value = PENALTIES["gp"](Context(disc, real.float(), fake.float()))
     x = lam * real.float() + (1 - lam) * fake.float()
     assert torch.allclose(value, (norm2(x).sqrt() - 1) ** 2, atol=1e-5)
     torch.manual_seed(3)
     lam = torch.rand(N, 1, 1, 1)
     u = torch.rand_like(real.float())
     torch.manual_seed(3)
-    value = PENALTIES["dragan"](disc, real.float(), fake.float())
+    value = PENALTIES["dragan"](Context(disc, real.float(), fake.float()))
     x = real.float() + lam * u * real.float().std() / 2
     assert torch.allclose(value, (norm2(x).sqrt() - 1) ** 2, atol=1e-5)
 
@@ -70,7 +70,7 @@ def test_gradient_reaches_the_critic_and_not_the_generator(name):
 def test_gradient_is_finite_where_the_norm_is_zero(name):
     real, fake = batches()
     w = torch.zeros(18, dtype=torch.float64, requires_grad=True)
-    value = PENALTIES[name](lambda x: x.flatten(1) @ w, real, fake)
+    value = PENALTIES[name](Context(lambda x: x.flatten(1) @ w, real, fake))
     assert torch.equal(value, torch.ones(N, dtype=torch.float64))
     (slope,) = torch.autograd.grad(value.sum(), w)
     assert torch.isfinite(slope).all()

@@ -9,6 +9,7 @@ from engine.errors import UserError
 from networks import autoencoder32, dsprites
 from tests.running import ROOT, assert_equal, newest, train
 from trainers import acai, amr, autoencoder, beta_vae, class_mixing
+from trainers.base import weighted
 
 NET = [
     "--network=networks/autoencoder32.py",
@@ -142,13 +143,13 @@ def test_amr_terms_are_the_formulas(monkeypatch):
     )
     recon, mixed = t.dec(h), t.dec(h_mix)
     p = lambda images: torch.sigmoid(t.disc(images))
-    terms = t.ae_terms(recon, h_mix, mixed) | t.recon_terms(x, recon, h, batch())
+    terms = weighted(t.ae_terms(recon, h_mix, mixed)) | weighted(t.recon_terms(x, recon, h, batch()))
     assert torch.allclose(terms["recon"], 3 * (recon - x).abs().mean((1, 2, 3)), atol=1e-6)
     assert torch.allclose(terms["adv_recon"], -p(recon).log(), atol=1e-5) and torch.allclose(
         terms["adv_mix"], -p(mixed).log(), atol=1e-5
     )
     assert torch.allclose(terms["consistency"], 2 * (t.enc(mixed) - h_mix).abs().mean((1, 2, 3)), atol=1e-5)
-    terms = t.d_terms(x, recon, mixed)
+    terms = weighted(t.d_terms(x, recon, mixed))
     for name, expected in (
         ("real", -p(x).log()),
         ("recon", -(1 - p(recon)).log()),
@@ -161,7 +162,7 @@ def test_a_discriminator_that_says_one_half_loses_log_two_a_term():
     for words, n in ((("--disable_mix",), 2), ((), 3)):
         t = trainer(amr, *words)
         t.disc.forward = lambda x: 0 * x.flatten(1).sum(1)
-        terms = t.d_terms(batch()["x"], batch()["x"], batch()["x"])
+        terms = weighted(t.d_terms(batch()["x"], batch()["x"], batch()["x"]))
         assert sum(v.mean() for v in terms.values()) == pytest.approx(n * math.log(2))
 
 
@@ -178,7 +179,7 @@ def test_acai_terms_are_the_formulas():
     )
     assert torch.allclose(label, 2 * torch.minimum(alpha, 1 - alpha))
     recon, mixed = t.dec(h), t.dec(h_mix)
-    terms, p = t.d_terms(x, recon, mixed, label), torch.sigmoid(t.disc(mixed))
+    terms, p = weighted(t.d_terms(x, recon, mixed, label)), torch.sigmoid(t.disc(mixed))
     assert torch.allclose(terms["mix"], -(label * p.log() + (1 - label) * (1 - p).log()), atol=1e-5)
     assert torch.allclose(terms["real"], -(1 - torch.sigmoid(t.disc(x))).log(), atol=1e-5)
     t = trainer(acai, "--acai=paper").eval()
@@ -189,10 +190,10 @@ def test_acai_terms_are_the_formulas():
     assert torch.allclose(
         h_mix, (1 - alpha)[:, None, None, None] * h + alpha[:, None, None, None] * h.flip(0), atol=1e-6
     ) and torch.allclose(label, alpha)
-    terms = t.d_terms(x, recon, mixed, label)
+    terms = weighted(t.d_terms(x, recon, mixed, label))
     assert torch.allclose(terms["mix"], (t.disc(mixed) - alpha) ** 2, atol=1e-6)
     assert torch.allclose(terms["recon"], t.disc(0.2 * x + 0.8 * recon) ** 2, atol=1e-6)
-    assert torch.allclose(t.ae_terms(h_mix, mixed)["adv_mix"], 0.5 * t.disc(mixed) ** 2, atol=1e-6)
+    assert torch.allclose(weighted(t.ae_terms(h_mix, mixed))["adv_mix"], 0.5 * t.disc(mixed) ** 2, atol=1e-6)
     assert (t.args.recon_loss, t.args.update_g_every, t.args.gan_loss) == ("l2", 1, "mse")
 
 
@@ -245,7 +246,7 @@ def test_gradients_go_where_they_should():
         x = batch()["x"]
         h = t.enc(x)
         label = [t.mix(h)[1]] if module is acai else []
-        terms = t.d_terms(x, t.dec(h), t.dec(h), *label)
+        terms = weighted(t.d_terms(x, t.dec(h), t.dec(h), *label))
         owned = [*t.enc.parameters(), *t.dec.parameters()]
         assert all(
             g is None

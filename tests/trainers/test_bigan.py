@@ -9,6 +9,7 @@ from engine.errors import UserError
 from networks import bigan_mnist
 from tests.running import ROOT, assert_equal, newest, train
 from trainers import bigan
+from trainers.base import weighted
 
 
 def arguments(*words):
@@ -65,7 +66,7 @@ def test_every_parameter_of_every_role_moves(words, variant):
 def test_a_discriminator_that_says_one_half(loss):
     t = trainer(f"--loss={loss}")  # the logit's weights are 0
     real, fake = pairs(t)
-    d, ge = t.d_terms(real, fake), t.ge_terms(real, fake)
+    d, ge = weighted(t.d_terms(real, fake)), weighted(t.ge_terms(real, fake))
     assert sum(v.mean() for v in d.values()).item() == pytest.approx(2 * math.log(2))
     assert sum(v.mean() for v in ge.values()).item() == pytest.approx(
         (2 if loss == "jsgan" else -2) * math.log(2)
@@ -79,7 +80,7 @@ def test_terms_are_the_formulas():
         real, fake = pairs(t)
         p, q = torch.sigmoid(t.disc(*real)), torch.sigmoid(t.disc(*fake))
         assert (p - 0.5).abs().max() > 0.01
-        d, ge = t.d_terms(real, fake), t.ge_terms(real, fake)
+        d, ge = weighted(t.d_terms(real, fake)), weighted(t.ge_terms(real, fake))
         expected = {"real": -p.log(), "fake": -(1 - q).log()}
         assert all(torch.allclose(d[name], expected[name], atol=1e-6) for name in expected)
         expected = (
@@ -93,18 +94,18 @@ def test_terms_are_the_formulas():
 def test_exchanging_the_pairs_exchanges_the_players_losses():
     t = trainer(variant="seed")
     real, fake = pairs(t)
-    d, ge = t.d_terms(real, fake), t.ge_terms(real, fake)
-    swapped_d, swapped_ge = t.d_terms(fake, real), t.ge_terms(fake, real)
+    d, ge = weighted(t.d_terms(real, fake)), weighted(t.ge_terms(real, fake))
+    swapped_d, swapped_ge = weighted(t.d_terms(fake, real)), weighted(t.ge_terms(fake, real))
     assert torch.equal(d["real"], swapped_ge["fake"]) and torch.equal(d["fake"], swapped_ge["real"])
     assert torch.equal(ge["real"], swapped_d["fake"]) and torch.equal(ge["fake"], swapped_d["real"])
     t = trainer("--loss=minimax", variant="seed")  # the game as written is zero-sum
-    d, ge = t.d_terms(real, fake), t.ge_terms(real, fake)
+    d, ge = weighted(t.d_terms(real, fake)), weighted(t.ge_terms(real, fake))
     assert all(torch.equal(d[name], -ge[name]) for name in d)
 
 
 def test_encoder_learns_from_real_pairs_alone_and_generator_from_generated_ones():
     t = trainer(variant="seed")
-    terms = t.ge_terms(*pairs(t))
+    terms = weighted(t.ge_terms(*pairs(t)))
     for name, learns, does_not in (("real", t.enc, t.gen), ("fake", t.gen, t.enc)):
         assert all(
             g.abs().sum() > 0
@@ -130,8 +131,8 @@ def test_a_step_is_one_simultaneous_update_of_all_three():
     torch.manual_seed(7)
     x, z = data["x"], reference.noise(8)
     real, fake = (x, reference.enc(x)), (reference.gen(z), z)
-    ge = sum(v.mean() for v in reference.ge_terms(real, fake).values())
-    d = sum(v.mean() for v in reference.d_terms(real, fake).values())
+    ge = sum(v.mean() for v in weighted(reference.ge_terms(real, fake)).values())
+    d = sum(v.mean() for v in weighted(reference.d_terms(real, fake)).values())
     owned = {
         "ge": [*reference.gen.parameters(), *reference.enc.parameters()],
         "disc": list(reference.disc.parameters()),
@@ -195,7 +196,9 @@ def test_pictures_samples_and_codes():
 
 def test_learning_rate_holds_then_decays_to_a_hundredth():
     t = trainer("--lr_schedule=half_exp", "--lr=0.1")
-    rates = [(t.on_step_start(step), t.optims["ge"].param_groups[0]["lr"])[1] for step in (0, 5, 6, 10, 12, 6)]
+    rates = [
+        (t.on_step_start(step), t.optims["ge"].param_groups[0]["lr"])[1] for step in (0, 5, 6, 10, 12, 6)
+    ]
     assert rates[:2] == [0.1, 0.1] and rates[2] == rates[5]
     assert rates[2:5] == pytest.approx([0.1 * 0.01**0.2, 0.001, 0.001])
 

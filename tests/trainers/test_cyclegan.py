@@ -13,6 +13,7 @@ from losses.adversarial import OBJECTIVES
 from networks import cyclegan_mnist
 from tests.running import ROOT, assert_equal, newest, train
 from trainers import cyclegan
+from trainers.base import weighted
 
 WORDS = [
     f"--trainer={ROOT}/trainers/cyclegan.py",
@@ -93,12 +94,12 @@ def identities(*words):
 
 def test_identity_translators_have_no_cycle_or_identity_loss():
     t, data = identities("--identity=0.5"), batch(channels=(3, 3))
-    terms = t.g_terms(data["x"], data["x_b"], t.gen_ba(data["x_b"]), t.gen_ab(data["x"]))
+    terms = weighted(t.g_terms(data["x"], data["x_b"], t.gen_ba(data["x_b"]), t.gen_ab(data["x"])))
     for name in ("cycle_a", "cycle_b", "identity_ab", "identity_ba"):
         assert terms[name].shape == (6,) and not terms[name].any()
     with torch.no_grad():
         t.gen_ab.w.fill_(0.25)  # |F(G(b)) - b| = |F(b) - b| = |G(F(a)) - a| = 1/4
-    terms = t.g_terms(data["x"], data["x_b"], t.gen_ba(data["x_b"]), t.gen_ab(data["x"]))
+    terms = weighted(t.g_terms(data["x"], data["x_b"], t.gen_ba(data["x_b"]), t.gen_ab(data["x"])))
     assert torch.allclose(terms["cycle_a"], torch.full((6,), 2.5)) and torch.allclose(
         terms["cycle_b"], torch.full((6,), 2.5)
     )
@@ -111,7 +112,7 @@ def test_each_cycle_has_its_own_weight():
         {n: x.double() for n, x in batch().items()},
     )
     a, b = data["x"], data["x_b"]
-    terms = t.g_terms(a, b, t.gen_ba(b), t.gen_ab(a))
+    terms = weighted(t.g_terms(a, b, t.gen_ba(b), t.gen_ab(a)))
     assert torch.allclose(terms["cycle_a"], 3 * (t.gen_ba(t.gen_ab(a)) - a).abs().mean((1, 2, 3)))
     assert torch.allclose(terms["cycle_b"], 7 * (t.gen_ab(t.gen_ba(b)) - b).abs().mean((1, 2, 3)))
 
@@ -122,17 +123,17 @@ def test_least_squares_are_the_papers():
     a, b = data["x"], data["x_b"]
     fake_a, fake_b = t.gen_ba(b), t.gen_ab(a)
     assert t.disc_a(a).shape == (6, 2, 2)
-    g, d = t.g_terms(a, b, fake_a, fake_b), t.d_terms(a, b, fake_a, fake_b)
+    g, d = weighted(t.g_terms(a, b, fake_a, fake_b)), weighted(t.d_terms(a, b, fake_a, fake_b))
     assert torch.isclose(g["adv_ab"].mean(), (t.disc_b(fake_b) - 1).square().mean())
     assert torch.isclose(g["adv_ba"].mean(), (t.disc_a(fake_a) - 1).square().mean())
     for name, disc, real, fake in (("a", t.disc_a, a, fake_a), ("b", t.disc_b, b, fake_b)):
         assert torch.isclose(d[f"real_{name}"].mean(), (disc(real) - 1).square().mean() / 2)
         assert torch.isclose(d[f"fake_{name}"].mean(), disc(fake).square().mean() / 2)
     other = trainer("--loss=jsgan", "--d_weight=2").double().eval()
-    terms = other.d_terms(a, b, fake_a, fake_b)
+    terms = weighted(other.d_terms(a, b, fake_a, fake_b))
     assert torch.isclose(terms["real_a"].mean(), 2 * nn.functional.softplus(-other.disc_a(a)).mean())
     assert torch.isclose(
-        other.g_terms(a, b, fake_a, fake_b)["adv_ab"].mean(),
+        weighted(other.g_terms(a, b, fake_a, fake_b))["adv_ab"].mean(),
         nn.functional.softplus(-other.disc_b(fake_b)).mean(),
     )
 
@@ -150,7 +151,7 @@ def test_penalty_of_a_linear_patch_discriminator():
 
     t, data = trainer("--penalty", "gp=3").double(), {n: x.double() for n, x in batch().items()}
     t.disc_a = t.disc_b = Linear()
-    terms = t.d_terms(data["x"], data["x_b"], t.gen_ba(data["x_b"]), t.gen_ab(data["x"]))
+    terms = weighted(t.d_terms(data["x"], data["x_b"], t.gen_ba(data["x_b"]), t.gen_ab(data["x"])))
     norm = t.disc_a.w.mean((0, 1)).norm()
     assert torch.allclose(terms["gp_a"], 3 * (norm - 1).square()) and torch.allclose(
         terms["gp_b"], 3 * (norm / 3**0.5 - 1).square()
@@ -166,9 +167,9 @@ def test_a_d_step_leaves_the_translators_alone_and_the_reverse():
         fake_a, fake_b = t.gen_ba(b), t.gen_ab(a)
         t.update(
             name,
-            t.g_terms(a, b, fake_a, fake_b)
+            weighted(t.g_terms(a, b, fake_a, fake_b))
             if name == "gens"
-            else t.d_terms(a, b, fake_a.detach(), fake_b.detach()),
+            else weighted(t.d_terms(a, b, fake_a.detach(), fake_b.detach())),
         )
         for n, p in t.named_parameters():
             assert p.grad is None and torch.equal(before[n], p) == n.startswith(others), n

@@ -15,6 +15,7 @@ from networks.dist_gan import Discriminator
 from tests.running import ROOT, assert_equal, newest, train
 from trainers import ae_gans, dist_gan
 from trainers import ssgan as ssgan_trainer
+from trainers.base import weighted
 
 SIZE, Z, TOTAL = 16, 6, 12
 
@@ -194,7 +195,7 @@ def test_ds_terms_are_the_formulas(loss, quirks, monkeypatch):
     monkeypatch.setattr("losses.penalties.uniform", lambda v: eps)
     t.on_step_start(int(0.625 * TOTAL))
     progress = int(0.625 * TOTAL) / TOTAL
-    terms = t.d_terms(x)
+    terms = weighted(t.d_terms(x))
     x_f, x_r = t.gen(z), t.gen(t.enc(x))
     d = (lambda images: torch.sigmoid(t.disc(images))) if "sigmoid_hinge" in quirks else t.disc
     real, fake = (
@@ -266,7 +267,7 @@ def test_gs_terms_are_the_formulas(monkeypatch):
     fresh(monkeypatch, t, 8, z)
     source, turn = torch.tensor([3, 1, 4, 1, 5, 0, 2, 6]), torch.tensor([0, 1, 2, 3, 0, 1, 2, 3])
     monkeypatch.setattr(t, "pool", lambda n, classes: (source, turn) if classes == 4 else None)
-    terms = t.g_terms(x)
+    terms = weighted(t.g_terms(x))
     x_f = t.gen(z)
     p = lambda images: torch.sigmoid(t.disc(images)).mean()
     assert torch.allclose(terms["match"], (p(x) - p(x_f)).abs(), atol=1e-6)
@@ -282,7 +283,7 @@ def test_gs_loss_is_zero_where_generated_images_are_real_ones(monkeypatch):
     t = trainer("--self_supervised=ss", "--lambda_g=1", classes=4)
     x = batch(8)["x"]
     monkeypatch.setattr(t.gen, "forward", lambda z: x.clone().requires_grad_())
-    terms = t.g_terms(x)
+    terms = weighted(t.g_terms(x))
     assert terms["match"] == 0 and terms["rotation"] == 0
 
 
@@ -291,7 +292,9 @@ def test_ds_task_at_equal_logits_is_log_k(task, classes):
     t = trainer(f"--self_supervised={task}", "--lambda_d=0.5", classes=classes)
     nn.init.zeros_(t.disc.head.weight)
     t.on_step_start(0)
-    assert torch.allclose(t.d_terms(batch(8)["x"])["rotation"], torch.full((8,), 0.5 * math.log(classes)))
+    assert torch.allclose(
+        weighted(t.d_terms(batch(8)["x"]))["rotation"], torch.full((8,), 0.5 * math.log(classes))
+    )
 
 
 def test_one_pass_or_one_each():
@@ -497,12 +500,12 @@ def test_ssgan_terms_are_the_formulas(monkeypatch):
     ce = lambda images: F.cross_entropy(
         t.disc.rotation(rotation.turned(images, source, turn)), turn, reduction="none"
     )
-    terms = t.d_terms(x, x_f.detach())
+    terms = weighted(t.d_terms(x, x_f.detach()))
     assert torch.allclose(terms["real"], F.relu(1 - t.disc(x)), atol=1e-5) and torch.allclose(
         terms["fake"], F.relu(1 + t.disc(x_f)), atol=1e-5
     )
     assert torch.allclose(terms["rotation"], ce(x), atol=1e-5)
-    terms = t.g_terms(x, x_f)
+    terms = weighted(t.g_terms(x, x_f))
     assert torch.allclose(terms["adv"], -t.disc(x_f), atol=1e-5) and torch.allclose(
         terms["rotation"], 0.2 * ce(x_f), atol=1e-5
     )
@@ -550,7 +553,7 @@ def test_rgan_rewards_reconstructions_and_the_original_does_not():
     for words, term in (((), lambda d: -torch.sigmoid(d).log()), (("--official_sign",), torch.sigmoid)):
         t = toy("rgan", "--lambda_1=0.5", "--lambda_2=0.25", *words)
         x_r = t.gen(t.enc(x))
-        terms = t.recon_terms(x)
+        terms = weighted(t.recon_terms(x))
         assert torch.allclose(terms["recon"], 0.5 * (x - x_r).square().sum((1, 2, 3))) and torch.allclose(
             terms["judged"], 0.25 * term(t.disc(x_r)), atol=1e-6
         )

@@ -10,6 +10,7 @@ from networks import small
 from networks.minibatch import MinibatchDiscrimination
 from tests.running import assert_equal, newest, train
 from trainers import gan
+from trainers.base import weighted
 
 LOSSES, MIXES = ("jsgan", "minimax", "wgan", "hinge", "lsgan"), ("none", "pixel", "vh1", "vh2", "1", "0,3")
 
@@ -83,7 +84,7 @@ def test_terms_are_the_formulas(loss, monkeypatch):
         lambda n, alpha, fold, device: weights if (n, alpha, fold) == (6, 0.7, True) else None,
     )
     torch.manual_seed(5)
-    terms = t.d_terms(real, fake)
+    terms = weighted(t.d_terms(real, fake))
     torch.manual_seed(5)
     torch.randint(1, ())  # the layer's draw
     partner = torch.randperm(6)
@@ -108,7 +109,7 @@ def test_soft_labels_replace_the_ordinary_terms(monkeypatch):
     lam = torch.linspace(0, 1, 6)
     monkeypatch.setattr(gan, "beta_weights", lambda *a: torch.stack([lam, 1 - lam]))
     real, fake = batch()["x"], batch()["x"].flip(0)
-    terms = t.d_terms(real, fake)
+    terms = weighted(t.d_terms(real, fake))
     w = lam.reshape(-1, 1, 1, 1)
     expected = nn.functional.binary_cross_entropy_with_logits(
         t.disc(w * real + (1 - w) * fake), lam, reduction="none"
@@ -120,7 +121,7 @@ def test_lambda_zero_gives_the_fake_term_again(monkeypatch):
     monkeypatch.setattr(gan, "beta_weights", lambda n, *a: torch.stack([torch.zeros(n), torch.ones(n)]))
     for mixup in ("pixel", "1", "3"):
         t = trainer(f"--mixup={mixup}").eval()
-        terms = t.d_terms(batch()["x"], batch()["x"].flip(0))
+        terms = weighted(t.d_terms(batch()["x"], batch()["x"].flip(0)))
         assert torch.equal(terms["mix"], terms["fake"])
 
 
@@ -152,11 +153,11 @@ def test_hidden_and_pixel_mixing_coincide_in_a_linear_discriminator(monkeypatch)
 def test_gradients_reach_both_halves_of_the_mix_but_never_the_generator():
     t = trainer("--mixup=1")
     fake = t.gen(t.noise(6))
-    terms = t.d_terms(batch()["x"], fake.detach().requires_grad_())
+    terms = weighted(t.d_terms(batch()["x"], fake.detach().requires_grad_()))
     grads = torch.autograd.grad(terms["mix"].mean(), list(t.gen.parameters()), allow_unused=True)
     assert all(g is None for g in grads)
     lower = list(t.disc.stages[0].parameters())
-    grads = torch.autograd.grad(t.d_terms(batch()["x"], fake.detach())["mix"].mean(), lower)
+    grads = torch.autograd.grad(weighted(t.d_terms(batch()["x"], fake.detach()))["mix"].mean(), lower)
     assert all(g.abs().sum() > 0 for g in grads)
 
 
@@ -189,7 +190,7 @@ def test_dnorm_is_of_the_probability_and_joint_or_a_step_of_its_own():
     p = torch.sigmoid(t.disc(real))
     (grad,) = torch.autograd.grad(p.sum(), real)
     expected = 2 * grad.flatten(1).square().sum(1)
-    assert torch.allclose(t.d_terms(real.detach(), -real.detach())["dnorm"], expected, rtol=1e-4)
+    assert torch.allclose(weighted(t.d_terms(real.detach(), -real.detach()))["dnorm"], expected, rtol=1e-4)
     t = trainer("--dnorm=2", "--dnorm_step=separate")
     t.on_step_start(0)
     t.step(batch(), 0)
@@ -373,15 +374,14 @@ def test_one_pass_serves_the_verdict_and_the_penalties_on_its_slope(words):
     found = []
     for apart in (False, True):
         t = trainer(*words).double()
-        assert t.slopes.keys() == {
-            name for name in ("dnorm", "r1", "r2") if any(name in word for word in words)
-        }
+        wanted = {"dnorm": "real", "r1": "real", "r2": "fake"}
+        assert t.judge.slopes_at == {at for name, at in wanted.items() if any(name in word for word in words)}
         if apart:
-            t.slopes, t.sloping = {}, set()
+            t.judge.slopes_at = frozenset()
         x = batch()["x"].double()
         t.on_step_start(0)
         torch.manual_seed(1)
-        terms = t.d_terms(x, -x)
+        terms = weighted(t.d_terms(x, -x))
         found.append(
             (terms, t.gradients(sum(term.mean() for term in terms.values()), t.parameters_of("disc")))
         )

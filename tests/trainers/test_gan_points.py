@@ -9,6 +9,7 @@ from networks.layers import Staged
 from tests.running import assert_equal, newest, train
 from tests.trainers.test_gan import arguments
 from trainers import gan
+from trainers.base import weighted
 
 P, Q = (0.5, 0.6), (-0.4, 0.9)  # data N(m, s^2), and what the fixed generator gives
 
@@ -73,8 +74,10 @@ def test_the_optimal_discriminator_of_gaussians_is_p_over_p_plus_q(loss):
     p, q = (torch.distributions.Normal(*map(torch.tensor, pair)).log_prob(grid).exp() for pair in (P, Q))
     dx = 12 / 20_000
     optimum = -(p * (p / (p + q)).log() + q * (q / (p + q)).log()).sum() * dx
-    terms = t.d_terms(
-        (P[0] + P[1] * torch.randn(200_000)).reshape(-1, 1, 1, 1), t.gen(torch.randn(200_000)).detach()
+    terms = weighted(
+        t.d_terms(
+            (P[0] + P[1] * torch.randn(200_000)).reshape(-1, 1, 1, 1), t.gen(torch.randn(200_000)).detach()
+        )
     )
     assert float((terms["real"].mean() + terms["fake"].mean()).detach()) == pytest.approx(
         float(optimum), abs=0.01

@@ -8,10 +8,12 @@ from torch import nn
 
 from engine.errors import UserError
 from losses.matching import MATCHING
+from losses.penalties import PENALTIES, Context
 from networks import dcgan, small
 from tests.running import assert_equal, newest, train
 from tests.trainers.test_gan import arguments, batch
 from trainers import gan
+from trainers.base import weighted
 
 ALL = ["--g_loss=mixed", "--historical_averaging=1", "--real_label=0.9"]
 
@@ -72,7 +74,7 @@ def test_feature_matching_replaces_or_joins_the_verdict(form, layer):
     ).eval()
     real = batch()["x"]
     torch.manual_seed(7)
-    terms = t.g_terms(real)
+    terms = weighted(t.g_terms(real))
     torch.manual_seed(7)
     fake, k = t.gen(t.noise(6)), 3 if layer is None else layer
     assert torch.allclose(
@@ -82,7 +84,7 @@ def test_feature_matching_replaces_or_joins_the_verdict(form, layer):
     alone = gan.get_trainer(
         {"gen": t.gen, "disc": t.disc}, arguments("--z_dim=5", "--g_loss=feature_matching")
     ).eval()
-    assert list(alone.g_terms(real)) == ["fm"]
+    assert list(weighted(alone.g_terms(real))) == ["fm"]
 
 
 def test_feature_matching_leaves_d_alone_and_gs_step_reaches_all_of_g():
@@ -139,7 +141,7 @@ def test_labels_of_d_and_of_mixes(monkeypatch):
     bce = nn.functional.binary_cross_entropy_with_logits
     for label in ("hard", "soft"):
         t = trainer("--real_label=0.9", "--fake_label=0.2", "--mixup=pixel", f"--mixup_label={label}").eval()
-        terms, w = t.d_terms(real, fake), lam.reshape(-1, 1, 1, 1)
+        terms, w = weighted(t.d_terms(real, fake)), lam.reshape(-1, 1, 1, 1)
         target = torch.full((6,), 0.2) if label == "hard" else 0.9 * lam + 0.2 * (1 - lam)
         assert torch.allclose(
             terms["mix"], bce(t.disc(w * real + (1 - w) * fake), target, reduction="none"), atol=1e-6
@@ -156,7 +158,7 @@ def test_joint_batches_put_the_judged_beside_the_real(monkeypatch):
     )
     t = trainer("--mixup=1", minibatch_disc="4x3", minibatch_form="imagenet", disc_norm=None).eval()
     real, fake = batch()["x"], -batch()["x"].flip(0)
-    terms = t.d_terms(real, fake)
+    terms = weighted(t.d_terms(real, fake))
     logits = t.disc(torch.cat([real, fake]))
     assert torch.allclose(terms["real"], t.objective.d_real(logits[:6]), atol=1e-6) and torch.allclose(
         terms["fake"], t.objective.d_fake(logits[6:]), atol=1e-6
@@ -166,7 +168,7 @@ def test_joint_batches_put_the_judged_beside_the_real(monkeypatch):
     assert torch.allclose(terms["mix"], t.objective.d_fake(mixed), atol=1e-6)
     assert t.diagnose(batch()) == {}
     torch.manual_seed(3)
-    adv = t.g_terms(real)["adv"]
+    adv = weighted(t.g_terms(real))["adv"]
     torch.manual_seed(3)
     fake = t.gen(t.noise(6))
     assert torch.allclose(adv, t.objective.g(t.disc(torch.cat([real, fake]))[6:]), atol=1e-6)
@@ -183,7 +185,7 @@ def test_batch_norm_sees_both_halves_of_a_joint_batch(words, judged):
     real, fake = batch()["x"], -batch()["x"].flip(0)
     t.gen.forward = lambda z: fake
     logits = t.disc(torch.cat([real, fake]))
-    terms = t.g_terms(real) if judged == "adv" else t.d_terms(real, fake)
+    terms = weighted(t.g_terms(real)) if judged == "adv" else weighted(t.d_terms(real, fake))
     expected = {
         "adv": t.objective.g(logits[6:]),
         "real": t.objective.d_real(logits[:6]),
@@ -215,7 +217,7 @@ def test_penalties_differentiate_minibatch_discrimination_twice():
     theta = t.disc.stages[-1][1].theta
 
     def value():
-        return gan.PENALTIES["r1"](t.score, x, x).mean()
+        return PENALTIES["r1"](Context(t.judge.score, x, x)).mean()
 
     (grad,) = torch.autograd.grad(value(), theta)
     for at in ((0, 0, 0), (5, 3, 2), (17, 1, 1)):

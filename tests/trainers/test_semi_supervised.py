@@ -9,6 +9,7 @@ from networks import semi_mnist
 from tests.running import assert_equal, newest, train
 from tests.trainers.test_gan import batch
 from trainers import semi_supervised
+from trainers.base import weighted
 
 WORDS = [
     "--trainer=trainers/semi_supervised.py",
@@ -54,14 +55,14 @@ def test_k_classes_are_a_softmax_over_k_plus_1_with_the_last_logit_0():
             logits = t.disc(x)
             return F.softmax(torch.cat([logits, torch.zeros(len(logits), 1)], 1), 1)
 
-        assert torch.allclose(torch.sigmoid(t.score(x)), 1 - over_all(x)[:, -1], atol=1e-12)
-        terms = t.d_terms(x, fake)
+        assert torch.allclose(torch.sigmoid(t.judge.score(x)), 1 - over_all(x)[:, -1], atol=1e-12)
+        terms = weighted(t.d_terms(x, fake))
         expected = -(1 - over_all(x)[:, -1]).log() / 2, -over_all(fake)[:, -1].log() / 2
         assert torch.allclose(terms["real"], expected[0], rtol=1e-6) and torch.allclose(
             terms["fake"], expected[1], rtol=1e-6
         )
         # the paper's form: -1/2 lse + 1/2 softplus(lse) on real ones, 1/2 softplus(lse) on generated ones; and half a GAN's cross-entropies
-        lse = t.score(x), t.score(fake)
+        lse = t.judge.score(x), t.judge.score(fake)
         assert torch.allclose(terms["real"], -lse[0] / 2 + F.softplus(lse[0]) / 2, atol=1e-9)
         bce = [
             F.binary_cross_entropy_with_logits(l, torch.full_like(l, label), reduction="none")
@@ -86,7 +87,7 @@ def test_stable_at_logits_of_a_thousand():
     t = trainer(nets={"gen": torch.nn.Linear(5, 5), "disc": Fixed()}, *["--g_loss=adversarial"])
     for sign in (1.0, -1.0):
         x = torch.full((4, 1, 8, 8), sign)
-        terms = t.d_terms(x, x) | {"sup": t.classification({"x": x, "y": torch.arange(4) % 3})}
+        terms = weighted(t.d_terms(x, x)) | {"sup": t.classification({"x": x, "y": torch.arange(4) % 3})}
         grads = torch.autograd.grad(sum(v.sum() for v in terms.values()), t.disc.w)
         assert all(v.isfinite().all() for v in (*terms.values(), *grads))
         assert torch.allclose(
@@ -215,8 +216,8 @@ def test_the_wasserstein_estimate_is_that_of_the_scores(weight):
     t.initialise(mixed_batch())
     t.on_step_start(0)
     scores = []
-    score = t.verdicts
-    t.verdicts = lambda *a: scores.append(score(*a)) or scores[-1]
+    logits = t.judge.logits
+    t.judge.logits = lambda *a: scores.append(logits(*a)) or scores[-1]
     log = t.step(mixed_batch(), 0)
     assert log["disc/wasserstein"] == pytest.approx(
         float(scores[0]["real"].mean() - scores[0]["fake"].mean()), rel=1e-4

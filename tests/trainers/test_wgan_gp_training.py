@@ -9,6 +9,7 @@ from networks import wgan_gp
 from tests.running import assert_equal, newest, train
 from tests.trainers.test_gan import arguments
 from trainers import gan
+from trainers.base import weighted
 
 FLAGS = [
     "--loss=wgan",
@@ -55,7 +56,7 @@ def test_the_terms_are_the_formulas_and_the_estimate_is_read_from_the_log(varian
     t = trainer(variant).double()
     real, fake = batch()["x"].double(), batch()["x"].double().flip(0) * 0.5
     torch.manual_seed(5)
-    terms = t.d_terms(real, fake)
+    terms = weighted(t.d_terms(real, fake))
     torch.manual_seed(5)
     eps = torch.rand(6, 1, 1, 1, dtype=torch.float64)
     x = (eps * real + (1 - eps) * fake).requires_grad_()
@@ -79,7 +80,7 @@ def test_the_terms_are_the_formulas_and_the_estimate_is_read_from_the_log(varian
     assert all(
         g is None
         for g in torch.autograd.grad(
-            t.d_terms(real, t.gen(t.noise(6)).detach())["gp"].mean(),
+            weighted(t.d_terms(real, t.gen(t.noise(6)).detach()))["gp"].mean(),
             list(t.gen.parameters()),
             allow_unused=True,
         )
@@ -94,7 +95,9 @@ def test_g_steps_are_a_fifth_rounded_up_and_the_last_rate_is_zero(tmp_path, n):
     steps = {name: {int(s["step"]) for s in state["state"].values()} for name, state in optims.items()}
     assert steps == {"gen": {math.ceil(n / 5)}, "disc": {n}}
     t = trainer("homework", "--schedule_steps=10")
-    assert [(t.on_step_start(step), t.optims["disc"].param_groups[0]["lr"])[1] for step in (0, 5, 10, 11)] == [
+    assert [
+        (t.on_step_start(step), t.optims["disc"].param_groups[0]["lr"])[1] for step in (0, 5, 10, 11)
+    ] == [
         2e-4,
         1e-4,
         0.0,

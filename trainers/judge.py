@@ -1,0 +1,104 @@
+"""A discriminator's logits on the batches of one step, by as few forward passes as give the same numbers."""
+
+import torch
+
+from losses.penalties import Context, zero_centred
+
+
+class Judge:
+    """Asks a discriminator D for hidden states h_k and logits of named batches. It owns no module, so it has
+    no state.
+
+    There are three arrangements:
+      joint     D compares real with generated examples: each batch passes beside the real one, as two halves of one
+      shared    penalties ask for D's slope at real or generated images: one forward pass serves the logits and the
+                gradient penalties. Separate calls: in a joint batch the penalty would backpropagate through every example
+      plain     one call for all batches, unless the network mixes examples (see Trainer.forward_jointly)
+    """
+
+    def __init__(self, disc, forward_jointly, to_logits, joint=False, slopes_at=()):
+        """forward_jointly: Trainer's. to_logits: D's output -> logits [N]. joint: whether D compares the
+        halves of a batch. slopes_at: the batches, "real" and "fake", whose slope shares the pass of their
+        logits."""
+        self.disc, self.forward_jointly, self.to_logits = disc, forward_jointly, to_logits
+        self.joint, self.slopes_at = joint, frozenset(slopes_at)
+
+    def passes(self, real, fake, k):
+        """Begins a step: the Passes of real and generated images [N, C, H, W], held constant, by way of layer
+        k."""
+        return Passes(self, real, fake, k)
+
+    def score(self, x):
+        """D's logits [N] of images [N, C, H, W]."""
+        return self.disc_from(x, 0)
+
+    def squared_slope(self, x, output=lambda logits: logits, create_graph=True):
+        """|grad_x output(D(x))|_2^2, [N], by a pass of its own."""
+        return zero_centred(lambda images: output(self.score(images)), x, create_graph)
+
+    def disc_to(self, x, k):
+        """h_k(x); h_0 is x, whatever the discriminator."""
+        return self.disc(x, stop=k) if k else x
+
+    def disc_from(self, h, k):
+        """Logits [N] of hidden states h at layer k."""
+        return self.to_logits(self.disc(h, start=k) if k else self.disc(h))
+
+    def hidden(self, real, fake, k):
+        """(h_k(real), h_k(fake)), both with their graph."""
+        if not k:
+            return real, fake
+        if self.joint:
+            return self.disc(torch.cat([real, fake]), stop=k).chunk(2)
+        return self.forward_jointly(self.disc, lambda x: self.disc_to(x, k), real, fake)
+
+    def hidden_for_g(self, real, fake, k):
+        """(h_k(real), h_k(fake)); only the latter has a graph, unless D compares the halves of a batch."""
+        if self.joint:
+            return self.hidden(real, fake, k)
+        h_fake = self.disc_to(fake, k)
+        with torch.no_grad():
+            return self.disc_to(real, k), h_fake
+
+    def logits(self, states, h_real, k):
+        """{name: logits [N]} of {name: h at layer k}; h_real: the real batch's, beside which a joint D judges
+        each."""
+        if self.joint:
+            both = {name: self.disc_beside(h_real, h, k) for name, h in states.items() if name != "real"}
+            return {name: both["fake"][0] if name == "real" else both[name][1] for name in states}
+        alone = {name: self.disc_from(h, k) for name, h in states.items() if name in self.slopes_at}
+        others = {name: h for name, h in states.items() if name not in self.slopes_at}
+        found = self.forward_jointly(self.disc, lambda h: self.disc_from(h, k), *others.values())
+        return alone | dict(zip(others, found))
+
+    def logits_for_g(self, h_real, h_fake, k):
+        """Logits [N] of generated examples, which a joint D judges beside the real ones."""
+        return self.disc_beside(h_real, h_fake, k)[1] if self.joint else self.disc_from(h_fake, k)
+
+    def disc_beside(self, h_real, h, k):
+        """(logits of h_real, logits of h), [N] each, of one joint batch."""
+        logits = self.disc_from(torch.cat([h_real, h]), k)
+        return logits[: len(h_real)], logits[len(h_real) :]
+
+
+class Passes:
+    """The passes of one step: hidden states real, fake [N, ...] at layer k, then logits, then what penalties
+    see."""
+
+    def __init__(self, judge, real, fake, k):
+        self.judge, self.k, self.images, self.leaves = judge, k, (real.detach(), fake.detach()), {}
+        if judge.slopes_at:
+            x = dict(zip(("real", "fake"), self.images))
+            self.leaves = {name: x[name].detach().requires_grad_() for name in judge.slopes_at}
+            self.real, self.fake = (judge.disc_to(self.leaves.get(name, x[name]), k) for name in x)
+        else:
+            self.real, self.fake = judge.hidden(real, fake, k)
+
+    def logits(self, states):
+        """{name: logits [N]} of {name: hidden state [N, ...] at layer k}."""
+        self.known = self.judge.logits(states, self.real, self.k)
+        return self.known
+
+    def context(self, labels, step, mean):
+        """The Context of penalties."""
+        return Context(self.judge.score, *self.images, self.known, self.leaves, labels, step, mean)
