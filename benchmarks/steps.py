@@ -224,9 +224,7 @@ def shapes_of(script, text=None):
 
 def main():
     """Prints the table."""
-    parser = flags.Parser(
-        allow_abbrev=False, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = flags.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scripts", nargs="*", help="scripts of exps/ (default: one of every system)")
     parser.add_argument(
         "--shape",

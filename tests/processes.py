@@ -32,7 +32,7 @@ def _process(rank, world, folder, gradients):
     def watch(t, case):
         t.on_step_start(0)
         for name in t.optims:
-            t.optims[name].apply = lambda grads, bad, name=name: seen.update(
+            t.optims[name].step_with = lambda grads, bad, name=name: seen.update(
                 {f"{case}/{name}/{i}": g.clone() for i, g in enumerate(grads)}
             )
         return t

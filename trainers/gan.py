@@ -90,7 +90,7 @@ class MixupGAN(Trainer):
         passes = self.judge.passes(real, fake, k)
         shown = self.examples(passes.real, passes.fake)
         logits = passes.logits({name: h for name, (h, _) in shown.items()})
-        terms = {name: self.objective.d(logits[name], label) for name, (_, label) in shown.items()}
+        terms = {name: self.objective.d(l, shown[name][1]) for name, l in logits.items()}
         return terms | self.penalties(passes.context(labels, step, self.mean))
 
     def examples(self, h_real, h_fake):

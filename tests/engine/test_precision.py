@@ -27,7 +27,7 @@ def first_gradients(t):
     """The gradients of the first step, and its log."""
     seen = {}
     for name in t.optims:
-        t.optims[name].apply = lambda grads, bad, name=name: seen.update(
+        t.optims[name].step_with = lambda grads, bad, name=name: seen.update(
             {f"{name}/{i}": g.clone() for i, g in enumerate(grads)}
         )
     t.on_step_start(0)

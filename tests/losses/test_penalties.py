@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from losses.penalties import PENALTIES, Context, Penalties, input_gradient, zero_centred
+from losses.penalties import PENALTIES, Context, input_gradient, zero_centred
 
 N, SHAPE = 5, (2, 3, 3)
 
@@ -61,7 +61,7 @@ def test_gradient_reaches_the_critic_and_not_the_generator(name):
     real, fake = batches()
     w = torch.randn(18, 4, dtype=torch.float64, requires_grad=True)
     source = fake.requires_grad_()
-    value = PENALTIES[name](lambda x: torch.tanh(x.flatten(1) @ w).sum(1), real, source * 1.0).mean()
+    value = PENALTIES[name](Context(lambda x: torch.tanh(x.flatten(1) @ w).sum(1), real, source * 1.0)).mean()
     to_w, to_source = torch.autograd.grad(value, (w, source), allow_unused=True)
     assert to_w.abs().sum() > 0 and to_source is None
 
@@ -85,5 +85,5 @@ def test_second_derivative_by_finite_differences():
     real, fake = batches()
     w = torch.randn(18, 3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(
-        lambda w: PENALTIES["r1"](lambda x: torch.tanh(x.flatten(1) @ w).sum(1), real, fake), w
+        lambda w: PENALTIES["r1"](Context(lambda x: torch.tanh(x.flatten(1) @ w).sum(1), real, fake)), w
     )

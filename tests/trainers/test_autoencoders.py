@@ -26,6 +26,7 @@ def arguments(file, *words):
 
     args = flags.parse([f"--trainer={ROOT}/trainers/{file}.py", *words])
     args.steps_per_epoch, args.schedule_steps = 5, 10
+    flags.resolve(args)
     return args
 
 
@@ -200,7 +201,7 @@ def test_acai_terms_are_the_formulas():
 def test_beta_vae_terms_are_the_formulas(monkeypatch):
     t = trainer(beta_vae, "--lamb=2", "--beta=3")
     seen, x = {}, batch(size=16)["x"]
-    monkeypatch.setattr(t, "update", lambda name, terms: seen.setdefault(name, terms) and {})
+    monkeypatch.setattr(t, "update", lambda name, terms: seen.setdefault(name, weighted(terms)) and {})
     torch.manual_seed(5)
     t.step(batch(size=16), 0)
     mean, log_var = t.enc(x).chunk(2, 1)
@@ -230,7 +231,7 @@ def test_class_mixes_are_the_formulas():
     assert {"ae/adv_sup", "ae/cls", "ae/even", "ae/consistency_sup", "disc/sup", "disc/cls"} <= set(log)
     for words, message in (
         (dict(attributes=0), "class_mixer"),
-        (dict(attributes=4), "attributes=3 would do"),
+        (dict(attributes=4), "use attributes=3"),
     ):
         with pytest.raises(UserError, match=message):
             steps(trainer(class_mixing, **words), 1)

@@ -16,7 +16,8 @@ def arguments(*words):
     from engine import flags
 
     args = flags.parse([f"--trainer={ROOT}/trainers/bigan.py", "--z_dim=5", *words])
-    args.steps_per_epoch, args.schedule_steps = 5, 10
+    args.steps_per_epoch, args.schedule_steps, args.data_shape = 5, 10, [1, 8, 8]
+    flags.resolve(args)
     return args
 
 

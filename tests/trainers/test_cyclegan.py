@@ -36,6 +36,7 @@ def arguments(*words, channels=(1, 3), size=16):
     args = flags.parse([f"--trainer={ROOT}/trainers/cyclegan.py", *words])
     args.steps_per_epoch, args.schedule_steps = 5, 10
     args.data_shape, args.data_shape_b = ([c, size, size] for c in channels)
+    flags.resolve(args)
     return args
 
 
@@ -181,7 +182,7 @@ def test_the_step_detaches_what_the_discriminators_see(monkeypatch):
     monkeypatch.setattr(
         t,
         "d_terms",
-        lambda a, b, fake_a, fake_b: seen.append((fake_a, fake_b)) or terms(a, b, fake_a, fake_b),
+        lambda a, b, fake_a, fake_b, step: seen.append((fake_a, fake_b)) or terms(a, b, fake_a, fake_b),
     )
     steps(t, 1)
     assert not any(fake.requires_grad for fake in seen[0])
@@ -295,7 +296,7 @@ def test_a_split_and_resumed_run_equals_a_whole_one(tmp_path):
 
 def test_half_schedule():
     t = trainer("--lr_schedule=half", "--lr=0.5")
-    t.args.schedule_steps = 10
+    vars(t.args)["schedule_steps"] = 10
     factors = [t.lr_factor(step) for step in range(12)]
     assert factors[:6] == [1.0] * 6 and factors[10] == 0.0 == factors[11]
     assert torch.allclose(torch.tensor(factors[5:11]), torch.linspace(1, 0, 6))

@@ -27,6 +27,7 @@ def arguments(file, *words, shape=(1, SIZE, SIZE), z_dim=Z):
         [f"--trainer={ROOT}/trainers/{file}.py", f"--z_dim={z_dim}", "--z_dist=uniform", *words]
     )
     args.steps_per_epoch, args.schedule_steps, args.data_shape = 5, args.schedule_steps or TOTAL, list(shape)
+    flags.resolve(args)
     return args
 
 
@@ -178,7 +179,7 @@ def test_the_autoencoders_terms_are_the_formulas(features):
         t.recon_term(phi(x), phi(x_r))["recon"].mean(), (phi(x) - phi(x_r)).square().mean(), rtol=1e-5
     )
     assert torch.allclose(
-        t.reg_term(phi(x), phi(x_r), z_e, z)["reg"], 0.3 * (f - g) ** 2, rtol=1e-4, atol=1e-9
+        weighted(t.reg_term(phi(x), phi(x_r), z_e, z))["reg"], 0.3 * (f - g) ** 2, rtol=1e-4, atol=1e-9
     )
 
 
@@ -301,18 +302,18 @@ def test_one_pass_or_one_each():
     """With batch norm in D real and generated images are not normalised together."""
     t = trainer(norm="batch")
     x, y = batch(6)["x"], batch(6)["x"] * 0.1
-    a, b = t.trunk(x, y)
+    a, b = t.trunk(a=x, b=y).values()
     assert (
-        torch.equal(a, t.disc(x, stop=t.last))
-        and torch.equal(b, t.disc(y, stop=t.last))
+        torch.equal(a, t.disc(x, stop=t.last_layer))
+        and torch.equal(b, t.disc(y, stop=t.last_layer))
         and "batch norm" in t.warnings[0]
     )
     t = trainer()
-    a, b = t.trunk(x, y)
-    assert torch.allclose(a, t.disc(x, stop=t.last), atol=1e-6) and torch.allclose(
-        b, t.disc(y, stop=t.last), atol=1e-6
+    a, b = t.trunk(a=x, b=y).values()
+    assert torch.allclose(a, t.disc(x, stop=t.last_layer), atol=1e-6) and torch.allclose(
+        b, t.disc(y, stop=t.last_layer), atol=1e-6
     )
-    assert not t.warnings and len(t.trunk(x)) == 1
+    assert not t.warnings and len(t.trunk(x=x, none=None)) == 1
 
 
 # ------------------------------------------------------------------------------------------------- batches, schedules, statistics
@@ -323,7 +324,7 @@ def test_each_update_has_images_of_its_own(monkeypatch):
     t.on_step_start(0)
     seen = []
     for name, step in (("ae_step", t.ae_step), ("d_terms", t.d_terms), ("g_terms", t.g_terms)):
-        monkeypatch.setattr(t, name, lambda x, step=step: (seen.append(x.clone()), step(x))[1])
+        monkeypatch.setattr(t, name, lambda x, *more, step=step: (seen.append(x.clone()), step(x, *more))[1])
     x = batch(22)["x"]
     t.step({"x": x}, 0)
     assert [len(part) for part in seen] == [6, 6, 5, 5] and torch.equal(torch.cat(seen), x)
@@ -557,7 +558,7 @@ def test_rgan_rewards_reconstructions_and_the_original_does_not():
         assert torch.allclose(terms["recon"], 0.5 * (x - x_r).square().sum((1, 2, 3))) and torch.allclose(
             terms["judged"], 0.25 * term(t.disc(x_r)), atol=1e-6
         )
-    with pytest.raises(UserError, match="--official_sign: given with --model=mdgan"):
+    with pytest.raises(UserError, match="--official_sign: only valid with --model=rgan, given mdgan"):
         toy("mdgan", "--official_sign")
 
 
@@ -572,12 +573,12 @@ def test_what_cannot_be_is_refused_by_name():
         (
             ("--self_supervised=ms",),
             {"classes": 4},
-            r"--self_supervised=ms: needs a head of 5 classes, the discriminator of .* offers 4; --network_args classes=5",
+            r"--self_supervised=ms: needs a head of 5 classes, the discriminator of .* offers 4; use --network_args classes=5",
         ),
         (("--self_supervised=ss",), {"classes": 4, "shape": (1, 16, 32)}, "16x32 pixels cannot be turned"),
         ((), {"nets": nets}, "--phi=features: .* no hidden states"),
         (("--recon_loss=bce",), {}, "--phi=data"),
-        (("--loss=log", "--official_quirks", "sigmoid_hinge"), {}, "--loss=hinge would do"),
+        (("--loss=log", "--official_quirks", "sigmoid_hinge"), {}, "use --loss=hinge"),
         (("--official_quirks", "one_hot_bce"), {}, "no classes"),
         (("--ae_optimisers=two", "--lambda_r=0"), {}, "no second loss"),
         (("--lambda_p=0", "--official_quirks", "negative_penalty"), {}, "no penalty"),
@@ -673,9 +674,9 @@ def test_samples_by_the_statistics_of_their_batch_are_as_many_as_asked_for(n):
         (
             "--model=vaegan",
             {},
-            r"--network: the encoder of .* gives \[2, 2\] for 2 images; \[2, 4\] would do for --z_dim=2",
+            r"--network: enc of .* gives \[2, 2\] for two examples; must be \[2, 4\]; codes must be as long",
         ),
-        ("--model=rgan", {"variational": True}, r"gives \[2, 4\] for 2 images; \[2, 2\] would do"),
+        ("--model=rgan", {"variational": True}, r"gives \[2, 4\] for two examples; must be \[2, 2\]"),
     ),
 )
 def test_codes_of_another_length_are_refused(words, nets, message):
@@ -684,7 +685,7 @@ def test_codes_of_another_length_are_refused(words, nets, message):
         arguments("ae_gans", words, shape=(1, 1, 2), z_dim=2),
     ).train()
     with pytest.raises(UserError, match=message):
-        t.initialise(batch(12, (1, 1, 2)))
+        t.check_networks()
 
 
 @pytest.mark.parametrize(
@@ -707,7 +708,7 @@ def test_cross_entropy_needs_numbers_between_0_and_1(gen_out, scale, good):
     if good:
         t.initialise(batch(12, (1, 1, 2)))
         return
-    with pytest.raises(UserError, match="--recon_loss=bce: is of data in"):
+    with pytest.raises(UserError, match="--recon_loss=bce: needs data in"):
         t.initialise(batch(12, (1, 1, 2)))
 
 

@@ -19,7 +19,7 @@ def arguments(*words):
     from engine import flags
 
     args = flags.parse(list(words))
-    args.steps_per_epoch, args.schedule_steps = 5, 10
+    args.steps_per_epoch, args.schedule_steps, args.data_shape = 5, 10, [1, 8, 8]
     return args
 
 

@@ -45,7 +45,7 @@ def train_d(disc, steps, batch, words=(), lr=0.01):
         {"gen": Affine(*Q), "disc": disc},
         arguments("--z_dim=1", f"--lr={lr}", "--beta1=0.9", "--lr_schedule=linear", *words),
     ).train()
-    t.args.schedule_steps = steps
+    vars(t.args)["schedule_steps"] = steps
     for step in range(steps):
         t.on_step_start(step)
         real = (P[0] + P[1] * torch.randn(batch)).reshape(-1, 1, 1, 1)
@@ -124,7 +124,7 @@ def test_the_generator_finds_a_gaussian():
             "--z_dim=1", "--lr=0.02", "--lr_schedule=linear", "--beta1=0", "--penalty", "r1=1", "--ema=0.98"
         ),
     ).train()
-    t.args.schedule_steps = 800
+    vars(t.args)["schedule_steps"] = 800
     for step in range(800):
         t.on_step_start(step)
         t.step({"x": (P[0] + P[1] * torch.randn(512)).reshape(-1, 1, 1, 1)}, step)

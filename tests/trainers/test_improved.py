@@ -113,7 +113,7 @@ def test_the_mean_is_that_of_every_update_of_either_player():
     )
     seen = {"gen": [], "disc": []}
     for name, optim in t.optims.items():
-        optim.apply = lambda *given, apply=optim.apply, name=name: (
+        optim.step_with = lambda *given, apply=optim.step_with, name=name: (
             seen[name].append([p.detach().double().clone() for p in t.parameters_of(name)]),
             apply(*given),
         )
@@ -126,7 +126,7 @@ def test_the_mean_is_that_of_every_update_of_either_player():
     log = t.step(batch(), 5)
     assert log["disc/history"] > 0 and {"disc/dnorm", "disc/real"} <= set(log)
     grads = {}
-    t.optims["gen"].apply = lambda gradients, bad: grads.update(
+    t.optims["gen"].step_with = lambda gradients, bad: grads.update(
         {i: g.clone() for i, g in enumerate(gradients)}
     )
     t.update("gen", {"nothing": sum(p.sum() * 0 for p in t.parameters_of("gen"))})
@@ -203,9 +203,9 @@ def test_other_logits_and_streams_are_refused():
     t = gan.get_trainer(semi_mnist.get_network((1, 8, 8), 3, 5, width=8), arguments("--z_dim=5")).train()
     with pytest.raises(
         UserError,
-        match=r"--network: .* gives \[2, 3\] for two images; one logit each, \[2\], would do; several classes go with --trainer=trainers/semi_supervised.py",
+        match=r"--network: disc of .* gives \[2, 3\] for two examples; must be \[2\]; .*classes need --trainer=trainers/semi",
     ):
-        t.initialise(batch())
+        t.check_networks()
     with pytest.raises(UserError, match="--iterator: .* gives unlabelled images too"):
         trainer().initialise(batch() | {"x_unlabelled": batch()["x"]})
 
@@ -247,8 +247,8 @@ def test_preparation_sets_the_reference_and_the_kernels_scale():
             ["--loss=wgan", "--real_label=0.9"],
             "--real_label, --fake_label: a Wasserstein critic has no labels",
         ),
-        (["--real_label=0.3", "--fake_label=0.3"], "--fake_label=0.3: not below --real_label=0.3"),
-        (["--loss=hinge", "--g_label=0.5"], "--g_label=0.5: goes with --loss=jsgan"),
+        (["--real_label=0.3", "--fake_label=0.3"], "--fake_label=0.3: must be below --real_label=0.3"),
+        (["--loss=hinge", "--g_label=0.5"], "--g_label=0.5: only valid with --loss=jsgan"),
         (["--penalty", "r1=1"], "--penalty, --dnorm: the discriminator compares"),
         (["--dnorm=1"], "--penalty, --dnorm: the discriminator compares"),
     ],

@@ -28,7 +28,7 @@ def trainer(*words, nets=None):
     from engine import flags
 
     args = flags.parse(["--trainer=trainers/semi_supervised.py", "--z_dim=5", *words])
-    args.steps_per_epoch, args.schedule_steps, args.n_classes = 5, 10, 3
+    args.steps_per_epoch, args.schedule_steps, args.n_classes, args.data_shape = 5, 10, 3, [1, 8, 8]
     torch.manual_seed(0)
     return semi_supervised.get_trainer(
         nets or semi_mnist.get_network((1, 8, 8), 3, 5, width=16, noise=(0.0, 0.0)), args
@@ -192,8 +192,10 @@ def test_a_discriminator_of_one_logit_is_refused():
     from networks import small
 
     t = trainer(nets=small.get_network((1, 8, 8), 0, 5, width=8))
-    with pytest.raises(UserError, match=r"--network: .* gives \[2\] for two images; logits of 3 classes"):
-        t.initialise(mixed_batch())
+    with pytest.raises(
+        UserError, match=r"--network: disc of .* gives \[2\] for two examples; must be \[2, 3\]"
+    ):
+        t.check_networks()
 
 
 def test_flags_without_use_for_labelled_images_alone_are_named():
@@ -230,7 +232,7 @@ def test_a_misspelt_word_is_answered_with_all_words():
 
     with pytest.raises(
         UserError,
-        match="given labels_per_classes=...; base, labels_per_class, label_seed, fresh, size, valid, ",
+        match="given labels_per_classes=...; use base, labels_per_class, label_seed, fresh, size, valid, ",
     ):
         call(
             semi.get_iterators,
@@ -241,7 +243,7 @@ def test_a_misspelt_word_is_answered_with_all_words():
 
 
 @pytest.mark.parametrize(
-    "options, said", (({"width": 3}, "width=3"), ({"noise": 1}, "noise=1: two standard deviations"))
+    "options, said", (({"width": 3}, "width=3"), ({"noise": 1}, "noise=1: use two standard deviations"))
 )
 def test_options_that_cannot_be_are_refused(options, said):
     with pytest.raises(ValueError, match=said):
