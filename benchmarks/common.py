@@ -61,7 +61,7 @@ def command_line(main):
 
 
 def words_of(script, *more, root=ROOT):
-    """The flags with which a script of exps/ in the checkout `root` calls the launcher, followed by `more`."""
+    """The flags that a script of exps/ in the checkout `root` gives to the launcher, followed by `more`."""
     environment = os.environ | {
         "LAUNCH": r"printf %s\0",
         "VIRTUAL_ENV": sys.prefix,  # or a script that installs what it needs would make a .venv

@@ -974,7 +974,6 @@ def write_tables(argv=None):
     """Reads the command line, and prints or writes the tables. Returns the exit code."""
     parser = flags.Parser(
         prog="python -m eval.tables",
-        allow_abbrev=False,
         description="Tables over the seeds of many runs; see docs/tables.md.",
         epilog="exit codes: 0 done, 2 arguments or protocols that do not mix, 3 no run or no file",
     )
