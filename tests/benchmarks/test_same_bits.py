@@ -1,7 +1,6 @@
-"""benchmarks/same_bits.py passes this checkout against itself and reports what a changed copy computes otherwise."""
+"""benchmarks/same_bits.py passes this checkout against itself, and reports what a changed copy computes."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -47,7 +46,7 @@ def test_a_checkout_equals_itself():
 
 
 def test_a_changed_copy_is_told_of_case_by_case(tmp_path):
-    """One draw more where examples are mixed; a process that dies; a script's flags, some trained with, some not."""
+    """One more draw in a mix; a process that dies; a script's flags, of which a case trains with some."""
     copy = tmp_path / "copy"
     left_out = shutil.ignore_patterns(".git", "__pycache__", "results", "data", "docs", ".venv")
     shutil.copytree(ROOT, copy, ignore=left_out)
@@ -115,7 +114,10 @@ def test_flags_are_compared_without_where_the_checkouts_lie(tmp_path):
 
 
 def test_settings_of_a_command_line():
-    words = "--loss=wgan --network_args width=4 a=1 --loss hinge --mixup_ff --penalty gp=1 --network_args a=2 --quirks x y"
+    words = (
+        "--loss=wgan --network_args width=4 a=1 --loss hinge --mixup_ff --penalty gp=1 "
+        "--network_args a=2 --quirks x y"
+    )
     found = same_bits_cases.settings(words.split())
     expected = {"loss": "hinge", "mixup_ff": "", "penalty": {"gp": "1"}, "quirks": "x y"}
     assert found == expected | {"network_args": {"width": "4", "a": "2"}}

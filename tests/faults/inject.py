@@ -1,10 +1,10 @@
-"""Breaks runs in every way we could think of, starts them again with the same command, and compares with an unbroken run.
+"""Breaks runs in many ways, starts them again with the same command, and compares with an unbroken run.
 
     python -m tests.faults.inject --kills 100 --seed 0
 
-prints a table: fault, how many times, what was lost. Each run is a real process (a fork of this one, so that a start costs no imports)
-that gets real signals. "Nothing" means: parameters, buffers, optimiser moments, averages and metrics.jsonl equal the unbroken run's
-bit for bit.
+prints a table: fault, how many times, what was lost. Each run is a real process that gets real signals. It is
+a fork of this one, so that a start costs no imports. "Nothing" lost means that parameters, buffers, optimiser
+moments, averages and metrics.jsonl equal those of the unbroken run bit for bit.
 """
 
 import argparse
@@ -271,7 +271,7 @@ class Case:
 
 
 def random_kills(case, kills, draw):
-    """SIGKILL at random moments of one run, again and again, `kills` times; after too little progress it is left to finish."""
+    """SIGKILL at random moments of one run, `kills` times; without enough progress it may finish."""
     done, outcomes = 0, []
     while done < kills:
         words = case.fresh()
@@ -288,7 +288,7 @@ def random_kills(case, kills, draw):
 
 
 def kills_inside_writes(case, points):
-    """SIGKILL before the n-th fsync, rename or removal: in the middle of a checkpoint, of status.json, of the log's cutting."""
+    """SIGKILL before the n-th fsync, rename or removal, while a checkpoint, status.json or log is written."""
     outcomes = []
     for function, n in points:
         words = case.fresh()
@@ -302,7 +302,7 @@ def kills_inside_writes(case, points):
 
 
 def polite_signals(case, numbers, draw):
-    """TERM, INT, USR1, USR2 at a random moment: exit 75, status.json says interrupted, the same command goes on."""
+    """TERM, INT, USR1, USR2 at a random moment: exit 75, status.json says interrupted, it can be resumed."""
     outcomes = []
     for number in numbers:
         words = case.fresh()
@@ -349,7 +349,7 @@ def slow_steps(seconds):
 
 
 def damaged_checkpoints(case, damages):
-    """The newest checkpoint cut short, emptied, with a bit flipped, or another program's: the one before is taken."""
+    """The newest checkpoint is cut short, empty, has a flipped bit, or is another file: the last but one counts."""
     outcomes = []
     for damage in damages:
         words = case.fresh()
@@ -374,7 +374,10 @@ DAMAGES = (
 
 
 def full_disks(case, times):
-    """Writes that fail with "No space left", and a limit on a file's size that the kernel enforces: exit 1, one line, goes on when there is room."""
+    """Writes fail with "No space left", or by the kernel's limit on a file's size.
+
+    The run ends with exit code 1 and one line, and goes on once there is room.
+    """
     outcomes = []
     for n in range(times):
         words = case.fresh()
@@ -427,9 +430,8 @@ def main():
     args = parser.parse_args()
     seed = random.randrange(10**6) if args.seed is None else args.seed
     draw = random.Random(seed)
-    print(
-        f"seed {seed}, {len(CONFIGURATIONS)} configurations\n\n| configuration | fault | times | lost |\n|---|---|---|---|"
-    )
+    print(f"seed {seed}, {len(CONFIGURATIONS)} configurations\n")
+    print("| configuration | fault | times | lost |\n|---|---|---|---|")
     bad = False
     for name, words in CONFIGURATIONS.items():
         with tempfile.TemporaryDirectory() as folder:

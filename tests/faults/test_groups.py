@@ -13,7 +13,15 @@ import pytest
 from tests.running import ROOT, SMALL, assert_equal, newest
 
 WORDS = [*SMALL, "--mixup=vh2", "--ema=0.9", "--save_every_steps=5", "--resume=auto"]
-SLOW = "from trainers.gan import *\nimport time\nclass T(MixupGAN):\n def train_step(self, batch, step):\n  time.sleep({})\n  return super().train_step(batch, step)\ndef get_trainer(nets, args): return T(nets, args)"
+SLOW = """
+from trainers.gan import *
+import time
+class T(MixupGAN):
+    def train_step(self, batch, step):
+        time.sleep({})
+        return super().train_step(batch, step)
+def get_trainer(nets, args): return T(nets, args)
+"""
 
 
 def torchrun(*words, prefix=(), **options):
@@ -34,7 +42,10 @@ def finish(process):
 
 
 def worker(group, rank):
-    """The process number of a rank of the group: a child of its torchrun (a grandchild may look the same until it has begun its own program)."""
+    """The process number of a rank of the group: a child of its torchrun.
+
+    A grandchild may look the same until it has started its own program.
+    """
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/stat") as stat, open(f"/proc/{pid}/environ") as environ:
@@ -93,7 +104,8 @@ def two_hosts():
     if os.geteuid() or not shutil.which("ip"):
         pytest.skip("network namespaces need root and the command ip (Debian: iproute2)")
     made = subprocess.run(
-        "ip netns add nodea && ip netns add nodeb && ip link add va netns nodea type veth peer name vb netns nodeb && "
+        "ip netns add nodea && ip netns add nodeb && "
+        "ip link add va netns nodea type veth peer name vb netns nodeb && "
         "ip -n nodea addr add 10.77.0.1/24 dev va && ip -n nodeb addr add 10.77.0.2/24 dev vb && "
         "for n in a b; do ip -n node$n link set lo up && ip -n node$n link set v$n up; done",
         shell=True,

@@ -53,7 +53,7 @@ def everything(it):
     return {key: torch.cat([batch[key] for batch in it]) for key in next(iter(it))}
 
 
-# ------------------------------------------------------------------------------------------------------------------- digits
+# --- digits
 
 
 def test_digits():
@@ -75,7 +75,7 @@ def test_digits():
         digits.get_iterators(4096)
 
 
-# -------------------------------------------------------------------------------------------------------- through torchvision
+# --- through torchvision
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_stl10(tmp_path, monkeypatch):
         stl10.get_iterators(2, root=tmp_path, split="all")
 
 
-# --------------------------------------------------------------------------------------------------------------- image files
+# --- image files
 
 
 def write_images(root, names, side=32):
@@ -316,7 +316,7 @@ def test_packages_that_lack_are_named(tmp_path, monkeypatch):
         digits.get_iterators(2)
 
 
-# -------------------------------------------------------------------------------------------------------------- missing data
+# --- missing data
 
 
 @pytest.mark.parametrize(
@@ -389,7 +389,7 @@ def test_addresses_are_torchvisions():
         assert urls and all(url.startswith("http") for url in urls)
 
 
-# --------------------------------------------------------------------------------------------------------- several processes
+# --- several processes
 
 PROCESS = """
 import json, sys
@@ -437,7 +437,7 @@ def test_two_processes_decode_once_and_share_the_data(tmp_path):
     assert sorted(seen + others) == list(range(21)) and abs(len(seen) - len(others)) <= 1
 
 
-# ----------------------------------------------------------------------------------------------------------------- real data
+# --- real data
 
 
 def test_real_digits(real_data):

@@ -161,7 +161,7 @@ def test_the_toys_discriminator_and_generator_are_those_of_the_plain_gan():
     [
         (lambda: stacked_mnist.get_network((3, 32, 32), 0, 8), "28x28"),
         (lambda: stacked_mnist.get_network((3, 28, 28), 0, 8, k=3), "k=3"),
-        (lambda: dist_gan_dcgan.get_network((3, 8, 8), 0, 8), "16 or more"),
+        (lambda: dist_gan_dcgan.get_network((3, 8, 8), 0, 8), "at least 16"),
         (lambda: dist_gan_dcgan.get_network((3, 32, 32), 0, 8, norm="layer"), "norm='layer'"),
         (lambda: dist_gan_resnet.get_network((3, 36, 36), 0, 8), "multiples of 8"),
         (lambda: dist_gan_resnet.get_network((3, 32, 32), 0, 8, width=4, classes="5"), "classes='5'"),

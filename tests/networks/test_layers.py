@@ -216,7 +216,7 @@ def test_inference_tensors_never_reach_a_graph():
 
 
 def test_gradient_is_that_of_the_formula():
-    """u and v are constants: d/dW <A, W / (u^T W v)> = A / sigma - <A, W> u v^T / sigma^2, twice differentiable."""
+    """d/dW <A, W / (u^T W v)> = A / sigma - <A, W> u v^T / sigma^2, u, v constant; twice differentiable."""
     layer, norm = trained()
     layer.double()
     original = layer.parametrizations.weight.original
@@ -367,7 +367,7 @@ def test_staged_by_hand():
 def test_staged_names_the_layer_it_lacks(call):
     disc = Staged(nn.Identity(), nn.Identity(), nn.Identity())
     ((name, k),) = call.items()
-    with pytest.raises(ValueError, match=f"{name}={k}.* 0 to 2"):
+    with pytest.raises(ValueError, match=f"{name}={k}.* between 0 .* and 2"):
         disc(torch.zeros(1), **call)
     with pytest.raises(ValueError, match="stop=1: must be at least start=2"):
         disc(torch.zeros(1), start=2, stop=1)

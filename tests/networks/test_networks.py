@@ -409,7 +409,7 @@ def test_generator_is_the_layer_table(shortcut):
 
 
 def test_preprocessing():
-    """A 3x3 convolution alone; and a residual block that passes the pixels through a ReLU in its residual branch."""
+    """A 3x3 convolution alone, or a residual block with a ReLU on the pixels in its residual branch."""
     x = images("model_resnet").double()
     disc = build("model_resnet_preproc")["disc"].double()
     assert torch.allclose(disc(x, stop=1), apply(disc.stages[0], x), atol=1e-12)
