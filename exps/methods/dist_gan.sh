@@ -3,7 +3,7 @@
 # --batch_size is 192.
 DIST_GAN="--trainer=trainers/dist_gan.py --batch_size=192"
 
-# The tasks. SS: D tells rotations apart. MS: generated images are a fifth class, and G matches.
+# The tasks. SS: D classifies rotations. MS: generated images are a fifth class, and G matches.
 SS="--network_args classes=4 --self_supervised=ss"
 MS="--network_args classes=5 --self_supervised=ms"
 
