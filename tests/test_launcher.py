@@ -1,4 +1,4 @@
-"""The launcher from the outside: what it leaves behind, what it refuses and how."""
+"""The launcher from the outside: the files it writes, and its errors."""
 
 import json
 import os

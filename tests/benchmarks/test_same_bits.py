@@ -45,7 +45,7 @@ def test_a_checkout_equals_itself():
     assert lines[0].startswith("2 cases, 1 of them the distinct settings of 1 scripts: 2 equal, 0 refused")
 
 
-def test_a_changed_copy_is_told_of_case_by_case(tmp_path):
+def test_a_changed_copy_is_reported_case_by_case(tmp_path):
     """One more draw in a mix; a process that dies; a script's flags, of which a case trains with some."""
     copy = tmp_path / "copy"
     left_out = shutil.ignore_patterns(".git", "__pycache__", "results", "data", "docs", ".venv")

@@ -149,8 +149,8 @@ def test_paired_interval_is_scipys():
     assert found.low < 0 < found.high and tables.verdict(found, "lower") == "not resolved"
 
 
-def test_three_pairs_give_the_factor_of_the_specification():
-    """6.11: n = 3 pairs give ± 2.48 s_d, two times three seeds of one std ± 2.27 s."""
+def test_widths_of_intervals_of_three_seeds():
+    """± 2.48 s_d for three pairs, s_d the deviation of their differences; ± 2.27 s for twice three of std s."""
     found = tables.difference({0: 1.0, 1: 2.0, 2: 3.0}, {0: 0.0, 1: 0.0, 2: 0.0})
     assert found.high - found.mean == pytest.approx(2.484, abs=1e-3)
     found = tables.difference({0: 1.0, 1: 2.0, 2: 3.0}, {3: 0.0, 4: 1.0, 5: 2.0})
@@ -531,7 +531,7 @@ def test_bad_words(tmp_path, monkeypatch, capsys, words, message):
 # --- published numbers
 
 
-def test_published_numbers_are_those_of_the_sheet():
+def test_published_numbers_are_those_of_their_sources():
     found = {(e.experiment, e.metric): e for e in tables.read_published(tables.PUBLISHED)}
     numbers = {key: (e.value, e.std, e.runs) for key, e in found.items()}
     mixup = {
@@ -548,7 +548,7 @@ def test_published_numbers_are_those_of_the_sheet():
         ("visible_dnorm0_specnorm", "FID"): (21.5, None, None),
     }
     assert {found[key].protocol for key in mixup} == {"not stated"}
-    # a sample of the other sheets: Lin et al. 2018, Table 1; the README of jeffdonahue/bigan
+    # some of the others: Lin et al. 2018, Table 1; the README of jeffdonahue/bigan
     assert numbers["bigan/official", "EGr"] == (5.95, None, 1) and all(
         e.protocol and e.source for e in found.values()
     )

@@ -25,7 +25,7 @@ ENVIRONMENT = os.environ | {
     "VIRTUAL_ENV": sys.prefix,
     "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}",
 }
-# the sheet's table: what each experiment of GAN mixup must say
+# the settings of the original's experiments of GAN mixup
 TABLE = {
     "baseline.specnorm": ("networks/model_resnet_specnorm.py", "jsgan", "none", 0.0, 5, 500, 20),
     "baseline.specnorm.hinge": ("networks/model_resnet_specnorm_nosigm.py", "hinge", "none", 0.0, 5, 500, 10),
@@ -79,7 +79,7 @@ def header_of(script):
 
 
 def command_of(script, *more, cwd=ROOT, shell="sh"):
-    """The launcher's words as the script gives them, by letting the shell print them."""
+    """The flags that the script gives to the launcher, printed by the shell."""
     done = subprocess.run(
         [shell, script, *more],
         cwd=cwd,
@@ -133,7 +133,7 @@ def test_all_scripts_are_found():
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=name_of)
 def test_a_script_is_short_and_named_by_its_path(script):
-    """A header, the line that sources, the command: nothing else, so that the row can be seen at a glance."""
+    """A header, the line that sources, the command, and nothing else."""
     lines = open(script, encoding="utf8").read().splitlines()
     code = [line for line in lines if not line.startswith("#")]
     extra = {"quickstart": 1}.get(name_of(script), 0)  # it installs what is needed
@@ -239,7 +239,7 @@ def test_the_experiments_of_gan_mixup_say_what_the_table_says(name):
 
 @pytest.fixture(scope="module")
 def printing(tmp_path_factory):
-    """A LAUNCH that prints DATA_DIR and the words, apart by zero bytes."""
+    """A LAUNCH that prints DATA_DIR and the flags, with zero bytes between them."""
     path = tmp_path_factory.mktemp("launch") / "print.sh"
     path.write_text("""printf '%s\\0' "${DATA_DIR:-}" "$@"\n""")
     return f"sh {path}"

@@ -233,7 +233,7 @@ class Case:
         return [*self.words, f"--name=broken{self.made}"]
 
     def lost(self):
-        """What the newest broken run lost against the unbroken one: "nothing", or the first difference."""
+        """The first difference of the newest broken run from the unbroken one, or "nothing"."""
         name = f"broken{self.made}"
         try:
             assert_equal(newest(self.folder, "whole"), newest(self.folder, name))
@@ -260,7 +260,7 @@ class Case:
         return f"left behind {left}" if left else "nothing"
 
     def finish(self, words):
-        """Starts until it is finished (or 20 times); returns lost()."""
+        """Starts the run until it is finished, at most 20 times; returns lost()."""
         for _ in range(20):
             code = run(words, log=f"{self.folder}/log")
             if code == 0:
@@ -349,7 +349,7 @@ def slow_steps(seconds):
 
 
 def damaged_checkpoints(case, damages):
-    """The newest checkpoint is cut short, empty, has a flipped bit, or is another file: the last but one counts."""
+    """The newest checkpoint is cut short, empty, has a flipped bit or other bytes: the one before is used."""
     outcomes = []
     for damage in damages:
         words = case.fresh()
@@ -388,7 +388,7 @@ def full_disks(case, times):
 
 
 def second_writers(case, times):
-    """A second process on the same run while the first lives: refused with exit 2, the first undisturbed."""
+    """A second process on a run whose first process lives: exit 2, and the first goes on undisturbed."""
     outcomes = []
     for _ in range(times):
         words = case.fresh()

@@ -97,7 +97,7 @@ def test_each_example_once_an_epoch(processes, world_size, n, batch_size, source
 
 
 def totals(n, batch_size, world_size):
-    """Sizes of an epoch's global batches by the rule, written down anew."""
+    """Sizes of an epoch's global batches by the rule, computed in another way."""
     sizes = [batch_size] * (n // batch_size)
     rest = n % batch_size
     if rest >= 2 * world_size:

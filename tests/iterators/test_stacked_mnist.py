@@ -74,7 +74,7 @@ def test_modes_are_counted_in_all_thousand_bins():
     assert counts.nonzero().flatten().tolist() == [7, 8, 500, 993] and counts[7] == 2 and len(counts) == 1000
     assert modes_covered.classes(counts)["modes"] == 4
     wrong = np.histogram(np.array([7, 8, 9]), 1000)[0]
-    assert wrong[[7, 8, 9]].sum() == 0  # what the published code counted
+    assert wrong[[7, 8, 9]].sum() == 0  # the published code's count
     one = modes_covered.classes(modes_covered.counts_of(torch.zeros(100, dtype=torch.int64), 1000))
     assert (one["modes"], one["kl"]) == (1, pytest.approx(np.log(1000)))
     perfect = modes_covered.classes(modes_covered.counts_of(torch.arange(25_000) % 1000, 1000))

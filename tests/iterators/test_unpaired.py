@@ -159,7 +159,7 @@ def test_a_blank_digit_leaves_the_crop_and_a_full_one_inverts_it():
 
 
 def test_inside_the_mask_the_crop_is_inside_out():
-    """A digit with a straight edge on a crop of one colour v, by the sheet: contrast |2 v - 1| inside."""
+    """A digit with a straight edge on a crop of one colour v: inside and outside differ by |2 v - 1|."""
     digit = torch.zeros(1, 1, 28, 28)
     digit[..., 14:] = 1
     crops = torch.full((1, 3, 64, 64), 51, dtype=torch.uint8)
@@ -183,7 +183,7 @@ def test_coloured_digits_are_fixed_by_the_data_seed():
     x = [d["train"].source.b.tensors["x"] for d in (data, again, other)]
     assert torch.equal(x[0], x[1]) and not torch.equal(x[0], x[2])
     first, second = (next(d["train"].from_step(0)) for d in (data, again))
-    assert not torch.equal(first["y"], second["y"])  # the run's seed is of the order
+    assert not torch.equal(first["y"], second["y"])  # the run's seed changes the order only
     tensors = data["train"].source.tensors
     assert torch.equal(
         tensors["y"], tensors["y_b"]

@@ -120,7 +120,7 @@ def test_weights_are_xavier_and_biases_zero():
 
 
 def test_halving_by_a_strided_1x1_convolution_reads_every_other_pixel():
-    """What the original computes everywhere and then throws away: 3x3 at stride 1, then 1x1 at stride 2."""
+    """The original's 3x3 convolution at stride 1, then 1x1 at stride 2, which drops three pixels of four."""
     block = dist_gan_resnet.disc_block(4, 6, True, False, "conv", True)
     x = torch.randn(2, 4, 8, 8)
     first, second, last = block.residual[1], block.residual[3], block.residual[4]

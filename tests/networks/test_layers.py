@@ -29,7 +29,7 @@ def close(a, b):
 
 
 def plain(mode, x, weight, bias):
-    """The definition of the two folded forms, by other functions than the ones they use."""
+    """The two folded forms by their definition."""
     if mode == "down":
         y = F.conv2d(x, weight, bias, padding=1)
         y = y[..., : y.shape[2] // 2 * 2, : y.shape[3] // 2 * 2]

@@ -104,7 +104,7 @@ def test_shapes_range_and_logits(name):
         assert fake.shape == (5, *shape_of(name)) and fake.dtype == torch.float32
         assert fake.abs().max() <= 1 and not torch.equal(fake[0], fake[1])
         assert gen(50 * torch.randn(5, Z_DIM)).abs().max() <= 1
-        last = []  # what the last layer gives is what D gives: no sigmoid
+        last = []  # D returns what its last layer does: no sigmoid
         [m for m in disc.modules() if isinstance(m, (nn.Linear, nn.Conv2d))][-1].register_forward_hook(
             lambda module, inputs, output: last.append(output)
         )
@@ -125,7 +125,7 @@ def test_stages_compose_bit_exactly(name):
             assert len(h) == len(x) and torch.equal(disc(h, start=k), whole)
             for j in range(k):
                 assert torch.equal(disc(disc(x, stop=j), start=j, stop=k), h)
-            assert torch.equal(disc(x, stop=k), h)  # h was not overwritten in place by what came after
+            assert torch.equal(disc(x, stop=k), h)  # later stages did not overwrite h in place
         with pytest.raises(ValueError, match=f"stop={disc.layers}"):
             disc(x, stop=disc.layers)
 

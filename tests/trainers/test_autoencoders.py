@@ -123,7 +123,7 @@ def test_all_parameters_move_and_all_terms_are_finite(module, words):
         ),
     ],
 )
-def test_the_terms_are_those_of_the_sheet(words, expected):
+def test_the_terms_are_their_formulas(words, expected):
     assert set(steps(trainer(amr, *words), 1)[0]) == expected
 
 

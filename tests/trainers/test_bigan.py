@@ -1,4 +1,4 @@
-"""BiGAN: the game's terms, who learns from what, the exchange of the pairs, and runs in parts."""
+"""BiGAN: the terms, which network each one trains, the exchange of the pairs, and resumed runs."""
 
 import math
 

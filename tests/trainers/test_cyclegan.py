@@ -1,4 +1,4 @@
-"""CycleGAN: terms against their formulas, the image pool, who is updated, exact resumes, refusals."""
+"""CycleGAN: terms against their formulas, the image pool, which networks move, exact resume, errors."""
 
 import itertools
 import math

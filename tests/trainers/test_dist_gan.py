@@ -296,7 +296,7 @@ def test_ds_task_at_equal_logits_is_log_k(task, classes):
 
 
 def test_one_pass_or_one_each():
-    """With batch norm in D real and generated images are not normalised together."""
+    """With batch norm in D, real and generated images are normalised separately."""
     t = trainer(norm="batch")
     x, y = batch(6)["x"], batch(6)["x"] * 0.1
     a, b = t.trunk(x, y)
@@ -427,7 +427,7 @@ def test_diagnoses_name_both_sides_and_each_class():
 
 
 def test_accuracies_of_a_head_that_knows():
-    """Images bright on one side: which side tells the rotation; black ones are generated."""
+    """Images are bright on one side, which gives their rotation; black ones are generated."""
 
     class Knows(Discriminator):
         def __init__(self):
