@@ -150,7 +150,7 @@ def test_paired_interval_is_scipys():
 
 
 def test_widths_of_intervals_of_three_seeds():
-    """± 2.48 s_d for three pairs, s_d the deviation of their differences; ± 2.27 s for twice three of std s."""
+    """± 2.48 s_d for three pairs, s_d the deviation of differences; ± 2.27 s for twice three of std s."""
     found = tables.difference({0: 1.0, 1: 2.0, 2: 3.0}, {0: 0.0, 1: 0.0, 2: 0.0})
     assert found.high - found.mean == pytest.approx(2.484, abs=1e-3)
     found = tables.difference({0: 1.0, 1: 2.0, 2: 3.0}, {3: 0.0, 4: 1.0, 5: 2.0})
