@@ -63,7 +63,7 @@ def test_all_techniques_compose_with_mixup(form, mixup, label):
 
 @pytest.mark.parametrize("form", MATCHING)
 @pytest.mark.parametrize("layer", (None, 0, 1, 2))
-def test_feature_matching_replaces_or_joins_the_verdict(form, layer):
+def test_feature_matching_replaces_or_joins_the_adversarial_loss(form, layer):
     words = [f"--fm_form={form}", "--fm_weight=3", *([] if layer is None else [f"--fm_layer={layer}"])]
     torch.manual_seed(0)
     t = gan.get_trainer(
@@ -199,8 +199,10 @@ def test_other_logits_and_streams_are_refused():
     from networks import semi_mnist
 
     t = gan.get_trainer(semi_mnist.get_network((1, 8, 8), 3, 5, width=8), arguments("--z_dim=5")).train()
-    message = r"--network: .* gives \[2, 3\] for two images.* --trainer=trainers/semi_supervised.py"
-    with pytest.raises(UserError, match=message):
+    with pytest.raises(
+        UserError,
+        match=r"--network: .* gives \[2, 3\] for two images; one logit each, \[2\], would do; several classes go with --trainer=trainers/semi_supervised.py",
+    ):
         t.initialise(batch())
     with pytest.raises(UserError, match="--iterator: .* gives unlabelled images too"):
         trainer().initialise(batch() | {"x_unlabelled": batch()["x"]})

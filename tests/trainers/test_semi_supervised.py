@@ -230,7 +230,7 @@ def test_a_misspelt_word_is_answered_with_all_words():
 
     with pytest.raises(
         UserError,
-        match="given labels_per_classes=...; base, labels_per_class, label_seed, fresh, size, valid, ",
+        match="given labels_per_classes=...; use base, labels_per_class, label_seed, fresh, size, valid, ",
     ):
         call(
             semi.get_iterators,
@@ -241,7 +241,7 @@ def test_a_misspelt_word_is_answered_with_all_words():
 
 
 @pytest.mark.parametrize(
-    "options, said", (({"width": 3}, "width=3"), ({"noise": 1}, "noise=1: two standard deviations"))
+    "options, said", (({"width": 3}, "width=3"), ({"noise": 1}, "noise=1: use two standard deviations"))
 )
 def test_options_that_cannot_be_are_refused(options, said):
     with pytest.raises(ValueError, match=said):
