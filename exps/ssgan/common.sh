@@ -1,5 +1,5 @@
-# SSGAN (Chen et al. 2019) and its baselines with kwotsin/mimicry's settings: 100,000 G steps (500,000 steps)
-# of batch 64, five D steps each, Adam 2e-4 (0, 0.9), linearly to 0. STL-10's networks are those for 32x32, on
+# SSGAN (Chen et al. 2019) and its yardsticks by kwotsin/mimicry's settings: 100,000 G steps (500,000 steps)
+# of batch 64, five D steps each, Adam 2e-4 (0, 0.9), linearly to 0. STL-10's networks are those for 32x32 on
 # larger maps (mimicry's for 48x48 have other widths).
 cd "$(dirname "$0")/../.."; . exps/env.sh; . exps/data_sets.sh; . exps/methods/dist_gan.sh
 TABLE="--trainer=trainers/ssgan.py --network=networks/ssgan.py --z_dim=128 --batch_size=64 --loss=hinge

@@ -1,10 +1,10 @@
-"""Breaks runs in many ways, starts them again with the same command, and compares with an unbroken run.
+"""Breaks runs in every way we could think of, starts them again with the same command, and compares with an unbroken run.
 
     python -m tests.faults.inject --kills 100 --seed 0
 
-prints a table: fault, how many times, what was lost. Each run is a real process that gets real signals. It is
-a fork of this one, so that a start costs no imports. "Nothing" lost means that parameters, buffers, optimiser
-moments, averages and metrics.jsonl equal those of the unbroken run bit for bit.
+prints a table: fault, how many times, what was lost. Each run is a real process (a fork of this one, so that a start costs no imports)
+that gets real signals. "Nothing" means: parameters, buffers, optimiser moments, averages and metrics.jsonl equal the unbroken run's
+bit for bit.
 """
 
 import argparse

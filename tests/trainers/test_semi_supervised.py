@@ -84,7 +84,7 @@ def test_stable_at_logits_of_a_thousand():
         def forward(self, x):
             return self.w * x.flatten(1)[:, :3] * 1e3
 
-    t = trainer("--g_loss=adversarial", nets={"gen": torch.nn.Linear(5, 5), "disc": Fixed()})
+    t = trainer(nets={"gen": torch.nn.Linear(5, 5), "disc": Fixed()}, *["--g_loss=adversarial"])
     for sign in (1.0, -1.0):
         x = torch.full((4, 1, 8, 8), sign)
         terms = t.d_terms(x, x) | {"sup": t.classification({"x": x, "y": torch.arange(4) % 3})}
