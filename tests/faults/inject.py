@@ -233,7 +233,7 @@ class Case:
         return [*self.words, f"--name=broken{self.made}"]
 
     def lost(self):
-        """The first difference of the newest broken run from the unbroken one, or "nothing"."""
+        """What the newest broken run lost against the unbroken one: "nothing", or the first difference."""
         name = f"broken{self.made}"
         try:
             assert_equal(newest(self.folder, "whole"), newest(self.folder, name))
@@ -260,7 +260,7 @@ class Case:
         return f"left behind {left}" if left else "nothing"
 
     def finish(self, words):
-        """Starts the run until it is finished, at most 20 times; returns lost()."""
+        """Starts until it is finished (or 20 times); returns lost()."""
         for _ in range(20):
             code = run(words, log=f"{self.folder}/log")
             if code == 0:
@@ -271,7 +271,7 @@ class Case:
 
 
 def random_kills(case, kills, draw):
-    """SIGKILL at random moments of one run, `kills` times; without enough progress it may finish."""
+    """SIGKILL at random moments of one run, again and again, `kills` times; after too little progress it is left to finish."""
     done, outcomes = 0, []
     while done < kills:
         words = case.fresh()
@@ -288,7 +288,7 @@ def random_kills(case, kills, draw):
 
 
 def kills_inside_writes(case, points):
-    """SIGKILL before the n-th fsync, rename or removal, while a checkpoint, status.json or log is written."""
+    """SIGKILL before the n-th fsync, rename or removal: in the middle of a checkpoint, of status.json, of the log's cutting."""
     outcomes = []
     for function, n in points:
         words = case.fresh()
@@ -302,7 +302,7 @@ def kills_inside_writes(case, points):
 
 
 def polite_signals(case, numbers, draw):
-    """TERM, INT, USR1, USR2 at a random moment: exit 75, status.json says interrupted, it can be resumed."""
+    """TERM, INT, USR1, USR2 at a random moment: exit 75, status.json says interrupted, the same command goes on."""
     outcomes = []
     for number in numbers:
         words = case.fresh()
@@ -349,7 +349,7 @@ def slow_steps(seconds):
 
 
 def damaged_checkpoints(case, damages):
-    """The newest checkpoint is cut short, empty, has a flipped bit or other bytes: the one before is used."""
+    """The newest checkpoint cut short, emptied, with a bit flipped, or another program's: the one before is taken."""
     outcomes = []
     for damage in damages:
         words = case.fresh()
@@ -374,10 +374,7 @@ DAMAGES = (
 
 
 def full_disks(case, times):
-    """Writes fail with "No space left", or by the kernel's limit on a file's size.
-
-    The run ends with exit code 1 and one line, and goes on once there is room.
-    """
+    """Writes that fail with "No space left", and a limit on a file's size that the kernel enforces: exit 1, one line, goes on when there is room."""
     outcomes = []
     for n in range(times):
         words = case.fresh()
@@ -388,7 +385,7 @@ def full_disks(case, times):
 
 
 def second_writers(case, times):
-    """A second process on a run whose first process lives: exit 2, and the first goes on undisturbed."""
+    """A second process on the same run while the first lives: refused with exit 2, the first undisturbed."""
     outcomes = []
     for _ in range(times):
         words = case.fresh()
@@ -430,8 +427,9 @@ def main():
     args = parser.parse_args()
     seed = random.randrange(10**6) if args.seed is None else args.seed
     draw = random.Random(seed)
-    print(f"seed {seed}, {len(CONFIGURATIONS)} configurations\n")
-    print("| configuration | fault | times | lost |\n|---|---|---|---|")
+    print(
+        f"seed {seed}, {len(CONFIGURATIONS)} configurations\n\n| configuration | fault | times | lost |\n|---|---|---|---|"
+    )
     bad = False
     for name, words in CONFIGURATIONS.items():
         with tempfile.TemporaryDirectory() as folder:

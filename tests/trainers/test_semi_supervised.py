@@ -60,8 +60,7 @@ def test_k_classes_are_a_softmax_over_k_plus_1_with_the_last_logit_0():
         assert torch.allclose(terms["real"], expected[0], rtol=1e-6) and torch.allclose(
             terms["fake"], expected[1], rtol=1e-6
         )
-        # the paper's form: -1/2 lse + 1/2 softplus(lse) for real, 1/2 softplus(lse) for generated images;
-        # it is half a GAN's cross-entropies
+        # the paper's form: -1/2 lse + 1/2 softplus(lse) on real ones, 1/2 softplus(lse) on generated ones; and half a GAN's cross-entropies
         lse = t.score(x), t.score(fake)
         assert torch.allclose(terms["real"], -lse[0] / 2 + F.softplus(lse[0]) / 2, atol=1e-9)
         bce = [
