@@ -1,4 +1,4 @@
-"""Pictures that a person looks at: grids, curves, animations. Needs no torch of its own, so that reports start without it."""
+"""Pictures for people: grids, curves, animations. Does not import torch, so that reports start without it."""
 
 import io
 import math
@@ -15,14 +15,14 @@ COLOURS = 128
 
 
 def to_uint8(images):
-    """[-1, 1] -> 0 .. 255 by rounding 127.5 (x + 1), clipped; the one place where images become bytes. Not a number -> 0."""
+    """127.5 (x + 1), rounded and clipped to 0 .. 255; NaN becomes 0. All images become bytes here."""
     return images.float().nan_to_num(-1.0).add(1).mul(127.5).round().clamp(0, 255).byte().cpu()
 
 
 def grid(images, columns=None):
-    """Images [n, C, H, W] in [-1, 1] as one PIL image, row by row; small ones enlarged (each pixel a square) so that a person can read them.
+    """Images [n, C, H, W] in [-1, 1] as one PIL image, row by row. Small images are enlarged, pixel by pixel.
 
-    Images [rows, columns, C, H, W] are laid out as they are given.
+    Images [rows, columns, C, H, W] keep their rows and columns.
     """
     if images.ndim == 5:
         images, columns = images.flatten(0, 1), images.shape[1]
@@ -50,7 +50,7 @@ def save_picture(picture, path):
 
 
 def curves(records, path, title):
-    """A picture of the logged scalars over steps: one panel a network (the part of the name before the slash)."""
+    """A plot of the logged scalars over steps: a panel for each network (a name's part before the slash)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -76,7 +76,7 @@ def curves(records, path, title):
 
 
 def gif(path, frames, seconds=0.1):
-    """PIL images as an animation that repeats. seconds: how long a frame is shown, or one number a frame."""
+    """Writes PIL images as an animation that repeats. seconds: for one frame, or a list of those of each."""
     times = [round(1000 * t) for t in seconds] if isinstance(seconds, list) else round(1000 * seconds)
     frames[0].save(path, "gif", save_all=True, append_images=frames[1:], duration=times, loop=0)
 
@@ -84,7 +84,8 @@ def gif(path, frames, seconds=0.1):
 def frames(folder, every=0):
     """{name: [(step, path), ...] by step} of the pictures step_<8 digits>[_<name>].png in a folder.
 
-    every: only multiples of so many steps, and the last; a run that was prolonged has pictures of its earlier ends besides.
+    every: take only multiples of so many steps, and the last. That leaves out pictures of the earlier ends of
+    a run that was prolonged.
     """
     found = {}
     for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
@@ -100,21 +101,22 @@ def frames(folder, every=0):
 
 
 def animate(run, args):
-    """Writes <run>/animation.gif, or animation_<name>.gif where pictures have names, from samples/; returns [(path, number of frames), ...].
+    """Writes <run>/animation.gif from samples/; if pictures have names, animation_<name>.gif for each.
 
-    A frame a tenth of a second, the last for a second; one palette for all. Raises MissingError where there is no picture.
+    A frame is shown for a tenth of a second, the last for a second. All have one palette. Returns [(path,
+    number of frames), ...]. Raises MissingError if there is no picture.
     """
     found = frames(run.samples, args.steps_per_epoch * args.save_images_every)
     if not found:
         raise MissingError(
-            f"--mode=animate: no pictures in {run.samples}; a run that trained with --save_images_every=1 has one an epoch"
+            f"--mode=animate: no pictures in {run.samples}; "
+            "train with --save_images_every=1 to have one for each epoch"
         )
     written = []
     for name, entries in found.items():
         pictures = [Image.open(path).convert("RGB") for _, path in entries]
-        pictures = [
-            picture for picture in pictures if picture.size == pictures[-1].size
-        ]  # --samples may have changed
+        # --samples may have changed
+        pictures = [picture for picture in pictures if picture.size == pictures[-1].size]
         path = os.path.join(run.folder, f"animation{'_' + name if name else ''}.gif")
         palette = side_by_side([pictures[0], pictures[len(pictures) // 2], pictures[-1]]).quantize(COLOURS)
         gif(
@@ -128,7 +130,7 @@ def animate(run, args):
 
 
 def side_by_side(pictures):
-    """Pictures of one size as one."""
+    """Pictures of one size as one picture, from left to right."""
     width, height = pictures[0].size
     sheet = Image.new("RGB", (width * len(pictures), height))
     for k, picture in enumerate(pictures):
