@@ -93,6 +93,7 @@ class Case:
         args.schedule_steps = args.schedule_steps or 1000
         if len(shapes) > 1:
             args.data_shape_b = list(shapes[1])
+        flags.resolve(args)
         os.chdir(ROOT)
         memory.keep_freed()
         setup.check_precision(args, torch.device("cpu"))
