@@ -1,4 +1,4 @@
-"""What a user can mend: one line that names the flag or file, what was given and what would do."""
+"""What a user can mend: one line that names the flag or file, what was given and what to do."""
 
 
 class UserError(Exception):

@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
     """argparse whose errors are UserErrors of one line, with the nearest flag for a misspelt one."""
 
     def __init__(self, **options):
-        super().__init__(allow_abbrev=False, **options)
+        super().__init__(**{"allow_abbrev": False} | options)
         self.flags = {}  # name: argparse.Action, of those that were declared by a Group
         self.resolvers = []  # functions of the flags that complete them, see Group.resolve
         self.served = set()  # see Group.serves
@@ -42,7 +42,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message):
         if message.startswith("unrecognized arguments: "):
             word = message.split(": ", 1)[1].split()[0].split("=")[0]
-            near = difflib.get_close_matches(word, [f"--{name}" for name in self.flags], 1)
+            known = [string for action in self._actions for string in action.option_strings]
+            near = difflib.get_close_matches(word, known, 1)
             message = (
                 f"{word}: unknown flag; use {near[0] + ' or another' if near else 'one'} that --help lists"
             )

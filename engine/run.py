@@ -100,7 +100,7 @@ class RunDirectory:
             dead = self.lock.take()
         except OSError as error:
             raise UserError(
-                f"--save_path: cannot write to {self.folder}: {error.strerror}; another folder would do"
+                f"--save_path: cannot write to {self.folder}: {error.strerror}; use another folder"
             ) from error
         if dead:
             self.say(f"took over the lock of process {dead.get('pid')} on {dead.get('host')}, which is gone")

@@ -177,16 +177,16 @@ def test_bad_files_and_words(tmp_path):
         tmp_path,
         f"--network={tmp_path}/three.py",
         "--network_args",
-        said="--network_args: given width=...; no word would do",
+        said="--network_args: given width=...; use no word",
     )
     refused(tmp_path, f"--iterator={tmp_path}/gone.py", error=MissingError, said="--iterator: no file")
-    refused(tmp_path, "--network_args", "widht=3", said="--network_args: given widht=...; width")
+    refused(tmp_path, "--network_args", "widht=3", said="--network_args: given widht=...; use width")
     refused(
         tmp_path,
         "--iterator_args",
         "rooot=3",
         "--iterator=iterators/digits.py",
-        said="--iterator_args: given channels=...; size",
+        said="--iterator_args: given channels=...; use size",
     )
 
     refused(tmp_path, "--iterator=iterators/images.py", said="--iterator_args")
@@ -397,7 +397,7 @@ def test_two_time_scales(tmp_path):
         assert furthest == pytest.approx(rate, rel=0.02)
     with pytest.raises(
         UserError,
-        match="--disc_lr: given 0.04, trainers/beta_vae.py trains no discriminator; --lr alone would do",
+        match="--disc_lr: given 0.04, trainers/beta_vae.py trains no discriminator; use --lr alone",
     ):
         train(
             tmp_path,
@@ -445,7 +445,7 @@ def test_a_start_does_not_import_a_compiler(tmp_path):
 @pytest.mark.parametrize(
     "words, said",
     (
-        (["--threads=100000"], "--threads: given 100000; at most"),
+        (["--threads=100000"], "--threads: given 100000; must be at most"),
         (["--device=cuda:1"], "--cpu: given with --device=cuda:1"),
     ),
 )
@@ -458,5 +458,5 @@ def test_machines_that_there_are_not(tmp_path, words, said):
 def test_devices_that_are_not_for_training(device):
     from engine import distributed
 
-    with pytest.raises(UserError, match=f"--device: given {device}; auto, cpu, cuda or cuda:<n> would do"):
+    with pytest.raises(UserError, match=f"--device: given {device}; (use )?auto, cpu, cuda or cuda:<n>"):
         distributed.start(device)

@@ -516,7 +516,7 @@ def test_nothing_to_read(tmp_path, capsys):
         (["--seeds=4-0"], "--seeds: given '4-0'"),
         (["--seeds=a"], "--seeds: given 'a'"),
         (["--format=html"], "--format: invalid choice"),
-        (["--metrics", "x"], "--metrics: unknown flag; --metric or"),
+        (["--metrics", "x"], "--metrics: unknown flag; use --metric or another"),
         (["--compare", "a", "c"], "--compare: no experiment c; use a"),
         (["--compare", "a"], "--compare: expected 2 arguments"),
         (["-o", "gone/x.md"], "-o: gone/x.md: No such file or directory"),

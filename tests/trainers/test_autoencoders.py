@@ -25,6 +25,7 @@ def arguments(file, *words):
 
     args = flags.parse([f"--trainer={ROOT}/trainers/{file}.py", *words])
     args.steps_per_epoch, args.schedule_steps = 5, 10
+    flags.resolve(args)
     return args
 
 

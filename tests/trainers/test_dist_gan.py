@@ -26,6 +26,7 @@ def arguments(file, *words, shape=(1, SIZE, SIZE), z_dim=Z):
         [f"--trainer={ROOT}/trainers/{file}.py", f"--z_dim={z_dim}", "--z_dist=uniform", *words]
     )
     args.steps_per_epoch, args.schedule_steps, args.data_shape = 5, args.schedule_steps or TOTAL, list(shape)
+    flags.resolve(args)
     return args
 
 
