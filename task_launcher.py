@@ -57,7 +57,7 @@ def points_of(args, trainer, data, device, run):
         points.refuse(args, "--eval_every")
     measured = points.Points(data, args)
     trainer.notes.append(measured.describe())
-    run.painter = measured.picture
+    run.picture_fn = measured.picture
     return [measured.event(trainer)]
 
 

@@ -10,12 +10,12 @@ import uuid
 
 from engine.errors import UserError
 
-BEAT = 15.0  # seconds between the heartbeats of a holder
+HEARTBEAT = 15.0  # seconds between the heartbeats of a holder
 STALE = 120.0  # seconds without one that make a holder on another host dead
 
 
 class Lock:
-    """The lock of a run's folder. Its file's time is touched every BEAT seconds while it is held."""
+    """The lock of a run's folder. Its file's time is touched every HEARTBEAT seconds while it is held."""
 
     def __init__(self, folder):
         self.path = os.path.join(folder, "lock")
@@ -36,8 +36,8 @@ class Lock:
                     + "; wait for it, or choose another --name or --seed"
                 )
             dead = holder
-            self.bury(holder)
-        threading.Thread(target=self.beat, daemon=True).start()
+            self.remove_stale(holder)
+        threading.Thread(target=self.heartbeat, daemon=True).start()
         return dead
 
     def create(self):
@@ -46,7 +46,7 @@ class Lock:
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "job": os.environ.get("SLURM_JOB_ID"),
-            "born": born(os.getpid()),
+            "start_time": start_time(os.getpid()),
             "id": uuid.uuid4().hex,
         }
         temporary = f"{self.path}.{self.mine['id']}"
@@ -64,17 +64,19 @@ class Lock:
         """Who holds it: a dict, empty if the file is not readable as one, None if there is no file."""
         try:
             with open(self.path, encoding="utf8") as file:
-                return json.load(file) | {"beat": os.stat(self.path).st_mtime}
+                return json.load(file) | {"heartbeat": os.stat(self.path).st_mtime}
         except FileNotFoundError:
             return None
         except (ValueError, TypeError):
-            return {"beat": os.stat(self.path).st_mtime}
+            return {"heartbeat": os.stat(self.path).st_mtime}
 
     def alive(self, holder):
         """Whether the holder lives. On this host: whether its process does (a process number used again has another birth).
         Elsewhere: whether its heartbeat moves, watched for up to STALE seconds, so that hosts' clocks need not agree."""
         if holder.get("host") == socket.gethostname():
-            return born(holder.get("pid")) is not None and born(holder["pid"]) == holder.get("born")
+            return start_time(holder.get("pid")) is not None and start_time(holder["pid"]) == holder.get(
+                "start_time"
+            )
         print(
             f"{self.path} is held by {holder.get('host', 'an unknown host')}: watching its heartbeat for up to {STALE:.0f} s",
             flush=True,
@@ -85,16 +87,16 @@ class Lock:
             now = self.read()
             if now is None or now.get("id") != holder.get("id"):
                 return False  # released, or taken over by another that take() will meet
-            if now["beat"] != holder["beat"]:
+            if now["heartbeat"] != holder["heartbeat"]:
                 return True
         return False
 
-    def bury(self, holder):
+    def remove_stale(self, holder):
         """Deletes a dead holder's lock, if it still is that.
 
         A file named after the holder says who of several may: while it is there no one else deletes this holder's lock, so what was read last is what is deleted.
         """
-        claim = f"{self.path}.{holder.get('id', 'unreadable')}.buried"
+        claim = f"{self.path}.{holder.get('id', 'unreadable')}.stale"
         try:
             os.close(os.open(claim, os.O_CREAT | os.O_EXCL))
         except FileExistsError:
@@ -110,13 +112,13 @@ class Lock:
         finally:
             os.remove(claim)
 
-    def beat(self):
+    def heartbeat(self):
         """Touches the file until it is released."""
-        while not self.done.wait(BEAT):
+        while not self.done.wait(HEARTBEAT):
             try:
                 os.utime(self.path)
             except OSError:
-                pass  # the next beat may succeed; STALE is eight of them
+                pass  # the next heartbeat may succeed; STALE is eight of them
 
     def release(self):
         """Gives the lock back."""
@@ -126,7 +128,7 @@ class Lock:
             os.remove(self.path)
 
 
-def born(pid):
+def start_time(pid):
     """When the process began, in clock ticks since boot as text, together with the boot's own number; None if there is no such process."""
     try:
         with open(f"/proc/{int(pid)}/stat", encoding="utf8") as file:

@@ -35,8 +35,8 @@ class RunDirectory:
         self.results = Results(self.folder)
         self.writes = distributed.rank() == 0
         self.lock = Lock(self.folder)
-        self.board = None
-        self.painter = None  # function(trainer, step) -> PIL image: drawn in place of the sample grid
+        self.tensorboard = None
+        self.picture_fn = None  # function(trainer, step) -> PIL image: drawn in place of the sample grid
         self.saved = None  # the step of the newest checkpoint of this start
 
     def say(self, text, error=False):
@@ -86,7 +86,7 @@ class RunDirectory:
                 self.step, (state or {}).get("provisional", []) if self.step < self.args.total_steps else []
             )
             if self.args.tensorboard:
-                self.board = record.TensorBoard(os.path.join(self.folder, "tensorboard"), self.step)
+                self.tensorboard = record.TensorBoard(os.path.join(self.folder, "tensorboard"), self.step)
             self.header()
         if state is not None:
             trainer.restore(state)
@@ -258,16 +258,16 @@ class RunDirectory:
         """One record of metrics.jsonl, and of TensorBoard where asked for."""
         if self.writes:
             self.metrics.write(step, values)
-            if self.board:
-                self.board.log(step, values)
+            if self.tensorboard:
+                self.tensorboard.log(step, values)
 
     def draw(self, trainer, step, batch):
         """samples/step_<8 digits>.png from fixed noise, or what the trainer's pictures(batch) gives: {name: images [n, C, H, W]}; or what
-        the painter draws, where data are no images."""
+        picture_fn draws, where data are no images."""
         if not self.writes:
             return
-        if self.painter is not None:
-            made = {"": self.painter(trainer, step)}
+        if self.picture_fn is not None:
+            made = {"": self.picture_fn(trainer, step)}
         else:
             from engine.randomness import seeded
 
@@ -278,8 +278,8 @@ class RunDirectory:
             pictures.save_picture(
                 picture, os.path.join(self.samples, f"step_{step:08d}{'_' + name if name else ''}.png")
             )
-            if self.board:
-                self.board.image(step, name or "samples", picture)
+            if self.tensorboard:
+                self.tensorboard.image(step, name or "samples", picture)
 
     def plot(self):
         """curves.png from metrics.jsonl."""
@@ -306,8 +306,8 @@ class RunDirectory:
 
     def close(self):
         """Closes what is open and gives the lock back."""
-        if self.board:
-            self.board.close()
+        if self.tensorboard:
+            self.tensorboard.close()
         if self.writes:
             self.lock.release()
 

@@ -65,7 +65,7 @@ def test_another_hosts_beating_lock_is_refused(tmp_path, monkeypatch):
 
 
 def test_the_heart_beats(tmp_path, monkeypatch):
-    monkeypatch.setattr(lock, "BEAT", 0.1)
+    monkeypatch.setattr(lock, "HEARTBEAT", 0.1)
     mine = lock.Lock(tmp_path)
     mine.take()
     os.utime(mine.path, (1, 1))
@@ -77,7 +77,7 @@ def test_the_heart_beats(tmp_path, monkeypatch):
 @pytest.mark.parametrize("attempt", range(20))
 def test_many_contenders_for_a_dead_lock_give_one_winner(tmp_path, attempt):
     (tmp_path / "lock").write_text(
-        json.dumps({"host": socket.gethostname(), "pid": 2**22 + 5, "born": "0", "id": "dead"})
+        json.dumps({"host": socket.gethostname(), "pid": 2**22 + 5, "start_time": "0", "id": "dead"})
     )
     winners, refused, contenders = [], [], [lock.Lock(tmp_path) for _ in range(8)]
 
@@ -98,22 +98,22 @@ def test_many_contenders_for_a_dead_lock_give_one_winner(tmp_path, attempt):
     winners[0].release()
 
 
-def test_a_late_burial_spares_the_lock_that_another_took(tmp_path):
-    dead = {"host": socket.gethostname(), "pid": 2**22 + 5, "born": "0", "id": "dead"}
+def test_a_late_removal_spares_the_lock_that_another_took(tmp_path):
+    dead = {"host": socket.gethostname(), "pid": 2**22 + 5, "start_time": "0", "id": "dead"}
     (tmp_path / "lock").write_text(json.dumps(dead))
     live, late = lock.Lock(tmp_path), lock.Lock(tmp_path)
     assert live.take()["id"] == "dead"
-    late.bury(dead)
+    late.remove_stale(dead)
     assert late.read()["id"] == live.mine["id"] and os.listdir(tmp_path) == ["lock"]
     live.release()
 
 
-def test_a_burial_that_was_broken_off_does_not_block_for_ever(tmp_path):
+def test_a_removal_that_was_broken_off_does_not_block_for_ever(tmp_path):
     (tmp_path / "lock").write_text(
-        json.dumps({"host": socket.gethostname(), "pid": 2**22 + 5, "born": "0", "id": "dead"})
+        json.dumps({"host": socket.gethostname(), "pid": 2**22 + 5, "start_time": "0", "id": "dead"})
     )
-    (tmp_path / "lock.dead.buried").touch()
-    os.utime(tmp_path / "lock.dead.buried", (0, 0))
+    (tmp_path / "lock.dead.stale").touch()
+    os.utime(tmp_path / "lock.dead.stale", (0, 0))
     mine = lock.Lock(tmp_path)
     assert mine.take()["id"] == "dead" and os.listdir(tmp_path) == ["lock"]
     mine.release()
