@@ -7,19 +7,23 @@ from functools import partial
 
 import torch
 
-from engine import distributed, flags, setup
-from engine.errors import UserError
+from engine import console, distributed, flags, setup
+from engine.errors import Interrupted, UserError, of_path
 from engine.loop import fit
-from engine.preemption import INTERRUPTED, Interrupted, Stopper, time_limit
+from engine.preemption import INTERRUPTED, Stopper, time_limit
 from engine.run import RunDirectory
 from eval.modes import MODES, SHARED, add_flags, points
 from iterators.common import wrap
 
+NOTHING_TO_SAVE = "before there was anything to save; the same command starts again"
 
-def main(argv=None):
-    """Runs one command line; returns the exit code. Raises UserError for what the user can mend."""
+
+def main(argv=None, stopper=None):
+    """Runs one command line; returns the exit code. Raises UserError for what the user can mend, and Interrupted where
+    `stopper`, which has the signals then, breaks off what needs no saving."""
+    stopper = stopper or Stopper()
     args = flags.parse(argv, ("train", *MODES), add_flags)
-    stopper = Stopper(time_limit(args.time_limit)).install()
+    stopper.limit(time_limit(args.time_limit))
     device = setup.device(args)
     if args.mode not in ("train", *SHARED) and distributed.world_size() > 1:
         raise UserError(f"--mode={args.mode}: is for one process; leave out torchrun")
@@ -35,7 +39,8 @@ def main(argv=None):
         measure = points_of if points.are(args.data_shape) else evaluations
         code = fit(trainer, data, run, args, stopper, measure(args, trainer, data, device, run))
         if code == 0 and points.are(args.data_shape) and run.writes:
-            MODES["animate"](trainer, data, run, args)
+            with run.no_reason_to_stop("the animation"):
+                MODES["animate"](trainer, data, run, args)
         return code
     return MODES[args.mode](trainer, data, run, args)
 
@@ -63,16 +68,20 @@ def points_of(args, trainer, data, device, run):
 
 def command_line():
     """main() with errors as one line on stderr and as documented exit codes; --traceback shows where they came from."""
+    console.outlive()
+    stopper = Stopper().install()
     try:
-        code = main()
+        code = main(stopper=stopper)
     except UserError as error:
         code = print_error(error, error.exit_code)
     except Interrupted as error:
-        code = print_error(
-            f"interrupted by {error} before the first step; the same command starts again", INTERRUPTED
-        )
+        code = print_error(f"interrupted by {error} {NOTHING_TO_SAVE}", INTERRUPTED)
+    except OSError as error:
+        mendable = of_path(error)
+        code = print_error(mendable, mendable.exit_code) if mendable else print_error(error, 1)
     except Exception as error:
         code = print_error(error, 1)
+    stopper.finish()
     distributed.stop()
     return code
 

@@ -9,7 +9,7 @@ from importlib import import_module
 import torch
 import torch.distributed as dist
 
-from engine.errors import UserError
+from engine.errors import Interrupted, UserError
 
 
 def start(device="auto"):
@@ -25,18 +25,19 @@ def start(device="auto"):
     try:
         device = torch.device(device)
     except RuntimeError:
-        raise UserError(f"--device: given {device}; auto, cpu, cuda or cuda:<n> would do") from None
+        raise UserError(f"--device: given {device}; use auto, cpu, cuda or cuda:<n>") from None
     if device.type not in ("cpu", "cuda"):
-        raise UserError(f"--device: given {device}; auto, cpu, cuda or cuda:<n> would do")
+        raise UserError(f"--device: given {device}; use auto, cpu, cuda or cuda:<n>")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise UserError(
-            f"--device: given {device}, this machine has {torch.cuda.device_count()} GPUs; --device=cpu would do"
+            f"--device: given {device}, this machine has {torch.cuda.device_count()} GPUs; use --device=cpu"
         )
     if device.type == "cuda":
         torch.cuda.set_device(device)
     if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not dist.is_initialized():
-        # its functions have the default group as a default argument: imported later, by whatever part of torch, they would keep the group, and so its
-        # threads, beyond stop(), where a thread that still lets go of a tensor while the interpreter ends aborts the process (pytorch issue 190489)
+        # Its functions have the default group as a default argument. Imported later, by any part of torch, they would
+        # keep the group and its threads beyond stop(); a thread that frees a tensor while the interpreter ends aborts
+        # the process (pytorch issue 190489).
         import_module("torch.distributed.nn.functional")
         store, number, size = next(dist.rendezvous("env://"))
         # torchrun keeps one store over its restarts: without a prefix a restarted worker may find the address of its dead predecessor
@@ -119,7 +120,7 @@ def on_rank0(function):
     if rank() == 0:
         try:
             outcome = [function(), None]
-        except Exception as error:
+        except (Exception, Interrupted) as error:
             outcome = [None, error]
     dist.broadcast_object_list(outcome)
     value, error = outcome
@@ -136,7 +137,10 @@ def barrier():
 
 @contextlib.contextmanager
 def rank0_first():
-    """Process 0 runs the block before the others do: it downloads or decodes, they find the result. Its error is raised everywhere."""
+    """Process 0 runs the block before the others do: it downloads or decodes, they find the result.
+
+    Its error is raised everywhere.
+    """
     if rank() != 0:
         on_rank0(None)
         yield
@@ -144,7 +148,7 @@ def rank0_first():
     error = None
     try:
         yield
-    except Exception as caught:
+    except (Exception, Interrupted) as caught:
         error = caught
 
     def outcome():

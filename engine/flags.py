@@ -156,10 +156,11 @@ class Flags(argparse.Namespace):
     """The flags; after freeze() setting one raises UserError. What belongs to them without being one is in slots:
 
     declared: {name: argparse.Action}; defaults: {name: default}; resolvers: see Group.resolve; unserved: names of
-    modes' flags that no mode of this trainer's runs reads, which flags.json leaves out.
+    modes' flags that no mode of this trainer's runs reads, which flags.json leaves out; folder: of the run that a mode
+    was asked for.
     """
 
-    __slots__ = ("declared", "defaults", "resolvers", "unserved", "frozen")
+    __slots__ = ("declared", "defaults", "resolvers", "unserved", "folder", "frozen")
 
     def __setattr__(self, name, value):
         if getattr(self, "frozen", False):
@@ -180,6 +181,7 @@ def add_shared(parser):
     g.add_argument(
         "--name",
         changes_run=False,
+        kept=False,  # a run may have been copied or moved: it is where it was asked for
         default="deleteme",
         type=run_name,
         help="folder of the run inside save_path (default deleteme; GAN mixup)",
@@ -187,6 +189,7 @@ def add_shared(parser):
     g.add_argument(
         "--save_path",
         changes_run=False,
+        kept=False,
         default="results",
         help="folder of all runs (default results; GAN mixup)",
     )
@@ -522,10 +525,8 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None):
     parser.flags["mode"].metavar = "|".join(modes)
     saved, file = {}, ""
     if mode != "train":
-        folder = os.path.join(
-            known.save_path or parser.get_default("save_path"),
-            known.name or parser.get_default("name"),
-            f"s{known.seed or parser.get_default('seed')}",
+        folder = folder_of(
+            *(getattr(known, n) or parser.get_default(n) for n in ("save_path", "name", "seed"))
         )
         file = os.path.join(folder, "flags.json")
         saved = read(folder)
@@ -555,6 +556,10 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None):
             f"--{name}: --mode={mode} does not read it; leave it out, or use --mode={' or '.join(action.read_by)}"
         )
     vars(args).update({name: saved[name] for name in (*FACTS, *DERIVED) if name in saved})
+    if (
+        mode != "train"
+    ):  # a copy of a run in the folder of another seed is still of the seed that it was trained with
+        args.folder, args.seed = folder, saved.get("seed", args.seed)
     check(args)
     if mode != "train":
         resolve(args)
@@ -608,6 +613,11 @@ def files_of(flags):
         (n, key) for n, value in flags.items() if isinstance(value, dict) for key in value if is_file(key)
     ]
     return [(flag, flags[flag]) for flag in FILES] + keys
+
+
+def folder_of(save_path, name, seed):
+    """The folder of a run."""
+    return os.path.join(save_path, name, f"s{seed}")
 
 
 def copied(folder, flag, name):
