@@ -6,6 +6,7 @@ FID, Inception score, KID, precision, recall, density, coverage and classes cove
 
 import importlib.metadata
 import platform
+from collections.abc import Mapping
 
 import torch
 
@@ -43,12 +44,12 @@ def reference(real, extractor, protocol, metrics=("fid", "is", "kid", "prdc"), b
     """
     check(metrics, extractor)
     wanted = protocols.parse(protocol)
-    if isinstance(real, dict) and wanted.split not in real:
+    if isinstance(real, Mapping) and wanted.split not in real:
         raise UserError(
             f"--protocol: given {protocol}, and the data has no {wanted.split} split; use one of "
             f"{', '.join(real)}"
         )
-    source = sources.of(real[wanted.split] if isinstance(real, dict) else real, wanted.split)
+    source = sources.of(real[wanted.split] if isinstance(real, Mapping) else real, wanted.split)
     n_real, n_fake = wanted.resolve(source.n) if source.n is not None else (wanted.real, wanted.fake)
     check_counts(metrics, n_real, n_fake or n_real)
     keep = rows_to_keep(metrics, n_real)
