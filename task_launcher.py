@@ -8,14 +8,12 @@ from functools import partial
 import torch
 
 from engine import console, distributed, flags, setup
-from engine.errors import Interrupted, UserError, of_path
+from engine.errors import Interrupted, UserError, mendable
 from engine.loop import fit
 from engine.preemption import INTERRUPTED, Stopper, time_limit
 from engine.run import RunDirectory
 from eval.modes import MODES, SHARED, add_flags, points
 from iterators.common import wrap
-
-NOTHING_TO_SAVE = "before there was anything to save; the same command starts again"
 
 
 def main(argv=None, stopper=None):
@@ -23,6 +21,8 @@ def main(argv=None, stopper=None):
     `stopper`, which has the signals then, breaks off what needs no saving."""
     stopper = stopper or Stopper()
     args = flags.parse(argv, ("train", *MODES), add_flags)
+    if args.mode != "train":
+        stopper.doing = f"in --mode={args.mode}, which is not finished"
     stopper.limit(time_limit(args.time_limit))
     device = setup.device(args)
     if args.mode not in ("train", *SHARED) and distributed.world_size() > 1:
@@ -75,12 +75,11 @@ def command_line():
     except UserError as error:
         code = print_error(error, error.exit_code)
     except Interrupted as error:
-        code = print_error(f"interrupted by {error} {NOTHING_TO_SAVE}", INTERRUPTED)
-    except OSError as error:
-        mendable = of_path(error)
-        code = print_error(mendable, mendable.exit_code) if mendable else print_error(error, 1)
+        text = f"interrupted by {error} {stopper.doing}; the same command starts again"
+        code = print_error(text, INTERRUPTED)
     except Exception as error:
-        code = print_error(error, 1)
+        found = mendable(error)
+        code = print_error(found, found.exit_code) if found else print_error(error, 1)
     stopper.finish()
     distributed.stop()
     return code

@@ -2,6 +2,14 @@
 
 import errno
 
+# torch raises its own errors, RuntimeErrors, where memory does not suffice
+_OF_MEMORY = (
+    "can't allocate memory",
+    "out of memory",
+    "not enough memory",
+    "Storage size calculation overflowed",
+)
+
 
 class UserError(Exception):
     """Arguments, or flags that do not match a checkpoint."""
@@ -43,10 +51,18 @@ _OF_A_PATH = (
 )
 
 
-def of_path(error):
-    """The UserError that an OSError is where its file's path or permissions are at fault, a MissingError where there
-    is no such file; None for any other error, a full disk for instance."""
-    if error.filename is None:
+def mendable(error):
+    """The UserError that stands for another Exception which the user can mend; else None.
+
+    An OSError whose path or permissions are at fault (MissingError where there is no such file; not a full disk), and
+    memory that does not suffice.
+    """
+    if isinstance(error, MemoryError) or any(words in str(error) for words in _OF_MEMORY):
+        text = " ".join(str(error).split("\n")[0].split())[:100] or "MemoryError"
+        return UserError(
+            f"not enough memory ({text}); use a smaller --batch_size, --eval_batch_size, --samples or network"
+        )
+    if not isinstance(error, OSError) or error.filename is None:
         return None
     if error.errno in _OF_A_PATH:
         return UserError(f"{error.filename}: {error.strerror}; use another path, or mend its permissions")

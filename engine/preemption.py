@@ -22,7 +22,8 @@ class Stopper:
     for a stop while there is still time to save. The margin starts at 5% of the limit, at most 60 s, and becomes twice
     the longest save and the longest step seen, if that is more.
 
-    patient: True while a loop asks wanted() at each step. Where it is False a signal raises Interrupted at once.
+    patient: True while a loop asks wanted() at each step. Where it is False a signal raises Interrupted at once, of
+    work that needs no saving: doing, in words.
     """
 
     installed = None  # the one that has the signals of this process
@@ -32,6 +33,7 @@ class Stopper:
         self.limit(limit)
         self.reason = self.first = None
         self.patient = self.over = False
+        self.doing = "before the first step"
         self.pid = os.getpid()
 
     def limit(self, seconds):

@@ -132,6 +132,8 @@ class RunDirectory:
         try:
             for folder in (self.checkpoints, self.samples):
                 os.makedirs(folder, exist_ok=True)
+                if not os.access(folder, os.W_OK | os.X_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
             dead = self.lock.take()
         except OSError as error:
             raise UserError(
