@@ -12,7 +12,8 @@ import pytest
 
 from engine import checkpoint
 from engine.errors import MissingError, UserError
-from tests.faults import fuzz
+from engine.load import load_file
+from tests.faults import fuzz, inject
 from tests.running import ROOT, SMALL, launch, mode, newest, train
 
 
@@ -129,6 +130,7 @@ def test_a_failing_measure_does_not_take_the_checkpoint_with_it(tmp_path, error)
     records = (folder_of(tmp_path) / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in records] == [2, 4]
     (tmp_path / "t.py").write_text(BROKEN.replace("raise {}", "return {{'own/x': 0.5 + step}}").format())
+    load_file.cache_clear()
     assert train(tmp_path, *words) == 0
     records = (folder_of(tmp_path) / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line).get("own/x") for line in records] == [None, 4.5, None, 8.5]
@@ -204,6 +206,7 @@ def test_modes_do_not_import_what_a_strangers_flags_json_names(tmp_path):
     with pytest.raises(UserError, match=f"--trainer: {tmp_path}/t.py, .* use --trainer=.* if you trust it"):
         mode(tmp_path, "--mode=sample", "--samples=2", f"--out={tmp_path}/b.png")
     assert not (tmp_path / "was_run").exists()
+    load_file.cache_clear()
     words = ["--mode=sample", "--samples=2", f"--out={tmp_path}/b.png", f"--trainer={tmp_path}/t.py"]
     assert mode(tmp_path, *words) == 0 and (tmp_path / "was_run").exists()
 
@@ -366,20 +369,20 @@ def test_folders_that_cannot_be_written(tmp_path, words, locked):
     for folder, _, _ in os.walk(tmp_path):
         os.chmod(folder, 0o777)
     os.chmod(run / locked, 0o555)
-    code = (
-        "import os, sys; os.setgid(65534); os.setuid(65534); import task_launcher; "
-        f"sys.argv = {['x', f'--save_path={tmp_path}', *words]!r}; sys.exit(task_launcher.command_line())"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"HOME": str(tmp_path), "MPLCONFIGDIR": str(tmp_path)},
-    )
-    assert done.returncode == 2, done.stderr
-    last = done.stderr.strip().splitlines()[-1]
-    assert len(last) <= 300 and str(run) in last
+
+    def another_user():
+        import filelock  # noqa: F401  what is imported late may lie where only root may read
+        import matplotlib.figure  # noqa: F401
+
+        import eval.modes.scoring  # noqa: F401
+
+        os.setgid(65534)
+        os.setuid(65534)
+
+    log = str(tmp_path / "log")
+    code = inject.run([f"--save_path={tmp_path}", *words], another_user, log)
+    last = inject.text(log).strip().splitlines()[-1]
+    assert code == 2 and len(last) <= 300 and str(run) in last, inject.text(log)
 
 
 @pytest.fixture(scope="module")

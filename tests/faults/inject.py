@@ -179,14 +179,16 @@ def start(words, before=None, log=None):
     try:
         os.chdir(ROOT)
         out = os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        os.dup2(out, 1)
-        os.dup2(out, 2)
+        for number, name in ((1, "stdout"), (2, "stderr")):
+            os.dup2(out, number)
+            setattr(sys, name, open(number, "w", closefd=False))  # noqa: SIM115  pytest's own are elsewhere
         torch.set_num_threads(1)
         if before:
             before()
         sys.argv = ["task_launcher.py", *words]
         code = task_launcher.command_line()
         sys.stdout.flush()
+        sys.stderr.flush()
     finally:
         os._exit(code)
 

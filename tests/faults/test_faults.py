@@ -2,7 +2,6 @@
 
 import pytest
 
-from engine.preemption import SIGNALS
 from tests.faults import inject
 
 SEED = 20261122
