@@ -42,7 +42,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         if message.startswith("unrecognized arguments: "):
-            word = message.split(": ", 1)[1].split()[0].split("=")[0]
+            word = [*message.split(": ", 1)[1].split(), "(an empty word)"][0].split("=")[0]
             near = difflib.get_close_matches(word, [f"--{name}" for name in self.flags], 1)
             message = (
                 f"{word}: unknown flag; use {near[0] + ' or another' if near else 'one'} that --help lists"
