@@ -1,5 +1,8 @@
 #!/usr/bin/env python
-"""Flags -> three files loaded by path -> trainer -> run directory -> training, or a mode on a trained run. See README.md."""
+"""Flags -> three files loaded by path -> trainer -> run directory -> training, or a mode on a trained run.
+
+See README.md.
+"""
 
 import sys
 import traceback
@@ -17,8 +20,11 @@ from iterators.common import wrap
 
 
 def main(argv=None, stopper=None):
-    """Runs one command line; returns the exit code. Raises UserError for what the user can mend, and Interrupted where
-    `stopper`, which has the signals then, breaks off what needs no saving."""
+    """Runs one command line; returns the exit code.
+
+    Raises UserError for what the user can mend, and Interrupted where `stopper`, which has the signals
+    then, breaks off what needs no saving.
+    """
     stopper = stopper or Stopper()
     args = flags.parse(argv, ("train", *MODES), add_flags)
     if args.mode != "train":
@@ -46,7 +52,10 @@ def main(argv=None, stopper=None):
 
 
 def evaluations(args, trainer, data, device, run):
-    """The events of --eval_every. What they need (weights, a classifier, real statistics) is looked for, or made, before the first step."""
+    """The events of --eval_every.
+
+    What they need (weights, a classifier, real statistics) is looked for, or made, before the first step.
+    """
     if not args.eval_every:
         return []
     from eval.modes.scoring import Scorer
@@ -67,7 +76,8 @@ def points_of(args, trainer, data, device, run):
 
 
 def command_line():
-    """main() with errors as one line on stderr and as documented exit codes; --traceback shows where they came from."""
+    """main() with errors as one line on stderr and as documented exit codes; --traceback shows where they
+    came from."""
     console.outlive()
     stopper = Stopper().install()
     try:

@@ -1,7 +1,7 @@
 """Checkpoints: written whole or not at all, each carrying its own sha256, read without unpickling code.
 
-A checkpoint is an ordinary torch.save file. Its digest is the zip archive's comment, so that one file is one atomic
-rename, and torch.load(path, weights_only=True) reads it as any other.
+A checkpoint is an ordinary torch.save file. Its digest is the zip archive's comment, so that one file is
+one atomic rename, and torch.load(path, weights_only=True) reads it as any other.
 """
 
 import hashlib
@@ -63,7 +63,10 @@ def verified(path):
 
 
 def load_run(path):
-    """The state of a run in `path`. Raises ValueError also where it is no run's, or not of the step in its name."""
+    """The state of a run in `path`.
+
+    Raises ValueError also where it is no run's, or not of the step in its name.
+    """
     state = load(path)
     if not isinstance(state, dict) or not all(isinstance(state.get(k), kind) for k, kind in CONTENT.items()):
         raise ValueError("it holds no state of a run")
@@ -74,7 +77,8 @@ def load_run(path):
 
 
 def steps(folder):
-    """The steps that have a checkpoint in `folder`, newest first: by the number in the name, not by a file's time."""
+    """The steps that have a checkpoint in `folder`, newest first: by the number in the name, not by a file's
+    time."""
     names = os.listdir(folder) if os.path.isdir(folder) else []
     return sorted((int(m[1]) for m in map(NAME.fullmatch, names) if m), reverse=True)
 
@@ -82,8 +86,8 @@ def steps(folder):
 def newest(folder, damaged):
     """(step, state) of the newest checkpoint that verifies, or (0, None).
 
-    damaged(path, why) is told of each newer one that does not. Raises MissingError where a file cannot be read at all:
-    it may be whole, and an older one in its place would lose the steps between.
+    damaged(path, why) is told of each newer one that does not. Raises MissingError where a file cannot be
+    read at all: it may be whole, and an older one in its place would lose the steps between.
     """
     for step in steps(folder):
         path = path_of(folder, step)
@@ -101,7 +105,8 @@ def newest(folder, damaged):
 
 
 def set_aside(path):
-    """Renames a damaged file to <path>.damaged, or .damaged2 and so on where there is one; returns the new name."""
+    """Renames a damaged file to <path>.damaged, or .damaged2 and so on where there is one; returns the new
+    name."""
     n, aside = 1, f"{path}.damaged"
     while os.path.lexists(aside):
         n += 1
@@ -111,11 +116,12 @@ def set_aside(path):
 
 
 def prune(folder, step, keep_last, keep_every, good, say):
-    """Deletes checkpoints older than that of `step`, just written: all but the newest `keep_last` that verify and
-    those at multiples of `keep_every` steps (0: of none).
+    """Deletes checkpoints older than that of `step`, just written: all but the newest `keep_last` that verify
+    and those at multiples of `keep_every` steps (0: of none).
 
-    good: steps known to verify, which this adds to, so that each file is read once. A damaged one does not count; it
-    is set aside, and say(text) told. Nothing is deleted with keep_last = 0, or before `keep_last` files were found good.
+    good: steps known to verify, which this adds to, so that each file is read once. A damaged one does not
+    count; it is set aside, and say(text) told. Nothing is deleted with keep_last = 0, or before
+    `keep_last` files were found good.
     """
     if not keep_last:
         return

@@ -1,4 +1,5 @@
-"""The console of a process that may outlive it: a terminal that is closed, or a pipe whose reader is gone, ends nothing."""
+"""The console of a process that may outlive it: a terminal that is closed, or a pipe whose reader is gone,
+ends nothing."""
 
 import os
 import sys
@@ -29,13 +30,14 @@ class Lasting:
             self.drop()
 
     def drop(self):
-        """Points the stream's descriptor to nowhere: what libraries write to it, and the flush at the end, succeed too."""
+        """Points the stream's descriptor to nowhere: what libraries write to it, and the flush at the end,
+        succeed too."""
         try:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.stream.fileno())
             os.close(nowhere)
         except (OSError, ValueError):
-            self.stream = open(os.devnull, "w", encoding="utf8")  # noqa: SIM115  the rest of the process writes to it
+            self.stream = open(os.devnull, "w", encoding="utf8")  # the rest of the process writes to it
 
 
 def outlive():

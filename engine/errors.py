@@ -32,8 +32,8 @@ class DivergedError(UserError):
 class Interrupted(BaseException):
     """A signal, or the end of the time, that came where work must be broken off.
 
-    Like KeyboardInterrupt it is no Exception: code that catches whatever a reader of files may raise must not take a
-    signal for a damaged file.
+    Like KeyboardInterrupt it is no Exception: code that catches whatever a reader of files may raise must
+    not take a signal for a damaged file.
     """
 
 
@@ -54,8 +54,8 @@ _OF_A_PATH = (
 def mendable(error):
     """The UserError that stands for another Exception which the user can mend; else None.
 
-    An OSError whose path or permissions are at fault (MissingError where there is no such file; not a full disk), and
-    memory that does not suffice.
+    An OSError whose path or permissions are at fault (MissingError where there is no such file; not a full
+    disk), and memory that does not suffice.
     """
     if isinstance(error, MemoryError) or any(words in str(error) for words in _OF_MEMORY):
         text = " ".join(str(error).split("\n")[0].split())[:100] or "MemoryError"

@@ -1,4 +1,5 @@
-"""The project's folder, files that are there whole or not at all, and reading that is not misled by a passing error."""
+"""The project's folder, files that are there whole or not at all, and reading that is not misled by a passing
+error."""
 
 import errno
 import os
@@ -51,9 +52,11 @@ def write_atomically(path, *parts):
 
 
 def remove_temporary(folder):
-    """Deletes what a killed process left half written in a run's folder: the temporary files of write_atomically.
+    """Deletes what a killed process left half written in a run's folder: the temporary files of
+    write_atomically.
 
-    To be called by the holder of the run's lock. Files of other names, the user's own .tmp files among them, stay.
+    To be called by the holder of the run's lock. Files of other names, the user's own .tmp files among
+    them, stay.
     """
     for name in os.listdir(folder):
         if _OWN.fullmatch(name):

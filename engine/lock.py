@@ -1,7 +1,9 @@
-"""One writer a run: a lock file with host, process and job. A live holder is refused, a dead one's lock taken over.
+"""One writer a run: a lock file with host, process and job. A live holder is refused, a dead one's lock taken
+over.
 
-The file is made by O_CREAT | O_EXCL, which every file system has; hard links are not needed. filelock's lease was
-tried in its place: where a file system refuses RENAME_EXCHANGE it never takes over a dead holder's lock.
+The file is made by O_CREAT | O_EXCL, which every file system has; hard links are not needed. filelock's
+lease was tried in its place: where a file system refuses RENAME_EXCHANGE it never takes over a dead
+holder's lock.
 """
 
 import contextlib
@@ -31,7 +33,10 @@ class Lock:
         self.mine = self.lost = None
 
     def take(self):
-        """Takes the lock. Raises UserError if a live process holds it. Returns whom it was taken over from, or None."""
+        """Takes the lock. Raises UserError if a live process holds it.
+
+        Returns whom it was taken over from, or None.
+        """
         self.mine, dead = identity(), None
         while not self.create():
             holder = self.read()
@@ -71,7 +76,8 @@ class Lock:
             found = os.lstat(self.path)
             if not stat.S_ISREG(found.st_mode):
                 raise UserError(
-                    f"--name: {self.path} is no lock but a folder, a link or a device; remove it, or use another --name"
+                    f"--name: {self.path} is no lock but a folder, a link or a device; "
+                    f"remove it, or use another --name"
                 )
             with open(self.path, encoding="utf8") as file:
                 return dict(json.load(file), heartbeat=found.st_mtime_ns)
@@ -83,9 +89,9 @@ class Lock:
     def alive(self, holder):
         """Whether the holder lives.
 
-        In our own PID namespace its process tells: a process number that is used again has another start time.
-        Elsewhere (another host; a container, even one with our host's name) its heartbeat does. That is watched for up
-        to STALE seconds, so that hosts' clocks need not agree.
+        In our own PID namespace its process tells: a process number that is used again has another start
+        time. Elsewhere (another host; a container, even one with our host's name) its heartbeat does. That
+        is watched for up to STALE seconds, so that hosts' clocks need not agree.
         """
         if all(holder.get(key) == self.mine[key] for key in ("host", "boot", "pid_namespace")):
             return holder.get("start_time") == start_time(holder.get("pid")) is not None
@@ -109,8 +115,8 @@ class Lock:
     def remove_stale(self, holder):
         """Deletes a dead holder's lock, if it still is that.
 
-        A file named after the holder decides which of several processes may: while it is there, no other deletes this
-        holder's lock, so what was read last is what is deleted.
+        A file named after the holder decides which of several processes may: while it is there, no other
+        deletes this holder's lock, so what was read last is what is deleted.
         """
         claim = f"{self.path}.{holder.get('id', 'unreadable')}.stale"
         try:
@@ -129,7 +135,10 @@ class Lock:
             os.remove(claim)
 
     def holds(self):
-        """Whether the lock is still ours. One that was deleted is made again; one that another holds is lost for good."""
+        """Whether the lock is still ours.
+
+        One that was deleted is made again; one that another holds is lost for good.
+        """
         for _ in range(20):  # a new holder needs a moment to write its name
             now = self.read()
             if now is not None and now.get("id") == self.mine["id"]:
@@ -143,7 +152,8 @@ class Lock:
         return False
 
     def check(self):
-        """Raises UserError, which names the new holder, where the lock was lost: this process must write no more."""
+        """Raises UserError, which names the new holder, where the lock was lost: this process must write no
+        more."""
         if self.mine is None:
             return
         with self.turn:
@@ -153,7 +163,8 @@ class Lock:
                 return  # the file system does not answer; what is written next will tell
         if not held:
             raise UserError(
-                f"--name: {self.folder} is now written by {self.lost}, which took this process for dead; nothing more "
+                f"--name: {self.folder} is now written by {self.lost}, which took this process for dead; "
+                f"nothing more "
                 "is written here; --resume=auto goes on once that one has ended"
             )
 
@@ -178,7 +189,8 @@ class Lock:
 
 
 def identity():
-    """What a lock says of its holder: host, boot, PID namespace, process, its start time, job, and a number of its own."""
+    """What a lock says of its holder: host, boot, PID namespace, process, its start time, job, and a number
+    of its own."""
     return {
         "host": socket.gethostname(),
         "boot": _text("/proc/sys/kernel/random/boot_id"),

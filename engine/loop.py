@@ -14,12 +14,12 @@ from engine.record import Console, Means, duration
 def fit(trainer, data, run, args, stopper, events=()):
     """Trains to args.total_steps and returns the exit code: 0 finished, 75 interrupted and saved.
 
-    trainer: see docs/design.md; data: {"train": DataIterator, ...}; run: a RunDirectory; stopper: a Stopper. events:
-    further (every, function(step)), called after each `every`-th step; what they return, {name: float}, joins that
-    step's record. A trainer may add such pairs by measures(data). They must depend on the state alone, since a start
-    from that step's checkpoint may call them again.
-    Step n of records and checkpoints is the state after n batches.
-    Raises DivergedError after --max_bad_steps skipped updates in a row.
+    trainer: see docs/design.md; data: {"train": DataIterator, ...}; run: a RunDirectory; stopper: a
+    Stopper. events: further (every, function(step)), called after each `every`-th step; what they return,
+    {name: float}, joins that step's record. A trainer may add such pairs by measures(data). They must
+    depend on the state alone, since a start from that step's checkpoint may call them again. Step n of
+    records and checkpoints is the state after n batches. Raises DivergedError after --max_bad_steps
+    skipped updates in a row.
     """
     try:
         step, state = run.open(trainer)
@@ -41,10 +41,10 @@ def fit(trainer, data, run, args, stopper, events=()):
 class Fit:
     """One start of a run, from a step to the end or to an interruption.
 
-    measures: {label: (every, function(step))}. What is due after a step comes in an order that loses nothing if a later
-    part fails or is killed: the record of losses, the checkpoint, then measures, which may take long or be refused,
-    then pictures. The checkpoint names the measures that are still due; a start from it makes them before its first
-    step.
+    measures: {label: (every, function(step))}. What is due after a step comes in an order that loses
+    nothing if a later part fails or is killed: the record of losses, the checkpoint, then measures, which
+    may take long or be refused, then pictures. The checkpoint names the measures that are still due; a
+    start from it makes them before its first step.
     """
 
     def __init__(self, trainer, stream, run, args, stopper, measures):
@@ -108,7 +108,8 @@ class Fit:
         finally:
             self.console.close()
         run.say(
-            f"finished: {total} steps, {duration(time.monotonic() - began)} for the last {total - first}; {self.waiting()}"
+            f"finished: {total} steps, {duration(time.monotonic() - began)} for the last {total - first}; "
+            f"{self.waiting()}"
         )
         run.status("finished", step, f"finished: {step} steps")
         run.tell_where()
@@ -130,7 +131,10 @@ class Fit:
 
     def waiting(self):
         """How much of the steps' time, pictures and checkpoints apart, was spent waiting for data."""
-        return f"{100 * self.waited / max(self.stepped, 1e-9):.1f}% of the steps' time was spent waiting for data"
+        return (
+            f"{100 * self.waited / max(self.stepped, 1e-9):.1f}% of the steps' time "
+            f"was spent waiting for data"
+        )
 
     def due(self, step, *intervals):
         """Whether a multiple of one of the intervals (0: never) or the end is reached."""
@@ -153,7 +157,8 @@ class Fit:
         self.complete(step, record)
 
     def note_provisional(self, step, every, values):
-        """Keeps the names of values that are there only because the run ends here: they go if it is prolonged."""
+        """Keeps the names of values that are there only because the run ends here: they go if it is
+        prolonged."""
         if not every or step % every:
             self.provisional += [name for name in values if name not in self.provisional]
 
@@ -213,12 +218,15 @@ class Fit:
         return values | diagnosis.read()
 
     def check(self, step):
-        """Raises DivergedError after too many skipped updates in a row; the last good checkpoint stays the newest."""
+        """Raises DivergedError after too many skipped updates in a row; the last good checkpoint stays the
+        newest."""
         in_a_row, in_all = self.trainer.bad_steps.tolist()
         if in_a_row >= self.args.max_bad_steps:
             raise DivergedError(
-                f"--max_bad_steps: {in_a_row} updates in a row had a loss or gradient that is not finite, up to step {step}; "
-                f"use a smaller --lr or a penalty; the last good checkpoint is that of step {self.run.newest_step()}"
+                f"--max_bad_steps: {in_a_row} updates in a row had a loss or gradient that is not finite, "
+                f"up to step {step}; "
+                f"use a smaller --lr or a penalty; "
+                f"the last good checkpoint is that of step {self.run.newest_step()}"
             )
         if in_a_row:
             self.run.warn(
@@ -237,7 +245,7 @@ class Fit:
         self.stopper.learn(time.monotonic() - self.last_save)
 
     def record_failure(self, step, error):
-        """status.json and log.txt say what went wrong, if they can still be written (the disk may be full)."""
+        """status.json and log.txt say what went wrong, if they can still be written."""
         diverged = isinstance(error, DivergedError)
         with contextlib.suppress(OSError):
             self.run.status(
@@ -251,7 +259,10 @@ class Fit:
         """Saves, and says that the same command goes on. Returns the exit code."""
         if self.run.saved != step and step:  # before the first step there is nothing to save
             self.save(step)
-        text = f"interrupted at step {step} of {self.args.total_steps} by {why}; the same command with --resume=auto goes on"
+        text = (
+            f"interrupted at step {step} of {self.args.total_steps} by {why}; "
+            f"the same command with --resume=auto goes on"
+        )
         self.run.status("interrupted", step, text)
         text += f"; {self.waiting()}"
         self.run.say(text)

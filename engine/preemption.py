@@ -1,4 +1,7 @@
-"""Stopping in time: signals and a time limit set a flag. The loop ends at the next step boundary, all saved."""
+"""Stopping in time: signals and a time limit set a flag.
+
+The loop ends at the next step boundary, all saved.
+"""
 
 import os
 import signal
@@ -9,7 +12,8 @@ from engine.errors import Interrupted, UserError
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP)
 INTERRUPTED = 75  # sysexits.h EX_TEMPFAIL: "try again later"
-# Schedulers signal a launcher and its workers, and the launcher hands the signal on: the same number within this many
+# Schedulers signal a launcher and its workers, and the launcher hands the signal on: the same number within
+# this many
 # seconds is one signal. A keyboard's second INT is meant; only torchrun sends one of its own, at once.
 SAME, SAME_INT = 5.0, 2.0
 
@@ -17,13 +21,13 @@ SAME, SAME_INT = 5.0, 2.0
 class Stopper:
     """Whether the run should stop, and why.
 
-    A first signal (TERM, INT, USR1, USR2, HUP) asks for a stop at the next step boundary. The same within SAME seconds
-    is part of it; any other ends the process at once. The time limit, in seconds from the start of the process, asks
-    for a stop while there is still time to save. The margin starts at 5% of the limit, at most 60 s, and becomes twice
-    the longest save and the longest step seen, if that is more.
+    A first signal (TERM, INT, USR1, USR2, HUP) asks for a stop at the next step boundary. The same within
+    SAME seconds is part of it; any other ends the process at once. The time limit, in seconds from the
+    start of the process, asks for a stop while there is still time to save. The margin starts at 5% of the
+    limit, at most 60 s, and becomes twice the longest save and the longest step seen, if that is more.
 
-    patient: True while a loop asks wanted() at each step. Where it is False a signal raises Interrupted at once, of
-    work that needs no saving: doing, in words.
+    patient: True while a loop asks wanted() at each step. Where it is False a signal raises Interrupted at
+    once, of work that needs no saving: doing, in words.
     """
 
     installed = None  # the one that has the signals of this process
@@ -91,7 +95,10 @@ class Stopper:
         return self.reason is not None
 
     def wanted(self):
-        """Why to stop now, or None; the same answer in every process. Called once a step, in every process."""
+        """Why to stop now, or None; the same answer in every process.
+
+        Called once a step, in every process.
+        """
         if distributed.agree(self.asked()):
             return self.reason or "another process was asked to"
         return None

@@ -1,4 +1,7 @@
-"""What a run leaves behind for eyes and scripts: means, metrics.jsonl, the console. Reads the device only when it writes."""
+"""What a run leaves behind for eyes and scripts: means, metrics.jsonl, the console.
+
+Reads the device only when it writes.
+"""
 
 import json
 import math
@@ -14,13 +17,19 @@ from engine.files import write_atomically
 
 
 class Means:
-    """Means of the logged scalars since the last line, added up in float64 on their device. A part of the checkpoint."""
+    """Means of the logged scalars since the last line, added up in float64 on their device.
+
+    A part of the checkpoint.
+    """
 
     def __init__(self):
         self.sums = {}  # names that came together: their sums [n], and how often they came
 
     def add(self, values):
-        """values: {name: scalar tensor}. A name that comes only now and then is averaged over the times it came."""
+        """values: {name: scalar tensor}.
+
+        A name that comes only now and then is averaged over the times it came.
+        """
         if values:
             new = torch.stack(list(values.values()))
             self.add_sums(tuple(values), new, 1)
@@ -65,7 +74,8 @@ class Means:
 
 
 class Metrics:
-    """metrics.jsonl: one object a logged step, key "step"; the same bytes whether or not the run was interrupted."""
+    """metrics.jsonl: one object a logged step, key "step"; the same bytes whether or not the run was
+    interrupted."""
 
     def __init__(self, path):
         self.path = path
@@ -75,9 +85,9 @@ class Metrics:
         return results.read_records(self.path)
 
     def cut(self, step, provisional=()):
-        """Drops records later than `step`, which the run is about to make again, and the `provisional` names of the
-        record at it. Lines that are no records are moved to metrics.jsonl.damaged, with a warning; a last one that
-        was cut short by a crash is dropped, since its record is made again."""
+        """Drops records later than `step`, which the run is about to make again, and the `provisional` names
+        of the record at it. Lines that are no records are moved to metrics.jsonl.damaged, with a warning;
+        a last one that was cut short by a crash is dropped, since its record is made again."""
         if not os.path.exists(self.path):
             return
         kept, damaged = [], []
@@ -160,7 +170,8 @@ class Console:
                 f", {duration((self.total - step) / speed)} left" if speed > 0 and step < self.total else ""
             )
             self.say(
-                f"step {step}/{self.total}  epoch {math.ceil(step / self.per_epoch)}  {speed:.3g} steps/s{left}  {text}"
+                f"step {step}/{self.total}  epoch {math.ceil(step / self.per_epoch)}  "
+                f"{speed:.3g} steps/s{left}  {text}"
             )
 
     def close(self):
@@ -193,14 +204,17 @@ class TensorBoard:
             ) from None
 
     def log(self, step, values):
+        """Scalars by name."""
         for name, value in values.items():
             self.writer.add_scalar(name, value, step)
 
     def image(self, step, name, picture):
+        """A PIL image."""
         import numpy as np
 
         array = np.asarray(picture)
         self.writer.add_image(name, array, step, dataformats="HWC" if array.ndim == 3 else "HW")
 
     def close(self):
+        """Writes what is left, and closes the file."""
         self.writer.close()

@@ -28,7 +28,8 @@ OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, 
 class RunDirectory:
     """The folder of one run. Process 0 writes; the others hold the same object and write nothing.
 
-    flags.json, files/ (copies of the three loaded files), checkpoints/, samples/, metrics.jsonl, curves.png, log.txt, status.json.
+    flags.json, files/ (copies of the three loaded files), checkpoints/, samples/, metrics.jsonl,
+    curves.png, log.txt, status.json.
     """
 
     def __init__(self, args):
@@ -65,8 +66,10 @@ class RunDirectory:
         self.say(f"warning: {text}", error=True)
 
     def guard(self):
-        """Raises UserError, in every process, where another process has taken the folder over. From then on nothing
-        is written here."""
+        """Raises UserError, in every process, where another process has taken the folder over.
+
+        From then on nothing is written here.
+        """
 
         def look():
             try:
@@ -99,10 +102,11 @@ class RunDirectory:
             return False
 
     def open(self, trainer):
-        """Restores the checkpoint that --resume asks for and prepares the folder for writing. Returns (step, state),
-        the state None where nothing was restored.
+        """Restores the checkpoint that --resume asks for and prepares the folder for writing. Returns (step,
+        state), the state None where nothing was restored.
 
-        Raises UserError when that would overwrite or lose something, or when flags differ that would change the run.
+        Raises UserError when that would overwrite or lose something, or when flags differ that would
+        change the run.
         """
         distributed.on_rank0(self.lock_up)
         self.step, state, fresh = distributed.on_rank0(
@@ -148,12 +152,14 @@ class RunDirectory:
             remove_temporary(folder)
 
     def find(self):
-        """(step, state, whether the folder is begun afresh) to start from; (0, None, True) where there is nothing to go on from."""
+        """(step, state, whether the folder is begun afresh) to start from; (0, None, True) where there is
+        nothing to go on from."""
         args, own, then = self.args, checkpoint.steps(self.checkpoints), flags.read(self.folder)
         if args.resume == "none":
             if own:
                 raise UserError(
-                    f"--resume: {self.folder} holds checkpoints up to step {own[0]}; --resume=auto goes on from there, "
+                    f"--resume: {self.folder} holds checkpoints up to step {own[0]}; "
+                    f"--resume=auto goes on from there, "
                     "another --name or --seed starts a new run"
                 )
             return 0, None, True
@@ -184,7 +190,8 @@ class RunDirectory:
         )
         if own and not (inside and step == own[0]):
             raise UserError(
-                f"--resume: {self.folder} holds checkpoints up to step {own[0]}; --resume=auto goes on from there, "
+                f"--resume: {self.folder} holds checkpoints up to step {own[0]}; "
+                f"--resume=auto goes on from there, "
                 "another --name starts a new run from the one you gave"
             )
         if inside:
@@ -199,14 +206,16 @@ class RunDirectory:
         if args.last_epoch is not None:
             if inside:
                 raise UserError(
-                    f"--last_epoch: given with a checkpoint of {self.folder} itself, whose later steps are there "
+                    f"--last_epoch: given with a checkpoint of {self.folder} itself, "
+                    f"whose later steps are there "
                     "already; use another --name"
                 )
             step = args.last_epoch * args.steps_per_epoch
         return step, state, not inside
 
     def restore(self, trainer):
-        """For modes: takes over the checkpoint that --at names, or the one of --resume=PATH; returns its step."""
+        """For modes: takes over the checkpoint that --at names, or the one of --resume=PATH; returns its
+        step."""
         if self.args.at == "all":
             raise UserError(
                 f"--at=all: --mode={self.args.mode} writes of one checkpoint; use latest, best or a step"
@@ -216,7 +225,8 @@ class RunDirectory:
         return state["step"]
 
     def states(self, which):
-        """(file name, state) of the "latest" checkpoint, the "best", "all", or that of a step; with --resume=PATH, of that one."""
+        """(file name, state) of the "latest" checkpoint, the "best", "all", or that of a step; with
+        --resume=PATH, of that one."""
         if self.args.resume not in ("none", "auto"):
             if which != "latest":
                 raise UserError(f"--at={which}: given with --resume={self.args.resume}; use one of the two")
@@ -238,7 +248,8 @@ class RunDirectory:
             found = [os.path.basename(checkpoint.path_of("", step)) for step in wanted if step in steps]
         if not found:
             raise MissingError(
-                f"{'--name: no checkpoint' if which == 'latest' else f'--at={which}: no such checkpoint'} in {self.checkpoints}"
+                ("--name: no checkpoint" if which == "latest" else f"--at={which}: no such checkpoint")
+                + f" in {self.checkpoints}"
                 + (f"; there is {', '.join(map(str, steps))}" if steps else "; train first")
             )
         read = 0
@@ -255,7 +266,8 @@ class RunDirectory:
             yield name, state
         if not read:
             raise MissingError(
-                f"--at=all: none of the {len(found)} checkpoints in {self.checkpoints} can be read; restore one"
+                f"--at=all: none of the {len(found)} checkpoints in "
+                f"{self.checkpoints} can be read; restore one"
             )
 
     def check_own(self, state, name):
@@ -273,7 +285,8 @@ class RunDirectory:
         found = flags.differences(then, self.args, self.folder)
         if found:
             raise UserError(
-                f"{'; '.join(found)}: this would change the run in {self.folder}; use the flags that it began with, "
+                f"{'; '.join(found)}: this would change the run in {self.folder}; "
+                f"use the flags that it began with, "
                 "or another --name"
             )
 
@@ -299,12 +312,14 @@ class RunDirectory:
         self.say(
             f"start at step {self.step} on {platform.node()}, process {os.getpid()}"
             + (f", job {job}" if job else "")
-            + f", {distributed.world_size()} process(es), python {platform.python_version()}, torch {torch.__version__}, "
+            + f", {distributed.world_size()} process(es), python {platform.python_version()}, "
+            f"torch {torch.__version__}, "
             f"{self.args.device}, {torch.get_num_threads()} threads, code {commit()}"
         )
 
     def save_best(self, trainer, step):
-        """checkpoints/best.pt: the state at the step with the best score so far, to be evaluated or sampled from.
+        """checkpoints/best.pt: the state at the step with the best score so far, to be evaluated or sampled
+        from.
 
         Called in every process.
         """
@@ -316,8 +331,8 @@ class RunDirectory:
     def save(self, trainer, step, means, provisional=(), due=()):
         """A checkpoint of everything that outlives a step. Called in every process.
 
-        provisional: names in this step's record that are there only because the run ends here. due: the measures of
-        this step that are still to be made; a start from this checkpoint makes them first.
+        provisional: names in this step's record that are there only because the run ends here. due: the
+        measures of this step that are still to be made; a start from this checkpoint makes them first.
         """
         self.guard()
         state = {
@@ -360,8 +375,9 @@ class RunDirectory:
                 self.tensorboard.log(step, values)
 
     def draw(self, trainer, step, batch):
-        """samples/step_<8 digits>.png from fixed noise, or what the trainer's pictures(batch) gives: {name: images
-        [n, C, H, W]}; or what picture_fn draws, where data are no images. A picture that fails is warned of."""
+        """samples/step_<8 digits>.png from fixed noise, or what the trainer's pictures(batch) gives: {name:
+        images [n, C, H, W]}; or what picture_fn draws, where data are no images. A picture that fails is
+        warned of."""
         self.guard()
         if not self.writes:
             return
@@ -381,15 +397,16 @@ class RunDirectory:
 
     @contextlib.contextmanager
     def no_reason_to_stop(self, what):
-        """Inside the block an error is a warning, and the run goes on; but for a full or failing disk, which the next
-        checkpoint would meet as well."""
+        """Inside the block an error is a warning, and the run goes on; but for a full or failing disk, which
+        the next checkpoint would meet as well."""
         try:
             yield
         except Exception as error:
             if isinstance(error, OSError) and error.errno in OF_THE_DISK:
                 raise
             self.warn(
-                f"{what} failed ({type(error).__name__}: {' '.join(str(error).split())[:150]}); training goes on"
+                f"{what} failed ({type(error).__name__}: "
+                f"{' '.join(str(error).split())[:150]}); training goes on"
             )
             self.note(traceback.format_exc())
 

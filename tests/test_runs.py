@@ -1,4 +1,5 @@
-"""What a run promises when its folder is moved, its files are others', its console goes away or its pictures fail."""
+"""What a run promises when its folder is moved, its files are others', its console goes away or its pictures
+fail."""
 
 import json
 import os

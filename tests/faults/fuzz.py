@@ -2,8 +2,9 @@
 
     python -m tests.faults.fuzz --lines 500 --seed 0
 
-Every one must end within a minute, with exit code 0, 2, 3, 4 or 75; other codes than 0 with one last line of at most
-300 characters, and without a traceback. Prints what does not, and a table of exit codes by mode.
+Every one must end within a minute, with exit code 0, 2, 3, 4 or 75; other codes than 0 with one last line
+of at most 300 characters, and without a traceback. Prints what does not, and a table of exit codes by
+mode.
 """
 
 import argparse
@@ -224,7 +225,8 @@ def main():
                 bad += 1
                 print(wrong, flush=True)
         print(
-            f"\n{fuzz.table()}\n\n{args.lines} command lines, seed {args.seed}: {bad} end otherwise than documented"
+            f"\n{fuzz.table()}\n\n{args.lines} command lines, seed {args.seed}: "
+            f"{bad} end otherwise than documented"
         )
     return int(bad > 0)
 

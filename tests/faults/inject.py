@@ -2,12 +2,13 @@
 
     python -m tests.faults.inject --kills 1000 --seed 0 --json faults.json
 
-prints a table: configuration, fault, how many times, what was lost. Each run is a real process that gets real signals:
-a fork of this one, so that a start costs no imports. "Nothing" means that parameters, buffers, optimiser moments,
-averages, best.pt, metrics.jsonl, evaluations.jsonl and pictures equal the unbroken run's bit for bit.
+prints a table: configuration, fault, how many times, what was lost. Each run is a real process that gets
+real signals: a fork of this one, so that a start costs no imports. "Nothing" means that parameters,
+buffers, optimiser moments, averages, best.pt, metrics.jsonl, evaluations.jsonl and pictures equal the
+unbroken run's bit for bit.
 
---kills counts SIGKILLs over all configurations. --json keeps what was counted after each run; the same command goes on
-from there, and with --table prints the table of what is in the file.
+--kills counts SIGKILLs over all configurations. --json keeps what was counted after each run; the same
+command goes on from there, and with --table prints the table of what is in the file.
 """
 
 import argparse
@@ -181,7 +182,7 @@ def start(words, before=None, log=None):
         out = os.open(log or os.devnull, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         for number, name in ((1, "stdout"), (2, "stderr")):
             os.dup2(out, number)
-            setattr(sys, name, open(number, "w", closefd=False))  # noqa: SIM115  pytest's own are elsewhere
+            setattr(sys, name, open(number, "w", closefd=False))  # pytest's own are elsewhere
         torch.set_num_threads(1)
         if before:
             before()
@@ -303,7 +304,8 @@ def text(path):
     return (content(path) or b"").decode(errors="replace")
 
 
-# --- one fault, once: functions of (case, which of its kind, a random generator) that return (SIGKILLs, what was lost)
+# --- one fault, once: functions of (case, which of its kind, a random generator) that return (SIGKILLs, what
+# was lost)
 
 
 def random_kills(case, which, draw):
@@ -335,7 +337,8 @@ POINTS = [(name, n) for n in range(1, 16) for name in ("fsync", "replace")] + [
 
 
 def kill_inside_write(case, which, draw):
-    """SIGKILL before the n-th fsync, rename or removal: inside a checkpoint, status.json, the cutting of a record."""
+    """SIGKILL before the n-th fsync, rename or removal: inside a checkpoint, status.json, the cutting of a
+    record."""
     name, n = POINTS[which % len(POINTS)]
     return killed_at(case, at_call(os, name, n, die), f"{name} {n}")
 
@@ -411,7 +414,8 @@ def signal_while_reading(case, which, draw):
 
 
 def passing_error(case, which, draw):
-    """An Input/output error while a start reads its checkpoint, gone at the next try: it goes on from that one."""
+    """An Input/output error while a start reads its checkpoint, gone at the next try: it goes on from that
+    one."""
     words = case.fresh()
     code = run([*words, "--max_steps=20"], log=case.log)
 
@@ -465,7 +469,8 @@ DAMAGES = (
 
 
 def damaged_checkpoint(case, which, draw):
-    """The newest checkpoint cut short, emptied, with a bit flipped, or another program's: the one before is taken.
+    """The newest checkpoint cut short, emptied, with a bit flipped, or another program's: the one before is
+    taken.
 
     With --keep_last=1 every second time, once two are there.
     """
@@ -492,8 +497,8 @@ def renamed_checkpoint(case, which, draw):
 
 
 def full_disk(case, which, draw):
-    """Writes that fail with "No space left", or a limit on files' size that the kernel enforces: exit 1, and the run
-    goes on when there is room."""
+    """Writes that fail with "No space left", or a limit on files' size that the kernel enforces: exit 1, and
+    the run goes on when there is room."""
     words = case.fresh()
     small = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
     full = at_call(os, "fsync", 9 + 4 * which, fail(OSError(28, os.strerror(28))))
@@ -636,13 +641,14 @@ class Tally:
 
 
 def one_unit(case, fault, seed, which):
-    """(SIGKILLs, what was lost) of a fault, the `which`-th time; the random moments depend on nothing else."""
+    """(SIGKILLs, what was lost) of a fault, the `which`-th time; moments depend on it alone."""
     function = FAULTS[fault][0]
     return function(case, which, random.Random(f"{seed} {case.name} {fault} {which}"))
 
 
 def break_configuration(name, tally, kills):
-    """Each fault as often as FAULTS says, then random kills until there are so many; only what is not counted yet."""
+    """Each fault as often as FAULTS says, then random kills until there are so many; only what is not counted
+    yet."""
     column, seed = {THOROUGH: 1, EVALUATED: 2}.get(name, 3), tally.found["seed"]
     todo = [
         (fault, which)
