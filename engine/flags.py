@@ -35,7 +35,7 @@ class Parser(argparse.ArgumentParser):
     """argparse whose errors are UserErrors of one line, with the nearest flag for a misspelt one."""
 
     def __init__(self, **options):
-        super().__init__(allow_abbrev=False, **options)
+        super().__init__(**{"allow_abbrev": False} | options)
         self.flags = {}  # name: argparse.Action, of those that were declared by a Group
         self.resolvers = []  # functions of the flags that complete them, see Group.resolve
         self.served = set()  # see Group.serves
