@@ -13,6 +13,7 @@ import sys
 from typing import NamedTuple
 
 from engine.errors import MissingError, UserError
+from engine.files import read_regular
 from engine.load import find, load_file, located, named, other_clone, pairs, same_text
 
 DEFAULT_TRAINER = "trainers/gan.py"
@@ -41,7 +42,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message):
         if message.startswith("unrecognized arguments: "):
-            word = message.split(": ", 1)[1].split()[0].split("=")[0]
+            word = [*message.split(": ", 1)[1].split(), "(an empty word)"][0].split("=")[0]
             known = [string for action in self._actions for string in action.option_strings]
             near = difflib.get_close_matches(word, known, 1)
             message = (
@@ -157,10 +158,11 @@ class Flags(argparse.Namespace):
     """The flags; after freeze() setting one raises UserError. What belongs to them without being one is in slots:
 
     declared: {name: argparse.Action}; defaults: {name: default}; resolvers: see Group.resolve; unserved: names of
-    modes' flags that no mode of this trainer's runs reads, which flags.json leaves out.
+    modes' flags that no mode of this trainer's runs reads, which flags.json leaves out; folder: of the run that a mode
+    was asked for.
     """
 
-    __slots__ = ("declared", "defaults", "resolvers", "unserved", "frozen")
+    __slots__ = ("declared", "defaults", "resolvers", "unserved", "folder", "frozen")
 
     def __setattr__(self, name, value):
         if getattr(self, "frozen", False):
@@ -181,6 +183,7 @@ def add_shared(parser):
     g.add_argument(
         "--name",
         changes_run=False,
+        kept=False,  # a run may have been copied or moved: it is where it was asked for
         default="deleteme",
         type=run_name,
         help="folder of the run inside save_path (default deleteme; GAN mixup)",
@@ -188,6 +191,7 @@ def add_shared(parser):
     g.add_argument(
         "--save_path",
         changes_run=False,
+        kept=False,
         default="results",
         help="folder of all runs (default results; GAN mixup)",
     )
@@ -502,6 +506,7 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None):
         if word == "--" or word.endswith("=--"):  # argparse would drop it, and miss a value then
             flag = word.removesuffix("=--") if word != "--" else before.split("=")[0]
             raise UserError(f"{flag or '--'}: given --; use a value of the flag, or leave it out")
+    given = {word.split("=")[0].removeprefix("--") for word in argv if word.startswith("--")}
     first = Parser(add_help=False)
     for name in ("name", "save_path", "seed", "mode", "trainer"):
         first.add_argument("--" + name)
@@ -523,16 +528,15 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None):
     parser.flags["mode"].metavar = "|".join(modes)
     saved, file = {}, ""
     if mode != "train":
-        folder = os.path.join(
-            known.save_path or parser.get_default("save_path"),
-            known.name or parser.get_default("name"),
-            f"s{known.seed or parser.get_default('seed')}",
+        folder = folder_of(
+            *(getattr(known, n) or parser.get_default(n) for n in ("save_path", "name", "seed"))
         )
         file = os.path.join(folder, "flags.json")
         saved = read(folder)
         if saved is None:
             raise MissingError(f"--name: no run in {folder}; train one with this --name and --seed first")
         saved = restored(saved, folder)
+        check_files(saved, folder, given)
     trainer = named(find(known.trainer)) if known.trainer else saved.get("trainer", DEFAULT_TRAINER)
     group = Group(parser, f"trainer {trainer}")
     module = load_file(located(trainer), "--trainer", "get_trainer")
@@ -547,7 +551,6 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None):
     args.defaults = {name: parser.get_default(name) for name in vars(args)}
     modes_own = {name: action for name, action in parser.flags.items() if action.read_by}
     args.unserved = {n for n, a in modes_own.items() if a.served_by and a.served_by not in parser.served}
-    given = {word.split("=")[0].removeprefix("--") for word in argv if word.startswith("--")}
     for name in sorted(given & modes_own.keys()):
         action = modes_own[name]
         if mode == "train" and action.kept and name not in args.unserved or mode in action.read_by:
@@ -556,6 +559,10 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None):
             f"--{name}: --mode={mode} does not read it; leave it out, or use --mode={' or '.join(action.read_by)}"
         )
     vars(args).update({name: saved[name] for name in (*FACTS, *DERIVED) if name in saved})
+    if (
+        mode != "train"
+    ):  # a copy of a run in the folder of another seed is still of the seed that it was trained with
+        args.folder, args.seed = folder, saved.get("seed", args.seed)
     check(args)
     if mode != "train":
         resolve(args)
@@ -611,6 +618,11 @@ def files_of(flags):
     return [(flag, flags[flag]) for flag in FILES] + keys
 
 
+def folder_of(save_path, name, seed):
+    """The folder of a run."""
+    return os.path.join(save_path, name, f"s{seed}")
+
+
 def copied(folder, flag, name):
     """Where the run in `folder` keeps its copy of the file that `flag` named."""
     return os.path.join(folder, "files", flag, os.path.basename(name))
@@ -622,22 +634,23 @@ def record(args):
 
 
 def read(folder):
-    """The flags.json of a run's folder, or None. Raises UserError for a file that is not a run's."""
+    """The flags.json of a run's folder, or None. Raises MissingError for a file that is not a run's."""
     path = os.path.join(folder, "flags.json")
     try:
-        with open(path, encoding="utf8") as file:
-            flags = json.load(file)
+        flags = json.loads(read_regular(path))
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise UserError(
+        raise MissingError(
             f"{path}: cannot be read: {error.strerror}; mend that or use another --name"
         ) from None
-    except ValueError as error:
-        raise UserError(f"{path}: not readable as JSON ({error}); restore it or use another --name") from None
+    except (ValueError, RecursionError) as error:
+        raise MissingError(
+            f"{path}: not readable as JSON ({error}); restore it or use another --name"
+        ) from None
     wanted = {**dict.fromkeys(FILES, str), "data_shape": list, "n_classes": int}
     if not isinstance(flags, dict) or not all(isinstance(flags.get(n), kind) for n, kind in wanted.items()):
-        raise UserError(f"{path}: does not hold a run's flags; restore it or use another --name")
+        raise MissingError(f"{path}: does not hold a run's flags; restore it or use another --name")
     return flags
 
 
@@ -680,6 +693,21 @@ def restored(saved, folder):
         if isinstance(value, dict):
             saved[flag] = {now(flag, key) if is_file(key) else key: v for key, v in value.items()}
     return saved
+
+
+def check_files(saved, folder, given):
+    """For modes: raises UserError for a file outside the project, to be imported because flags.json names it, that is
+    not what the run has kept a copy of; unless its flag is among those `given`. A run's folder may be someone else's.
+    """
+    for flag, name in files_of(saved):
+        path, copy = located(name), copied(folder, flag, name)
+        if flag in given or not os.path.isfile(path) or not os.path.isabs(named(path)):
+            continue
+        if not os.path.isfile(copy) or not same_text(copy, path):
+            raise UserError(
+                f"--{flag}: {name}, which the run's flags.json names, is outside the project and not the file that the "
+                f"run keeps a copy of; use --{flag}={name} if you trust it"
+            )
 
 
 # --- on resume

@@ -1,4 +1,5 @@
-"""Every random choice of a run is a function of (seed, purpose, step or epoch, rank); no generator's state is ever saved."""
+"""Every random choice of a run is a function of (seed, purpose, step or epoch, rank); no generator's state is
+ever saved."""
 
 import contextlib
 import hashlib
@@ -9,7 +10,8 @@ import torch
 
 
 def key(*words):
-    """A 63-bit seed for the words, e.g. key(seed, "order", epoch): the head of their sha256, so that near words give far seeds."""
+    """A 63-bit seed for the words, e.g. key(seed, "order", epoch): the head of their sha256, so that near
+    words give far seeds."""
     return int.from_bytes(hashlib.sha256(repr(words).encode()).digest()[:8], "big") >> 1
 
 

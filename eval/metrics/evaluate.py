@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import torch
 
-from engine import distributed
+from engine import distributed, preemption
 from engine.errors import UserError
 from eval.metrics import modes_covered, sources, statistics
 from eval.metrics import protocol as protocols
@@ -173,6 +173,7 @@ def compare(real, fake, metrics, extractor, split, seed=None):
     check(metrics, extractor)  # again: only now is it known whether a user's extractor gives logits
     results = []
     for kind in metrics:
+        preemption.break_off()
         for metric, value, std, n_real, n_fake in SCORES[kind](real, fake):
             if not torch.isfinite(torch.tensor(value)):
                 raise UserError(

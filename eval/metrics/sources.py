@@ -40,6 +40,7 @@ class Indexed:
     """A source of n images that are read by index."""
 
     what = "the real images"
+    apart = True  # each process's share comes without a word to the others
 
     def order(self, n):
         """The indices of the first n of all images in a random order, int64. The order depends on the number
@@ -109,6 +110,7 @@ class Stream:
 
     n = None
     what = "the real images"
+    apart = False
 
     def __init__(self, batches):
         self.given = batches
@@ -149,6 +151,7 @@ class Generated:
     """
 
     what = "the generator's samples"
+    apart = True
 
     def __init__(self, sample_fn, seed):
         self.sample_fn, self.seed = sample_fn, seed

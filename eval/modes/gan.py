@@ -3,6 +3,7 @@
 See __init__.py.
 """
 
+import itertools
 import os
 
 from engine import distributed, pictures
@@ -133,7 +134,8 @@ def evaluate(trainer, data, run, args):
         return measure_points(trainer, data, run, args)
     from eval.modes.scoring import Scorer
 
-    states = list(run.states(args.at))
+    states = run.states(args.at)
+    states = itertools.chain([next(states)], states)  # one at a time; that there is none is said at once
     scorer = Scorer(args, data, trainer.device, run)
     say(scorer.describe())
     results = []

@@ -1,5 +1,6 @@
 """Groups of processes that break and start again: torchrun's restarts, and two nodes."""
 
+import json
 import os
 import re
 import shutil
@@ -44,7 +45,7 @@ def finish(process):
 def worker(group, rank):
     """The process number of a rank of the group: a child of its torchrun.
 
-    A grandchild may look the same until it has started its own program.
+    A grandchild may look the same until it has begun its own program.
     """
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -81,6 +82,22 @@ def test_a_killed_worker_resumes_by_itself(tmp_path):
     assert (tmp_path / "whole/s0/metrics.jsonl").read_bytes() == (
         tmp_path / "elastic/s0/metrics.jsonl"
     ).read_bytes()
+
+
+@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT))
+def test_a_stop_that_reaches_launcher_and_workers_alike_saves(tmp_path, number):
+    """Schedulers signal every process, and torchrun hands its own signal on: the workers see two."""
+    trainer = tmp_path / "t.py"
+    trainer.write_text(SLOW.format(0.3))
+    words = ["task_launcher.py", *WORDS, f"--trainer={trainer}", f"--save_path={tmp_path}", "--max_steps=200"]
+    group = torchrun("--standalone", "--nproc_per_node=2", *words, "--name=parts")
+    wait_for_checkpoint(tmp_path / "parts" / "s0" / "checkpoints")
+    for pid in (worker(group, 0), worker(group, 1), group.pid):
+        os.kill(pid, number)
+    output = group.communicate(timeout=120)[0]
+    status = json.loads((tmp_path / "parts/s0/status.json").read_text())
+    assert status["state"] == "interrupted", output[-3000:]
+    assert newest(tmp_path, "parts")["step"] == status["step"]
 
 
 @pytest.mark.slow
