@@ -18,7 +18,7 @@ from engine.load import call
 from engine.randomness import generator, key
 from iterators import digits as sklearn_digits
 from iterators import fashion_mnist, kmnist, mnist
-from iterators.library import cache
+from iterators.library import decoding, files
 from iterators.library.unpaired import Unpaired
 
 SOURCES = {"mnist": mnist, "digits": sklearn_digits, "kmnist": kmnist, "fashion_mnist": fashion_mnist}
@@ -45,7 +45,7 @@ def get_iterators(
     photographs that are too small, MissingError where data are missing.
     """
     if source not in SOURCES:
-        raise UserError(f"--iterator_args source: given {source!r}; {', '.join(SOURCES)} would do")
+        raise UserError(f"--iterator_args source: given {source!r}; use {', '.join(SOURCES)}")
     words = {"size": SIZE} if source == "digits" else {"root": root, "download": download}
     grey = call(
         SOURCES[source].get_iterators,
@@ -116,7 +116,7 @@ def texture(side=512, seed=0):
     (1 - cos(pi rank)) / 2, so that light and dark are more frequent than the middle, where 1 - v would look like v.
     """
     if type(side) is not int or side < LARGE:
-        raise UserError(f"--iterator_args texture_size: given {side!r}; {LARGE} or more would do")
+        raise UserError(f"--iterator_args texture_size: given {side!r}; use {LARGE} or more")
     draw = np.random.default_rng(key("texture", side, seed))
     fy, fx = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None]
     frequency = np.maximum(np.hypot(fy, fx), 1 / side)
@@ -142,16 +142,16 @@ def texture(side=512, seed=0):
 
 def photographs(root):
     """The images below a folder or in a zip, uint8 [H, W, 3] each, sorted by name."""
-    files = cache.Files(root)
-    if not files.names:
+    found_in = files.Files(root)
+    if not found_in.names:
         raise MissingError(
-            f"--iterator_args photos={root}: no images in it; photographs of {LARGE}x{LARGE} pixels or more would do"
+            f"--iterator_args photos={root}: no images in it; use photographs of {LARGE}x{LARGE} pixels or more"
         )
     found = []
-    for name in files.names:
-        found.append(cache.decode(files.label(name), lambda: files.read(name), channels=3))
+    for name in found_in.names:
+        found.append(decoding.decode(found_in.label(name), lambda: found_in.read(name), channels=3))
         if min(found[-1].shape[:2]) < LARGE:
             raise UserError(
-                f"--iterator_args photos: {files.label(name)} has {found[-1].shape[1]}x{found[-1].shape[0]} pixels; {LARGE}x{LARGE} or more would do"
+                f"--iterator_args photos: {found_in.label(name)} has {found[-1].shape[1]}x{found[-1].shape[0]} pixels; use {LARGE}x{LARGE} or more"
             )
     return found

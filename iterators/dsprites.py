@@ -151,8 +151,8 @@ class Published(Factored):
         path = os.path.expanduser(str(path))
         if not os.path.isfile(path):
             raise MissingError(
-                f"--iterator_args npz={path}: no such file; dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz of "
-                "github.com/google-deepmind/dsprites-dataset would do, or nothing: then images are rendered"
+                f"--iterator_args npz={path}: no such file; use dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz of "
+                "github.com/google-deepmind/dsprites-dataset, or no npz: then images are rendered"
             )
         try:
             with np.load(path, allow_pickle=False) as archive:
@@ -161,12 +161,13 @@ class Published(Factored):
                 self.bits = packed(file)
         except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
             raise MissingError(
-                f"--iterator_args npz={path}: cannot be read as dSprites ({error}); the published file would do"
+                f"--iterator_args npz={path}: cannot be read as dSprites ({error}); use the published file"
             ) from None
         self.sizes = tuple(int(n) for n in classes.max(0)[1:] + 1)  # the first is the colour, white
         if len(self.bits) != math.prod(self.sizes):
             raise UserError(
-                f"--iterator_args npz={path}: {len(self.bits):,} images for {math.prod(self.sizes):,} combinations of factors; the whole file would do"
+                f"--iterator_args npz={path}: {len(self.bits):,} images for {math.prod(self.sizes):,} combinations of "
+                "factors; use the whole file"
             )
 
     def to(self, device):

@@ -25,7 +25,7 @@ def get_iterators(batch_size, seed=0, data="2020", n=20_000, n_test=20_000, data
     """
     name = str(data)  # --iterator_args data=2020 is read as a number
     if name not in (*MIXTURES, "gaussian"):
-        raise UserError(f"--iterator_args data: given {data!r}; {', '.join(MIXTURES)} or gaussian would do")
+        raise UserError(f"--iterator_args data: given {data!r}; use {', '.join(MIXTURES)} or gaussian")
     check_count("n", n)
     check_count("n_test", n_test)
     if name != "gaussian" and (mean, std) != (None, None):
@@ -33,7 +33,7 @@ def get_iterators(batch_size, seed=0, data="2020", n=20_000, n_test=20_000, data
     if name == "gaussian":
         mean, std = 4.0 if mean is None else mean, 1.0 if std is None else std
         if isinstance(mean, bool) or not isinstance(mean, (int, float)):
-            raise UserError(f"--iterator_args mean: given {mean!r}; a number would do")
+            raise UserError(f"--iterator_args mean: given {mean!r}; use a number")
         check_positive("std", std)
         modes = ((mean, std),)
     else:
@@ -73,10 +73,10 @@ def iterators(train, test, batch_size, seed, mixture):
 def check_positive(name, value):
     """Raises UserError unless the value is a finite number above 0."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
-        raise UserError(f"--iterator_args {name}: given {value!r}; a number above 0 would do")
+        raise UserError(f"--iterator_args {name}: given {value!r}; use a number above 0")
 
 
 def check_count(name, n):
     """Raises UserError unless n is a whole number of at least 2."""
     if type(n) is not int or n < 2:
-        raise UserError(f"--iterator_args {name}: given {n!r}; a whole number of at least 2 would do")
+        raise UserError(f"--iterator_args {name}: given {n!r}; use a whole number of at least 2")

@@ -75,11 +75,11 @@ def get_iterators(
     (Dist-GAN). Raises UserError for what cannot be.
     """
     if layout not in LAYOUTS:
-        raise UserError(f"--iterator_args layout: given {layout!r}; {', '.join(LAYOUTS)} would do")
+        raise UserError(f"--iterator_args layout: given {layout!r}; use {', '.join(LAYOUTS)}")
     centres, own_sigma, own_n, own_scale, within, least = LAYOUTS[layout]
     if layout == "ring":
         if modes is not None and (type(modes) is not int or modes < 1):
-            raise UserError(f"--iterator_args modes: given {modes!r}; a whole number above 0 would do")
+            raise UserError(f"--iterator_args modes: given {modes!r}; use a whole number above 0")
         if radius is not None:
             check_positive("radius", radius)
         centres = ring(8 if modes is None else modes, 1.0 if radius is None else radius)
@@ -91,7 +91,7 @@ def get_iterators(
         own_scale if scale is None else scale,
     )
     if scale not in SCALES:
-        raise UserError(f"--iterator_args scale: given {scale!r}; {', '.join(SCALES)} would do")
+        raise UserError(f"--iterator_args scale: given {scale!r}; use {', '.join(SCALES)}")
     check_positive("sigma", sigma)
     check_count("n", n)
     check_count("n_test", n_test)

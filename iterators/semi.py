@@ -55,7 +55,7 @@ class FewLabels(common.DataIterator):
         tensors = getattr(base.source, "tensors", {})
         if "x" not in tensors or "y" not in tensors or tensors["y"].ndim != 1 or not base.n_classes:
             raise UserError(
-                "--iterator_args base: its training images have no labels, are made or read one by one, or are of two domains; a data set held in arrays, with labels, would do"
+                "--iterator_args base: its training images have no labels, are made or read one by one, or are of two domains; use a data set held in arrays, with labels"
             )
         super().__init__(
             base.source,
@@ -87,7 +87,7 @@ class FewLabels(common.DataIterator):
         least = min(map(len, of_class))
         if type(labels_per_class) is not int or not 0 < labels_per_class <= least:
             raise UserError(
-                f"--iterator_args labels_per_class: given {labels_per_class!r}; 1 to {least}, the images of the smallest class, would do"
+                f"--iterator_args labels_per_class: given {labels_per_class!r}; use 1 to {least}, the images of the smallest class"
             )
         return torch.cat(
             [

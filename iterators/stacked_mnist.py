@@ -64,11 +64,11 @@ def get_iterators(
 ):
     """x [N, 3, 28, 28], y [N] in 0 .. 999; n train triples of training digits and n_test test triples of test digits, drawn with repetition.
 
-    digits: mnist, fashion_mnist or kmnist, through torchvision; root: $DATA_DIR, or data, by default; any number of digits will do. n: 128,000
+    digits: mnist, fashion_mnist or kmnist, through torchvision; root: $DATA_DIR, or data, by default; any number of digits. n: 128,000
     as in Lin et al. 2018 (PacGAN). data_seed fixes the triples; --seed orders them. Raises UserError for what cannot be.
     """
     if digits not in SETS:
-        raise UserError(f"--iterator_args digits: given {digits!r}; {', '.join(SETS)} would do")
+        raise UserError(f"--iterator_args digits: given {digits!r}; use {', '.join(SETS)}")
     for option, number in (("n", n), ("n_test", n_test)):
         check_count(option, number)
     name, files = SETS[digits]

@@ -9,6 +9,7 @@ from torch.utils import data as torch_data
 from engine import distributed
 from engine.errors import UserError
 from engine.randomness import generator, permutation, seeded
+from iterators.library import ranges
 
 
 class Arrays:
@@ -16,10 +17,19 @@ class Arrays:
 
     arrays: {name: array or tensor [n, ...]}; uint8 [n, C, H, W] are images. Images are kept as [n, H, W, C] in storage, so
     that a batch is channels-last without being rearranged. Iterators over parts of one set share an Arrays.
+    value_range: (black, white) of "x", which `gather` then scales to [-1, 1]; by default uint8 and floats come as they are, and
+    uint16 by the range that holds its largest value (ranges.of_bits).
     """
 
-    def __init__(self, arrays):
+    value_range, unsigned = None, False
+
+    def __init__(self, arrays, value_range=None):
         self.mapped = any(isinstance(array, np.memmap) for array in arrays.values())
+        self.unsigned = str(arrays["x"].dtype).endswith("uint16") if "x" in arrays else False
+        if value_range is not None and tuple(value_range) != (0, 255):
+            self.value_range = tuple(value_range)
+        elif self.unsigned:
+            self.value_range = ranges.of_bits(int(np.asarray(arrays["x"]).max()))
         self.tensors = {name: _tensor(array) for name, array in arrays.items()}
         lengths = {name: len(tensor) for name, tensor in self.tensors.items()}
         if len(set(lengths.values())) != 1:
@@ -41,10 +51,19 @@ class Arrays:
 
     def gather(self, indices):
         """{name: tensor[indices]}; indices: int64 [m] on self.device."""
-        return {name: _rows(tensor, indices) for name, tensor in self.tensors.items()}
+        rows = {name: _rows(tensor, indices) for name, tensor in self.tensors.items()}
+        return rows if self.value_range is None else rows | {"x": self.scaled(rows["x"])}
+
+    def scaled(self, x):
+        """Stored images as they come in batches: float32 in [-1, 1] where there is a value_range, else as they are."""
+        return x if self.value_range is None else ranges.to_x(x, self.value_range, self.unsigned)
 
 
 def _tensor(array):
+    if str(array.dtype).endswith(
+        "uint16"
+    ):  # torch has few functions for it: its bits as int16, see ranges.to_x
+        array = array.view(torch.int16 if torch.is_tensor(array) else np.int16)
     tensor = torch.as_tensor(array)
     if tensor.ndim != 4 or isinstance(array, np.memmap):  # rearranging a mapped array would read all of it
         return tensor
@@ -91,6 +110,7 @@ class DataIterator:
     "least": points that cover a mode}, which eval.modes.points measures by.
     n_classes: by default the number of dataset.classes, or 1 + the largest of y, dataset.targets or dataset.labels, if the
     items have integer labels y [N], else 0.
+    classes: their names, a list; digest: of the data, see engine.data_digest; both None where unknown.
 
     least: how many examples every process must have in each batch.
 
@@ -113,6 +133,8 @@ class DataIterator:
         collate_fn=None,
         what="training images",
         mixture=None,
+        classes=None,
+        digest=None,
     ):
         collate_fn = collate_fn or torch_data.default_collate
         if type(source) is torch_data.TensorDataset and collate_fn is torch_data.default_collate:
@@ -130,6 +152,7 @@ class DataIterator:
             collate_fn,
             mixture,
         )
+        self.classes, self.digest = classes, digest
         self.device = torch.device("cpu")
         self._steps = self.n // batch_size + (self.n % batch_size >= self.least * self.world_size)
         first = self._finish(self._first())
@@ -173,6 +196,15 @@ class DataIterator:
     def __iter__(self):
         """One pass: each example once, over all processes together, in the order of epoch 0, without augmentation."""
         return (batch for _, batch in self._batches(range(len(self))))
+
+    def pick(self, positions):
+        """The examples at these positions (int64 [m], 0 .. n-1, in the data set's own order) as one batch, without augmentation."""
+        rows = torch.as_tensor(positions, dtype=torch.int64)
+        rows = rows if self.indices is None else self.indices[rows]
+        if isinstance(self.source, Arrays):
+            return self._finish(self.source.gather(rows.to(self.source.device)))
+        items = _SeededItems(self.source, self.seed)
+        return self._finish(self._named(self.collate_fn([items[0, i] for i in rows.tolist()])))
 
     def _bounds(self, k):
         """Where the k-th global batch of an epoch starts and stops in its order."""
@@ -226,7 +258,7 @@ class DataIterator:
         if len(parts) > len(self.keys):
             raise UserError(
                 f"--iterator: its items have {len(parts)} parts and {len(self.keys)} names, {', '.join(self.keys)}; "
-                "DataIterator(..., keys=(...)) with a name for each would do"
+                "use DataIterator(..., keys=(...)) with a name for each"
             )
         return dict(zip(self.keys, parts))
 
@@ -261,12 +293,10 @@ def check_batch_size(batch_size, n, world_size, what, each=2):
     if type(batch_size) is not int or batch_size < least:
         why = "batch norm needs two examples in each process" if each == 2 else f"each process needs {each}"
         raise UserError(
-            f"--batch_size: given {batch_size!r}; {least} or more would do, since {why} ({world_size})"
+            f"--batch_size: given {batch_size!r}; use {least} or more, since {why} ({world_size})"
         )
     if batch_size > n:
-        raise UserError(
-            f"--batch_size: given {batch_size}; the data has {n:,} {what}, so {least} to {n} would do"
-        )
+        raise UserError(f"--batch_size: given {batch_size}; the data has {n:,} {what}, so use {least} to {n}")
 
 
 def count_classes(source, batch):

@@ -61,10 +61,18 @@ class Unpaired(DataIterator):
         still=None,
         n_classes=0,
         what="training images",
+        digest=None,
     ):
         self.still = still or (lambda x: x)
         super().__init__(
-            Pair(a, b), batch_size, seed, shuffle=shuffle, augment=augment, n_classes=n_classes, what=what
+            Pair(a, b),
+            batch_size,
+            seed,
+            shuffle=shuffle,
+            augment=augment,
+            n_classes=n_classes,
+            what=what,
+            digest=digest,
         )
         self.sizes = len(self.source.a), len(self.source.b)
         first = self._finish(self._first())

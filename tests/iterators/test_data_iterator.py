@@ -281,8 +281,20 @@ def test_valid_subset_and_other_splits():
         iterators(splits | {"valid": numbered(5)}, 64, valid=50)
     with pytest.raises(UserError, match="180"):
         iterators(splits, 181, valid=0.1)
-    with pytest.raises(UserError, match="1 test images"):
-        iterators(splits | {"test": numbered(1)}, 64)
+
+
+def test_small_splits_do_not_forbid_training(processes, capsys):
+    """A test split of one image, or of fewer than two a process, is used; one of fewer than processes is left out."""
+    made = iterators({"train": numbered(200), "test": numbered(1)}, 64)
+    assert [batch["y"].tolist() for batch in made["test"]] == [[0]] and not capsys.readouterr().err
+    seen = []
+    for rank in range(3):
+        processes(rank, 3)
+        made = iterators({"train": numbered(200), "test": numbered(4)}, 64)
+        seen += [label for batch in made["test"] for label in batch["y"].tolist()]
+        few = iterators({"train": numbered(200), "test": numbered(2)}, 64)
+        assert list(few) == ["train"] and (rank > 0) == (capsys.readouterr().err == "")
+    assert seen == [0, 1, 2, 3]
 
 
 def test_memory_mapped_arrays(tmp_path):

@@ -195,7 +195,9 @@ def test_pictures_samples_and_codes():
 
 def test_learning_rate_holds_then_decays_to_a_hundredth():
     t = trainer("--lr_schedule=half_exp", "--lr=0.1")
-    rates = [(t.on_step_start(step), t.optims["ge"].param_groups[0]["lr"])[1] for step in (0, 5, 6, 10, 12, 6)]
+    rates = [
+        (t.on_step_start(step), t.optims["ge"].param_groups[0]["lr"])[1] for step in (0, 5, 6, 10, 12, 6)
+    ]
     assert rates[:2] == [0.1, 0.1] and rates[2] == rates[5]
     assert rates[2:5] == pytest.approx([0.1 * 0.01**0.2, 0.001, 0.001])
 

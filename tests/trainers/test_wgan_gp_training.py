@@ -94,7 +94,9 @@ def test_g_steps_are_a_fifth_rounded_up_and_the_last_rate_is_zero(tmp_path, n):
     steps = {name: {int(s["step"]) for s in state["state"].values()} for name, state in optims.items()}
     assert steps == {"gen": {math.ceil(n / 5)}, "disc": {n}}
     t = trainer("homework", "--schedule_steps=10")
-    assert [(t.on_step_start(step), t.optims["disc"].param_groups[0]["lr"])[1] for step in (0, 5, 10, 11)] == [
+    assert [
+        (t.on_step_start(step), t.optims["disc"].param_groups[0]["lr"])[1] for step in (0, 5, 10, 11)
+    ] == [
         2e-4,
         1e-4,
         0.0,
