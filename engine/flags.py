@@ -18,7 +18,7 @@ from engine.load import find, load_file, located, named, other_clone, pairs, sam
 DEFAULT_TRAINER = "trainers/gan.py"
 FILES = ("network", "iterator", "trainer")  # flags that name a file; compared by content, not by name
 # not flags, but kept beside them: what the data said, and what follows from it and the flags
-FACTS = ("data_shape", "data_shape_b", "n_classes", "steps_per_epoch")
+FACTS = ("data_shape", "data_shape_b", "n_classes", "steps_per_epoch", "data_digest")
 DERIVED = ("total_steps",)
 
 
@@ -248,6 +248,13 @@ def add_shared(parser):
         default={},
         metavar="KEY=VALUE",
         help="its keyword arguments, as in --iterator_args root=data (default: the file's own)",
+    )
+    g.add_argument(
+        "--accept_new_data",
+        changes_run=False,
+        kept=False,
+        action="store_true",
+        help="with --resume=auto: go on although the files or labels of the data have changed",
     )
     g.add_argument(
         "--trainer",
@@ -700,6 +707,13 @@ def differences(then, args, folder):
             if name == "iterator_args":  # data may move; steps_per_epoch tells if it changed
                 old, new = ({k: v for k, v in d.items() if k not in ("root", "cache")} for d in (old, new))
         if old == new or name in DERIVED:
+            continue
+        if name == "data_digest" or name == "steps_per_epoch" and getattr(args, "accept_new_data", False):
+            if not getattr(args, "accept_new_data", False) and None not in (old, new):
+                found.append(
+                    f"the data: their files or labels have changed (sha256 {old[:8]} then, {new[:8]} now); "
+                    "use --accept_new_data to go on with the new ones"
+                )
             continue
         if action is not None and action.planned:
             plan = action.planned

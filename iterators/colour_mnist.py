@@ -9,10 +9,13 @@ Domain B is made as in W. Bulten's tutorial on "colorful MNIST", which a course 
 Differs from the tutorial: the photograph is a procedural texture (below) unless a folder of photographs is given.
 """
 
+import hashlib
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from engine import data_digest
 from engine.errors import MissingError, UserError
 from engine.load import call
 from engine.randomness import generator, key
@@ -53,7 +56,9 @@ def get_iterators(
         words,
         "--iterator_args",
     )
-    pictures = [texture(texture_size, data_seed)] if photos is None else photographs(photos)
+    pictures, of_photos = (
+        ([texture(texture_size, data_seed)], None) if photos is None else photographs(photos)
+    )
     made = {}
     for split, iterator in grey.items():
         a = iterator.source
@@ -66,6 +71,7 @@ def get_iterators(
             shuffle=split == "train",
             n_classes=10,
             what=f"{split} images",
+            digest=data_digest.of_facts(data_digest.of_iterator(iterator), of_photos),
         )
     return made
 
@@ -141,17 +147,18 @@ def texture(side=512, seed=0):
 
 
 def photographs(root):
-    """The images below a folder or in a zip, uint8 [H, W, 3] each, sorted by name."""
+    """(the images below a folder or in a zip, uint8 [H, W, 3] each, sorted by name; the digest of their files)."""
     found_in = files.Files(root)
     if not found_in.names:
         raise MissingError(
             f"--iterator_args photos={root}: no images in it; use photographs of {LARGE}x{LARGE} pixels or more"
         )
-    found = []
+    found, hashes = [], []
     for name in found_in.names:
+        hashes.append(hashlib.sha256(found_in.read(name)).hexdigest())
         found.append(decoding.decode(found_in.label(name), lambda: found_in.read(name), channels=3))
         if min(found[-1].shape[:2]) < LARGE:
             raise UserError(
                 f"--iterator_args photos: {found_in.label(name)} has {found[-1].shape[1]}x{found[-1].shape[0]} pixels; use {LARGE}x{LARGE} or more"
             )
-    return found
+    return found, data_digest.of_facts(hashes)

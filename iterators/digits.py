@@ -7,7 +7,9 @@ import importlib.util
 import os
 
 import numpy as np
+import torch
 
+from engine import data_digest
 from engine.errors import MissingError
 from engine.randomness import permutation
 from iterators import common
@@ -33,11 +35,13 @@ def get_iterators(
     cache.whole("size", size)
     rows = np.loadtxt(table(), delimiter=",")  # 64 grey levels and the label
     x = np.rint(rows[:, :64].reshape(-1, 8, 8, 1) * (255 / 16)).astype(np.uint8)
+    digest = data_digest.of_tensors({"rows": torch.from_numpy(rows)})
     if size is not None:
         x = decoding.resize_all(x, size, num_workers)
     order = permutation(len(x), "digits").numpy()
     x, y = x.transpose(0, 3, 1, 2)[order], rows[order, 64].astype(np.int64)
     splits = {"train": {"x": x[:1500], "y": y[:1500]}, "test": {"x": x[1500:], "y": y[1500:]}}
+    splits = common.Splits(splits, digest=digest)
     return common.iterators(
         splits, batch_size, seed, 10, valid, subset, flip, subset_seed=subset_seed, stratify=stratify
     )

@@ -8,21 +8,15 @@ import zipfile
 import numpy as np
 import torch
 
+from engine import data_digest
 from engine.errors import MissingError, UserError
 from iterators.common import Arrays, DataIterator, split
 
-SIZES = (
-    3,
-    6,
-    40,
-    32,
-    32,
-)  # shape (square, ellipse, heart), scale, orientation, x, y: 737,280 in all, in the order of the published file
+# shape (square, ellipse, heart), scale, orientation, x, y: 737,280 in all, in the order of the published file
+SIZES = (3, 6, 40, 32, 32)
 NAMES = ("shape", "scale", "orientation", "x", "y")
-SIDE, MARGIN = (
-    64,
-    16,
-)  # pixels of an image; centres lie MARGIN to MARGIN + 31 pixels from the left and the top
+# pixels of an image; centres lie MARGIN to MARGIN + 31 pixels from the left and the top
+SIDE, MARGIN = 64, 16
 TABLE = 2 * SIDE  # side of a drawn sprite with an empty border, so that any shift is one slice of it
 
 
@@ -80,6 +74,9 @@ class Factored(Arrays):
     def gather(self, indices):
         """{"x": uint8 [m, 1, 64, 64] of 0 and 255, "factors": int64 [m, 5]}."""
         return {"x": self.bytes_at(indices), "factors": factors_of(indices)}
+
+    def digest(self):
+        """None: rendered images are made by this file alone."""
 
     def images(self, factors):
         """float [n, 1, 64, 64] in {-1, 1} of factors int64 [n, 5]."""
@@ -169,6 +166,10 @@ class Published(Factored):
                 f"--iterator_args npz={path}: {len(self.bits):,} images for {math.prod(self.sizes):,} combinations of "
                 "factors; use the whole file"
             )
+
+    def digest(self):
+        """The sha256 of the images' bits."""
+        return data_digest.of_tensors({"bits": torch.from_numpy(self.bits)})
 
     def to(self, device):
         """Stays in memory; batches move."""

@@ -64,6 +64,8 @@ class FewLabels(common.DataIterator):
             augment=base.augment,
             n_classes=base.n_classes,
             indices=base.indices,
+            classes=base.classes,
+            digest=base.digest,
         )
         self.labelled = self.choose(labels_per_class, label_seed)
         self.second = (

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from engine import data_digest
 from engine.errors import UserError
 from engine.randomness import permutation
 from iterators import common
@@ -41,6 +42,11 @@ class Stacked(common.Arrays):
             self.triples.to(device),
             device,
         )
+
+    def digest(self):
+        """The sha256 of digits, labels and triples."""
+        held = {"digits": self.digits, "labels": self.labels, "triples": self.triples}
+        return data_digest.of_tensors(held)
 
     def gather(self, indices):
         """{"x": uint8 [m, 3, H, W], channels-last, "y": int64 [m]}; indices: int64 [m] on self.device."""

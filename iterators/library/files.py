@@ -29,6 +29,7 @@ FIRST_BYTES = re.compile(
     re.DOTALL,
 )
 LARGEST_FILE = 2**30  # bytes of one encoded image; a larger one is a mistake, or would take all memory
+INODE = 2**63 - 1  # what an int64 holds of it
 
 
 def extension(name):
@@ -52,15 +53,13 @@ class Listing:
 
     key: a digest of names, sizes and times of change. identity: a digest of paths, sizes, times of change and of status,
     and inodes (not of the device, which differs between mounts of one share): where it is the same, no file was changed
-    or replaced. names: paths relative to root. stats: of each.
+    or replaced. names: paths relative to root. stats: (size, mtime_ns, ctime_ns, inode) of each.
     """
 
     def __init__(self, root, names, stats, more=()):
         self.root = root
         joined = "\0".join([*names, "", *more]).encode("utf8", "surrogateescape")
-        facts = np.array(
-            [(s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino) for s in stats], np.uint64
-        ).reshape(len(stats), 4)
+        facts = np.array(stats, np.int64).reshape(len(stats), 4)
         weak = hashlib.sha256(joined)
         weak.update(np.ascontiguousarray(facts[:, :2]))
         strong = hashlib.sha256(os.path.abspath(root).encode("utf8", "surrogateescape") + b"\0" + joined)
@@ -70,7 +69,8 @@ class Listing:
 
 def listing(root, paths):
     """The Listing of files given by their paths."""
-    return Listing(root, [os.path.relpath(path, root) for path in paths], [os.stat(path) for path in paths])
+    stats = [(s.st_size, s.st_mtime_ns, s.st_ctime_ns, s.st_ino & INODE) for s in map(os.stat, paths)]
+    return Listing(root, [os.path.relpath(path, root) for path in paths], stats)
 
 
 class Files:
@@ -122,22 +122,33 @@ class Files:
             bare = True  # nothing here but what could be images of an unknown kind
             for entry in entries:
                 name = entry.name
-                if hidden(name):
+                if name[0] == "." or name == "__MACOSX":  # see hidden()
                     continue
                 if self._is_folder(entry, above):
                     todo.append((f"{below}{name}/", above))
                     bare = False
                     continue
-                end = extension(name)
-                if end in EXTENSIONS:
-                    found.append((below + name, self._image(entry)))
-                elif end in BESIDE:
-                    bare = False
+                end = name[name.rfind(".") :].lower()
+                if end not in EXTENSIONS and not self._looks_like_an_image(entry, end):
+                    end = extension(name)
+                    bare &= end not in BESIDE
                     self.left_out[end].append(below + name)
-                elif self._looks_like_an_image(entry):
-                    found.append((below + name, self._image(entry)))
+                    continue
+                try:
+                    facts = entry.stat()
+                except OSError:  # a broken link: reading it will fail, and name it
+                    facts = entry.stat(follow_symlinks=False)
                 else:
-                    self.left_out[end].append(below + name)
+                    if facts.st_mode & 0o170000 != stat.S_IFREG:
+                        raise MissingError(f"{entry.path}: {kind_of(facts)}, not an image file; remove it")
+                    if facts.st_size > LARGEST_FILE:
+                        raise MissingError(too_large(entry.path, facts.st_size))
+                found.append(
+                    (
+                        below + name,
+                        (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino & INODE),
+                    )
+                )
             if bare and len(found) == n and below:
                 empty.append(below[:-1])
         found.sort(key=lambda pair: pair[0])
@@ -157,20 +168,11 @@ class Files:
             return False
         return True
 
-    def _image(self, entry):
-        """The stat of an image file. A broken link has that of the link: reading it will fail, and name it."""
+    def _looks_like_an_image(self, entry, end):
+        """By its first bytes; not of files that usually lie beside images."""
         try:
-            facts = entry.stat()
-        except OSError:
-            return entry.stat(follow_symlinks=False)
-        if not stat.S_ISREG(facts.st_mode):
-            raise MissingError(f"{entry.path}: {kind_of(facts)}, not an image file; remove it")
-        if facts.st_size > LARGEST_FILE:
-            raise MissingError(too_large(entry.path, facts.st_size))
-        return facts
-
-    def _looks_like_an_image(self, entry):
-        try:
+            if end in BESIDE:
+                return False
             if not stat.S_ISREG(entry.stat().st_mode):
                 return False
             with open(entry.path, "rb") as file:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.utils import data as torch_data
 
-from engine import distributed
+from engine import data_digest, distributed
 from engine.errors import UserError
 from engine.randomness import generator, permutation, seeded
 from iterators.library import ranges
@@ -53,6 +53,10 @@ class Arrays:
         """{name: tensor[indices]}; indices: int64 [m] on self.device."""
         rows = {name: _rows(tensor, indices) for name, tensor in self.tensors.items()}
         return rows if self.value_range is None else rows | {"x": self.scaled(rows["x"])}
+
+    def digest(self):
+        """The sha256 of all that is held."""
+        return data_digest.of_tensors(self.tensors)
 
     def scaled(self, x):
         """Stored images as they come in batches: float32 in [-1, 1] where there is a value_range, else as they are."""
