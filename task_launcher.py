@@ -12,18 +12,20 @@ from engine.errors import UserError
 from engine.loop import fit
 from engine.preemption import INTERRUPTED, Interrupted, Stopper, time_limit
 from engine.run import RunDirectory
-from eval.modes import MODES, SHARED, add_flags, points
+from eval.modes import ALONE, MODES, SHARED, add_flags, points
 from iterators.common import wrap
 
 
 def main(argv=None):
     """Runs one command line; returns the exit code. Raises UserError for what the user can mend."""
-    args = flags.parse(argv, ("train", *MODES), add_flags)
+    args = flags.parse(argv, ("train", *MODES), add_flags, ALONE)
     stopper = Stopper(time_limit(args.time_limit)).install()
     device = setup.device(args)
     if args.mode not in ("train", *SHARED) and distributed.world_size() > 1:
         raise UserError(f"--mode={args.mode}: is for one process; leave out torchrun")
     data = setup.data(args, device, wrap)
+    if args.mode in ALONE:
+        return MODES[args.mode](None, data, None, args)
     if args.mode == "train":
         setup.resolve(args, data)
     trainer = setup.trainer(args, setup.networks(args))

@@ -496,12 +496,12 @@ def add_shared(parser):
     )
 
 
-def parse(argv, modes=("train",), add_mode_flags=lambda declare: None):
+def parse(argv, modes=("train",), add_mode_flags=lambda declare: None, alone=()):
     """The flags in `argv` (default: the command line's) as Flags. Raises UserError in one line.
 
     Any mode but train restores a run: its own flags.json then gives the defaults, so --name (and --seed) are enough,
     and the flags come resolved and frozen. add_mode_flags(declare): declares the flags of modes; declare(*modes) is
-    the Group of those that these modes read.
+    the Group of those that these modes read. alone: modes that need no run; without --name they look at none.
     """
     argv = sys.argv[1:] if argv is None else argv
     for before, word in zip(["", *argv], argv):
@@ -528,7 +528,7 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None):
     add_shared(parser)
     parser.flags["mode"].metavar = "|".join(modes)
     saved, file = {}, ""
-    if mode != "train":
+    if mode != "train" and not (mode in alone and known.name is None):
         folder = os.path.join(
             known.save_path or parser.get_default("save_path"),
             known.name or parser.get_default("name"),
@@ -563,7 +563,7 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None):
         )
     vars(args).update({name: saved[name] for name in (*FACTS, *DERIVED) if name in saved})
     check(args)
-    if mode != "train":
+    if mode != "train" and mode not in alone:
         resolve(args)
     return args
 

@@ -183,9 +183,8 @@ def grouped(root, paths, empty, splits, notes):
     outside = len(paths) - sum(map(len, groups.values()))
     if outside:
         used = ", ".join("/".join(folder) for folder in folder_of)
-        notes.append(
-            f"{root}: {outside:,} images outside the splits' folders {used} are left out; splits=False takes folders as classes"
-        )
+        more = "" if splits else "; splits=False takes folders as classes"
+        notes.append(f"{root}: {outside:,} images outside the splits' folders {used} are left out{more}")
     bare = [path[len(folder) :] for path in empty.values() if (folder := inside(path)) is not None]
     return {split: group for split, group in groups.items() if group}, bare
 

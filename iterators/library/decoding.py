@@ -21,7 +21,8 @@ from iterators.library.files import TGA, extension
 FORMATS = ("PNG JPEG MPO GIF BMP DIB WEBP TIFF PPM AVIF JPEG2000 ICO PCX PSD SGI SUN DDS QOI").split()
 DEPTHS = ("uint8", "uint16", "float32")
 WHITE = 65535
-# a large picture is no attack; Pillow refuses twice its limit all the same
+# of damaged EXIF data, which do not matter, and of large pictures, of which Pillow refuses those of twice its limit
+warnings.filterwarnings("ignore", module=r"PIL\.")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
