@@ -128,7 +128,7 @@ def load(
     plain = dtype == np.uint8 and value_range == (0, 255)
     return Splits(
         splits,
-        digest=digest(facts["sha256"], [[len(arrays["x"]) for arrays in splits.values()]]),
+        digest=digest(facts["contents"], [[len(arrays["x"]) for arrays in splits.values()]]),
         value_range=None if plain else value_range,
         notes=[f"{root}: {line}"] if line else [],
     )
@@ -361,11 +361,11 @@ def whole_labels(y, paths, n):
 
 
 def facts_of(paths, splits):
-    """{"sha256": [of each file], "least", "largest"} of the values of all splits."""
+    """{"contents": [sha256 of each file], "least", "largest"} of the values of all splits."""
     # in blocks: a mapped array may be larger than memory
     blocks = [x[k : k + 1024] for part in splits.values() for x in [part["x"]] for k in range_of(len(x))]
     return {
-        "sha256": [image_cache.file_sha256(path) for path in paths],
+        "contents": [image_cache.file_sha256(path) for path in paths],
         "least": min(float(block.min()) for block in blocks),
         "largest": max(float(block.max()) for block in blocks),
     }
