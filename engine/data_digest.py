@@ -1,4 +1,5 @@
-"""What a run is trained on, as one sha256, so that a resumed run can tell whether its data are still the same."""
+"""What a run is trained on, as one sha256, so that a resumed run can tell whether its data are still the
+same."""
 
 import hashlib
 import json
@@ -8,11 +9,12 @@ import torch
 
 
 def of(data):
-    """The digest of {split: iterator}, in hexadecimal; None where an iterator's data are made, or cannot be told apart.
+    """The digest of {split: iterator}, in hexadecimal; None where an iterator's data are made, or cannot be
+    told apart.
 
-    An iterator's own `digest` counts, if it has one: that of its files (their bytes, labels, names of classes and bounds of splits). Else it is
-    made of its source: by the source's digest(), of arrays their bytes; of a map-style Dataset of its length, labels, names of classes,
-    and the names and sizes of its files.
+    An iterator's own `digest` counts, if it has one: that of its files (their bytes, labels, names of classes
+    and bounds of splits). Else it is made of its source: by the source's digest(), of arrays their bytes; of
+    a map-style Dataset of its length, labels, names of classes, and the names and sizes of its files.
     """
     parts = {split: of_iterator(iterator) for split, iterator in data.items()}
     return None if None in parts.values() else of_facts(sorted(parts.items()))

@@ -1,4 +1,5 @@
-"""Pictures that a person looks at: grids, curves, animations. Needs no torch of its own, so that reports start without it."""
+"""Pictures that a person looks at: grids, curves, animations. Needs no torch of its own, so that reports
+start without it."""
 
 import io
 import math
@@ -15,7 +16,8 @@ COLOURS = 128
 
 
 def to_uint8(images):
-    """[-1, 1] -> 0 .. 255 by rounding 127.5 (x + 1), clipped; the one place where images become bytes. Not a number -> 0."""
+    """[-1, 1] -> 0 .. 255 by rounding 127.5 (x + 1), clipped; the one place where images become bytes. Not a
+    number -> 0."""
     return images.float().nan_to_num(-1.0).add(1).mul(127.5).round().clamp(0, 255).byte().cpu()
 
 
@@ -25,8 +27,8 @@ MORE_CHANNELS = 5  # shown beside the colours of images that have more than thre
 def shown(images):
     """Images [n, C, H, W] as grey or colour ones, [n, 1 or 3, H, W'].
 
-    Where C is neither 1 nor 3, channels stand beside one another: the first three, if there are so many, as colours, the
-    others each in grey; of many others so many that are spread evenly.
+    Where C is neither 1 nor 3, channels stand beside one another: the first three, if there are so many, as
+    colours, the others each in grey; of many others so many that are spread evenly.
     """
     channels = images.shape[1]
     if channels in (1, 3):
@@ -42,10 +44,11 @@ def shown(images):
 
 
 def grid(images, columns=None):
-    """Images [n, C, H, W] in [-1, 1] as one PIL image, row by row; small ones enlarged (each pixel a square) so that a
-    person can read them.
+    """Images [n, C, H, W] in [-1, 1] as one PIL image, row by row; small ones enlarged (each pixel a square)
+    so that a person can read them.
 
-    Images [rows, columns, C, H, W] are laid out as they are given. Channels other than grey or colour: see `shown`.
+    Images [rows, columns, C, H, W] are laid out as they are given. Channels other than grey or colour: see
+    `shown`.
     """
     if images.ndim == 5:
         images, columns = images.flatten(0, 1), images.shape[1]
@@ -72,7 +75,8 @@ def save_picture(picture, path):
 
 
 def curves(records, path, title):
-    """A picture of the logged scalars over steps: one panel a network (the part of the name before the slash)."""
+    """A picture of the logged scalars over steps: one panel a network (the part of the name before the
+    slash)."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -106,7 +110,8 @@ def gif(path, frames, seconds=0.1):
 def frames(folder, every=0):
     """{name: [(step, path), ...] by step} of the pictures step_<8 digits>[_<name>].png in a folder.
 
-    every: only multiples of so many steps, and the last; a run that was prolonged has pictures of its earlier ends besides.
+    every: only multiples of so many steps, and the last; a run that was prolonged has pictures of its earlier
+    ends besides.
     """
     found = {}
     for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
@@ -122,9 +127,11 @@ def frames(folder, every=0):
 
 
 def animate(run, args):
-    """Writes <run>/animation.gif, or animation_<name>.gif where pictures have names, from samples/; returns [(path, number of frames), ...].
+    """Writes <run>/animation.gif, or animation_<name>.gif where pictures have names, from samples/; returns
+    [(path, number of frames), ...].
 
-    A frame a tenth of a second, the last for a second; one palette for all. Raises MissingError where there is no picture.
+    A frame a tenth of a second, the last for a second; one palette for all. Raises MissingError where there
+    is no picture.
     """
     found = frames(run.samples, args.steps_per_epoch * args.save_images_every)
     if not found:

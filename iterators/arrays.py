@@ -1,4 +1,5 @@
-"""Any array of images: .npy, .npz, .pt and multi-page TIFF files, of any number of channels and of 8 bits, 16 bits or floats."""
+"""Any array of images: .npy, .npz, .pt and multi-page TIFF files, of any number of channels and of 8 bits, 16
+bits or floats."""
 
 import glob
 import json
@@ -43,12 +44,13 @@ def get_iterators(
 ):
     """x [N, C, H, W] of arrays [N, H, W], [N, H, W, C] or [N, C, H, W], and y [N] where there are labels.
 
-    root: a file (.npy, .npz, .pt, .tif), or a folder of such files whose names begin with a split's, as train.npy, test.npz and
-    train_labels.npy, or ImageNet-32's batches, or with a single file. labels: an .npy of root's labels. test: a file of test
-    images. layout: nhwc or nchw, needed where the shape fits both. range: (black, white); by default of 8 to 16 bits as
-    the largest value of all splits needs, of floats [0, 1] or [-1, 1]. size: shorter side resized, middle cut. Larger .npy files than
-    in_memory bytes stay on disc, mapped. Pickles are never read. valid, subset, subset_seed, stratify, flip: see
-    `common.iterators`. Raises MissingError for files that cannot be read, UserError for arrays that are no images.
+    root: a file (.npy, .npz, .pt, .tif), or a folder of such files whose names begin with a split's, as
+    train.npy, test.npz and train_labels.npy, or ImageNet-32's batches, or with a single file. labels: an .npy
+    of root's labels. test: a file of test images. layout: nhwc or nchw, needed where the shape fits both.
+    range: (black, white); by default of 8 to 16 bits as the largest value of all splits needs, of floats [0,
+    1] or [-1, 1]. size: shorter side resized, middle cut. Larger .npy files than in_memory bytes stay on
+    disc, mapped. Pickles are never read. valid, subset, subset_seed, stratify, flip: see `common.iterators`.
+    Raises MissingError for files that cannot be read, UserError for arrays that are no images.
     """
     if root is None:
         raise UserError(
@@ -82,7 +84,8 @@ def load(
     workers=2,
     channels=None,
 ):
-    """Splits {split: {"x": [N, C, H, W], "y": int64 [N]}} of array files; see `get_iterators`. channels: 3 repeats grey ones."""
+    """Splits {split: {"x": [N, C, H, W], "y": int64 [N]}} of array files; see `get_iterators`. channels: 3
+    repeats grey ones."""
     value_range = ranges.checked(value_range)
     image_cache.whole("size", size)
     if layout not in (None, "nhwc", "nchw"):
@@ -180,7 +183,8 @@ def in_folder(root):
         return {"train": (paths, [])}
     if not found.get("train", ([],))[0]:
         raise MissingError(
-            f"--iterator_args root={root}: no array files of a train split ({len(paths)} files); use root=<one file>, or "
+            f"--iterator_args root={root}: no array files of a train split ({len(paths)} files); use "
+            "root=<one file>, or "
             "names such as train.npy and test.npy"
         )
     if not found.get("test") and any("train_data_batch" in p for p in found["train"][0]) and "valid" in found:
@@ -218,7 +222,8 @@ def read(path, layout=None, in_memory=image_cache.IN_MEMORY):
     )
     if name is None:
         raise UserError(
-            f"{path}: has no array of images (it has {', '.join(named) or 'none known'}); name it images, and labels labels"
+            f"{path}: has no array of images (it has {', '.join(named) or 'none known'}); name it images, "
+            "and labels labels"
         )
     label = next((label for label in LABELS if label in named and label != name), None)
     x, y = as_images(named[name], path, layout), None if label is None else np.asarray(named[label])
@@ -244,7 +249,8 @@ def tensors(path):
 
 
 def pages(path):
-    """[N, H, W] or [N, H, W, C] of a TIFF's pages. Pillow reads them where it keeps all bits, else the package tifffile."""
+    """[N, H, W] or [N, H, W, C] of a TIFF's pages. Pillow reads them where it keeps all bits, else the
+    package tifffile."""
     from PIL import Image, ImageSequence
 
     try:
@@ -265,9 +271,14 @@ def pages(path):
         raise MissingError(f"{path}: its pages need the package tifffile; run pip install tifffile") from None
     with tifffile.TiffFile(path) as file:
         return same_shape(
-            [np.moveaxis(page.asarray(), 0, -1) if page.planarconfig == 2 and page.samplesperpixel > 1 else page.asarray()
-             for page in file.pages], path
-        )  # fmt: skip
+            [
+                np.moveaxis(page.asarray(), 0, -1)
+                if page.planarconfig == 2 and page.samplesperpixel > 1
+                else page.asarray()
+                for page in file.pages
+            ],
+            path,
+        )
 
 
 def same_shape(found, path):
@@ -275,13 +286,15 @@ def same_shape(found, path):
     other = next((k for k, page in enumerate(found) if page.shape != found[0].shape), None)
     if other is not None:
         raise UserError(
-            f"{path}: page 0 has shape {list(found[0].shape)} and page {other} {list(found[other].shape)}; use pages of one shape"
+            f"{path}: page 0 has shape {list(found[0].shape)} and page {other} {list(found[other].shape)}; "
+            "use pages of one shape"
         )
     return np.stack(found)
 
 
 def as_images(array, path, layout=None):
-    """An array of images as [N, C, H, W] of uint8, uint16 or float32. Raises UserError for others, and ambiguous shapes."""
+    """An array of images as [N, C, H, W] of uint8, uint16 or float32. Raises UserError for others, and
+    ambiguous shapes."""
     array = array if isinstance(array, np.memmap) else np.asarray(array)
     if array.dtype == bool:
         array = array.astype(np.uint8)
@@ -308,13 +321,15 @@ def as_images(array, path, layout=None):
 
 
 def layout_of(shape, path):
-    """nhwc or nchw: the axis of the channels is the one that is shorter than the two others. Raises UserError where both could be."""
+    """nhwc or nchw: the axis of the channels is the one that is shorter than the two others. Raises UserError
+    where both could be."""
     _, a, b, c = shape
     last, first = c < min(a, b), a < min(b, c)
     if last != first and not (a <= SMALL and c <= SMALL):
         return "nhwc" if last else "nchw"
     raise UserError(
-        f"--iterator_args layout: not given, and {path} of shape {list(shape)} may be either; use layout=nhwc or layout=nchw"
+        f"--iterator_args layout: not given, and {path} of shape {list(shape)} may be either; use "
+        "layout=nhwc or layout=nchw"
     )
 
 
@@ -352,7 +367,8 @@ def whole_labels(y, paths, n):
     y = y.reshape(len(y)) if y.ndim == 2 and y.shape[1] == 1 else y
     if y.shape != (n,) or y.dtype.kind not in "uif" or (y != np.floor(y)).any() or y.min() < 0:
         raise UserError(
-            f"{paths[0]}: labels are {y.dtype} of shape {list(y.shape)}; use {n} whole numbers from 0, or rows of one-hot"
+            f"{paths[0]}: labels are {y.dtype} of shape {list(y.shape)}; use {n} whole numbers from 0, or "
+            "rows of one-hot"
         )
     return y.astype(np.int64)
 
@@ -377,7 +393,8 @@ def range_of(n):
 
 
 def known_facts(paths, options, compute):
-    """compute(), a dict, kept in the user's cache folder under the identity of the files, so that large ones are read once."""
+    """compute(), a dict, kept in the user's cache folder under the identity of the files, so that large ones
+    are read once."""
     with distributed.rank0_first():
         folder = os.path.join(image_cache.user_folder(), "arrays")
         identity = listing(os.path.dirname(paths[0]), paths).identity

@@ -1,4 +1,5 @@
-"""Any folder or zip of images with a table of binary attributes, for class mixing; CelebA's and Zappos' kinds of tables among them."""
+"""Any folder or zip of images with a table of binary attributes, for class mixing; CelebA's and Zappos' kinds
+of tables among them."""
 
 import csv
 import os
@@ -32,11 +33,12 @@ def get_iterators(
 ):
     """x [N, C, H, W] and attributes int64 [N, A] in {0, 1} of the images that the table names; no y.
 
-    root: a folder or zip of images. table: a .csv whose first row names its columns, the first the file and the others
-    attributes of values 0 and 1 (or -1 and 1); or a .txt as CelebA's list_attr_celeba.txt (a count, the names, then file
-    and values); by default attributes.csv in the folder root. select: names of the attributes to keep, as
-    select="['Smiling','Male']", or one name; all by default. Files are matched by path below root, or by name. All is train;
-    valid, subset, subset_seed, flip: see `common.iterators`; size, crop, channels, range: see `images`.
+    root: a folder or zip of images. table: a .csv whose first row names its columns, the first the file and
+    the others attributes of values 0 and 1 (or -1 and 1); or a .txt as CelebA's list_attr_celeba.txt (a
+    count, the names, then file and values); by default attributes.csv in the folder root. select: names of
+    the attributes to keep, as select="['Smiling','Male']", or one name; all by default. Files are matched by
+    path below root, or by name. All is train; valid, subset, subset_seed, flip: see `common.iterators`; size,
+    crop, channels, range: see `images`.
     """
     if root is None:
         raise UserError("--iterator_args root: not given; use root=<a folder or a .zip of images>")
@@ -47,7 +49,8 @@ def get_iterators(
     )
     if not os.path.isfile(path):
         raise MissingError(
-            f"--iterator_args table={path}: no such file; use a .csv with a row for each image (file,attribute,...)"
+            f"--iterator_args table={path}: no such file; use a .csv with a row for each image "
+            "(file,attribute,...)"
         )
     files, (names, rows) = Files(root), read(path)
     columns = [k for k, _ in enumerate(names)]
@@ -56,7 +59,8 @@ def get_iterators(
         unknown = [name for name in wanted if name not in names]
         if unknown:
             raise UserError(
-                f"--iterator_args select: {', '.join(map(str, unknown))} not in {path}; use some of {', '.join(names)}"
+                f"--iterator_args select: {', '.join(map(str, unknown))} not in {path}; use some of "
+                f"{', '.join(names)}"
             )
         columns = [names.index(name) for name in wanted]
     described = listing(os.path.dirname(path), [path])
@@ -82,7 +86,8 @@ def get_iterators(
 
 
 def read(path):
-    """(names of the attributes, {file: values int [A] in {0, 1}}) of a table. Raises MissingError if it is not one."""
+    """(names of the attributes, {file: values int [A] in {0, 1}}) of a table. Raises MissingError if it is
+    not one."""
     try:
         with open(path, newline="", encoding="utf8") as file:
             if path.endswith(".txt"):
@@ -99,7 +104,8 @@ def read(path):
     for name, values in rows.items():
         if len(values) != len(names) or not set(values.tolist()) <= {-1, 0, 1}:
             raise MissingError(
-                f"{path}: the row of {name} has not {len(names)} values of 0 and 1 (or -1 and 1); repair it, or remove it"
+                f"{path}: the row of {name} has not {len(names)} values of 0 and 1 (or -1 and 1); repair "
+                "it, or remove it"
             )
     if not names or not rows:
         raise MissingError(
@@ -109,11 +115,13 @@ def read(path):
 
 
 def plan(files, path, rows, columns):
-    """({"train": names}, {"attributes": int64 [N, A]}, {}) for `cache.cached_images`. Raises MissingError if no image is in the table."""
+    """({"train": names}, {"attributes": int64 [N, A]}, {}) for `cache.cached_images`. Raises MissingError if
+    no image is in the table."""
     row_of = {name: rows.get(name, rows.get(name.rsplit("/", 1)[-1])) for name in files.names}
     names = [name for name, values in row_of.items() if values is not None]
     if not names:
         raise MissingError(
-            f"{path}: none of its rows is an image in {files.root}; its first column should be their file names"
+            f"{path}: none of its rows is an image in {files.root}; its first column should be their file "
+            "names"
         )
     return {"train": names}, {"attributes": np.stack([row_of[name][columns] for name in names])}, {}

@@ -1,4 +1,5 @@
-"""Lists the caches of decoded images, and removes those that are no longer used: python -m iterators.cache [--help]."""
+"""Lists the caches of decoded images, and removes those that are no longer used: python -m iterators.cache
+[--help]."""
 
 import argparse
 import os
@@ -11,7 +12,8 @@ from iterators.library import cache
 
 
 def found(places):
-    """[(folder, source or None, bytes, seconds since 1970 of the last use, note)] of the caches in the places."""
+    """[(folder, source or None, bytes, seconds since 1970 of the last use, note)] of the caches in the
+    places."""
     rows = []
     for place in places:
         for name in sorted(os.listdir(place)) if os.path.isdir(place) else []:
@@ -30,7 +32,8 @@ def found(places):
 
 
 def removed(rows, days, gone):
-    """The rows to remove: not used for `days` (None: for any time), and with `gone` those whose source is gone or that are damaged."""
+    """The rows to remove: not used for `days` (None: for any time), and with `gone` those whose source is
+    gone or that are damaged."""
     old = time.time() - days * 86400 if days is not None else None
     return [row for row in rows if old is not None and row[3] <= old or gone and row[4]]
 

@@ -30,12 +30,14 @@ def get_iterators(
     in_memory=IN_MEMORY,
     subset_seed=None,
 ):
-    """x [N, 3, size, size] and attributes [N, 40] in {0, 1}; 162,770 train, 19,867 valid and 19,962 test images.
+    """x [N, 3, size, size] and attributes [N, 40] in {0, 1}; 162,770 train, 19,867 valid and 19,962 test
+    images.
 
-    The official partition; there is no y. crop: the middle 108x108 of 178x218 pixels, as in the code of DCGAN (Radford et
-    al. 2015), then resized by Lanczos; crop=None takes all. root: $DATA_DIR, or data, by default; torchvision's layout,
-    which is read here since torchvision decodes anew in each epoch, and downloads from an address that often refuses.
-    subset, subset_seed, flip: see `common.iterators`; cache, in_memory: see `images`.
+    The official partition; there is no y. crop: the middle 108x108 of 178x218 pixels, as in the code of DCGAN
+    (Radford et al. 2015), then resized by Lanczos; crop=None takes all. root: $DATA_DIR, or data, by default;
+    torchvision's layout, which is read here since torchvision decodes anew in each epoch, and downloads from
+    an address that often refuses. subset, subset_seed, flip: see `common.iterators`; cache, in_memory: see
+    `images`.
     """
     root = vision.data_root(root)
     folder = os.path.join(root, "celeba")
@@ -44,7 +46,8 @@ def get_iterators(
     source = next(filter(os.path.exists, sources), None)
     if source is None or not all(map(os.path.isfile, tables)):
         raise MissingError(
-            f"--iterator_args root={root}: no CelebA there, or not all of it ({LAYOUT}); put these files there, "
+            f"--iterator_args root={root}: no CelebA there, or not all of it ({LAYOUT}); put these files "
+            "there, "
             "or give root=... or set DATA_DIR"
         )
     files = Files(source)
@@ -67,7 +70,8 @@ def get_iterators(
 
 
 def plan(files, partition, attributes):
-    """({split: names}, {"attributes": int64 [N, 40]}, {}) for `cache.cached_images`. Raises MissingError for a damaged table."""
+    """({split: names}, {"attributes": int64 [N, 40]}, {}) for `cache.cached_images`. Raises MissingError for
+    a damaged table."""
     path_of = {os.path.basename(name): name for name in files.names}
     try:
         part_of = dict(line.split() for line in _lines(partition))

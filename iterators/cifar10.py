@@ -1,4 +1,5 @@
-"""CIFAR-10 (Krizhevsky 2009, Learning multiple layers of features from tiny images), through torchvision or as image files."""
+"""CIFAR-10 (Krizhevsky 2009, Learning multiple layers of features from tiny images), through torchvision or
+as image files."""
 
 import os
 
@@ -29,9 +30,10 @@ def get_iterators(
 ):
     """x [N, 3, 32, 32] (or size x size), y [N] in 0 .. 9; 50,000 train and 10,000 test images.
 
-    root ($DATA_DIR, or data, by default): torchvision's; or a folder or zip of images in train/<class>/ and test/<class>/, or
-    a folder that holds one named cifar10-jpeg.zip. The classes are numbered alphabetically, which is the official order.
-    valid, subset, subset_seed, stratify, flip, dequantise: see `common.iterators`. Raises UserError if the class folders are not CIFAR-10's.
+    root ($DATA_DIR, or data, by default): torchvision's; or a folder or zip of images in train/<class>/ and
+    test/<class>/, or a folder that holds one named cifar10-jpeg.zip. The classes are numbered alphabetically,
+    which is the official order. valid, subset, subset_seed, stratify, flip, dequantise: see
+    `common.iterators`. Raises UserError if the class folders are not CIFAR-10's.
     """
     root = vision.data_root(root)
     inside = os.path.join(root, "cifar10-jpeg.zip")

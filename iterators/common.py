@@ -1,4 +1,5 @@
-"""The names that an iterator file imports: `from iterators.common import DataIterator`. They live in iterators/library."""
+"""The names that an iterator file imports: `from iterators.common import DataIterator`. They live in
+iterators/library."""
 
 from iterators.library.augment import dequantised, in_turn, random_flip
 from iterators.library.iterator import Arrays, DataIterator, check_batch_size, count_classes

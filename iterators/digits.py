@@ -1,6 +1,7 @@
 """Handwritten digits of scikit-learn: 1,797 grey images of 8x8.
 
-Alpaydin and Kaynak 1998, Optical Recognition of Handwritten Digits, UCI machine learning repository: the test part alone.
+Alpaydin and Kaynak 1998, Optical Recognition of Handwritten Digits, UCI machine learning repository: the test
+part alone.
 """
 
 import importlib.util
@@ -27,10 +28,11 @@ def get_iterators(
     subset_seed=None,
     stratify=False,
 ):
-    """x [N, 1, 8, 8] (or size x size), y [N] in 0 .. 9; 1,500 train and 297 test images. Nothing is downloaded.
+    """x [N, 1, 8, 8] (or size x size), y [N] in 0 .. 9; 1,500 train and 297 test images. Nothing is
+    downloaded.
 
-    scikit-learn does not tell UCI's writers apart, so the split is not official: a fixed random part is the test set. The
-    grey levels 0 .. 16 become 0 .. 255.
+    scikit-learn does not tell UCI's writers apart, so the split is not official: a fixed random part is the
+    test set. The grey levels 0 .. 16 become 0 .. 255.
     """
     cache.whole("size", size)
     rows = np.loadtxt(table(), delimiter=",")  # 64 grey levels and the label
@@ -48,7 +50,8 @@ def get_iterators(
 
 
 def table():
-    """The path of the digits inside scikit-learn. Its own loader would import the whole package, a second or more of each start."""
+    """The path of the digits inside scikit-learn. Its own loader would import the whole package, a second or
+    more of each start."""
     package = importlib.util.find_spec("sklearn")
     path = package and os.path.join(os.path.dirname(package.origin), "datasets", "data", "digits.csv.gz")
     if not path or not os.path.isfile(path):

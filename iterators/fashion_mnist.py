@@ -1,4 +1,5 @@
-"""Fashion-MNIST, pictures of clothes (Xiao, Rasul and Vollgraf 2017, arXiv 1708.07747), through torchvision."""
+"""Fashion-MNIST, pictures of clothes (Xiao, Rasul and Vollgraf 2017, arXiv 1708.07747), through
+torchvision."""
 
 from iterators import common
 from iterators.library import vision
@@ -20,7 +21,8 @@ def get_iterators(
 ):
     """x [N, 1, 28, 28] (or size x size), y [N] in 0 .. 9; 60,000 train and 10,000 test images.
 
-    root: $DATA_DIR, or data, by default; the files lie in root/FashionMNIST/raw. valid, subset, subset_seed, stratify, flip: see `common.iterators`.
+    root: $DATA_DIR, or data, by default; the files lie in root/FashionMNIST/raw. valid, subset, subset_seed,
+    stratify, flip: see `common.iterators`.
     """
     parts = {"train": [{"train": True}], "test": [{"train": False}]}
     splits = vision.load(

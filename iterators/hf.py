@@ -1,4 +1,5 @@
-"""Images of a Hugging Face data set: a folder saved by save_to_disk, or parquet files. Needs the package pyarrow; no network."""
+"""Images of a Hugging Face data set: a folder saved by save_to_disk, or parquet files. Needs the package
+pyarrow; no network."""
 
 import functools
 import glob
@@ -40,11 +41,11 @@ def get_iterators(
 ):
     """x [N, C, H, W] of a column of encoded images, and y [N] where there is one of whole numbers.
 
-    root: a folder saved by datasets' save_to_disk, a .parquet file, or a folder of them whose names or folders begin with a split's
-    name (train-00000-of-00002.parquet). image, label: the columns; by default the one of images, and label, labels or the like
-    (label=False: none). Images are decoded once, into a cache; size, crop, channels, cache, in_memory, range: see `images`.
-    valid, subset, subset_seed, stratify, flip: see `common.iterators`. Raises MissingError without pyarrow, or for files that cannot be
-    read.
+    root: a folder saved by datasets' save_to_disk, a .parquet file, or a folder of them whose names or
+    folders begin with a split's name (train-00000-of-00002.parquet). image, label: the columns; by default
+    the one of images, and label, labels or the like (label=False: none). Images are decoded once, into a
+    cache; size, crop, channels, cache, in_memory, range: see `images`. valid, subset, subset_seed, stratify,
+    flip: see `common.iterators`. Raises MissingError without pyarrow, or for files that cannot be read.
     """
     if root is None:
         raise UserError(
@@ -124,7 +125,8 @@ def files_of(root):
             found.setdefault(split, []).append(path)
         if not found:
             raise MissingError(
-                f"--iterator_args root={root}: neither state.json or dataset_dict.json nor .parquet files; use a folder "
+                f"--iterator_args root={root}: neither state.json or dataset_dict.json nor .parquet files; "
+                "use a folder "
                 "that datasets' save_to_disk wrote"
             )
     if "train" not in found:
@@ -206,7 +208,8 @@ class Table:
         values = np.concatenate([np.asarray(part.to_pylist(), object) for part in parts])
         if any(type(value) is not int or value < 0 for value in values):
             raise UserError(
-                f"--iterator_args label={column}: {self.path} has rows without a whole number from 0; use label=False"
+                f"--iterator_args label={column}: {self.path} has rows without a whole number from 0; use "
+                "label=False"
             )
         return values.astype(np.int64)
 
@@ -230,7 +233,8 @@ def column_of(table, given, usual, option, root):
     if given is not None:
         if given not in types or not right(types[given]):
             raise UserError(
-                f"--iterator_args {option}: given {given!r}; use one of {', '.join(n for n in types if right(types[n]))}"
+                f"--iterator_args {option}: given {given!r}; use one of "
+                f"{', '.join(n for n in types if right(types[n]))}"
             )
         return given
     fitting = [name for name in types if right(types[name])]
@@ -240,6 +244,7 @@ def column_of(table, given, usual, option, root):
     if len(fitting) == 1:
         return fitting[0]
     raise UserError(
-        f"--iterator_args image: not given, and {root} has {len(fitting)} columns of encoded images; use image=<a column of "
+        f"--iterator_args image: not given, and {root} has {len(fitting)} columns of encoded images; use "
+        "image=<a column of "
         f"{', '.join(types)}>"
     )

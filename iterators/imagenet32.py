@@ -1,4 +1,5 @@
-"""ImageNet at 32x32 pixels (Chrabaszcz, Loshchilov and Hutter 2017, arXiv 1707.08819), from its official npz batches."""
+"""ImageNet at 32x32 pixels (Chrabaszcz, Loshchilov and Hutter 2017, arXiv 1707.08819), from its official npz
+batches."""
 
 import os
 
@@ -29,13 +30,15 @@ def get_iterators(
     subset_seed=None,
     stratify=False,
 ):
-    """x [N, 3, size, size], y [N] in 0 .. 999; 1,281,167 train and 50,000 test images (the official validation set).
+    """x [N, 3, size, size], y [N] in 0 .. 999; 1,281,167 train and 50,000 test images (the official
+    validation set).
 
-    root ($DATA_DIR, or data, by default) holds train_data_batch_1.npz .. train_data_batch_10.npz and val_data.npz, or a folder
-    imagenet32 with them; each has "data", uint8 [n, 3 size size], and "labels", 1 .. 1000. size: 8, 16, 32 or 64, as
-    downloaded. They are unpacked once, into an image cache of 3.9 GB beside them (or in `cache`), which is read through a
-    memory map if larger than in_memory bytes.
-    valid, subset, subset_seed, stratify, flip: see `common.iterators`. Raises MissingError where files are not there or damaged.
+    root ($DATA_DIR, or data, by default) holds train_data_batch_1.npz .. train_data_batch_10.npz and
+    val_data.npz, or a folder imagenet32 with them; each has "data", uint8 [n, 3 size size], and "labels", 1
+    .. 1000. size: 8, 16, 32 or 64, as downloaded. They are unpacked once, into an image cache of 3.9 GB
+    beside them (or in `cache`), which is read through a memory map if larger than in_memory bytes. valid,
+    subset, subset_seed, stratify, flip: see `common.iterators`. Raises MissingError where files are not there
+    or damaged.
     """
     root = vision.data_root(root)
     folder = os.path.join(root, "imagenet32")
@@ -47,7 +50,7 @@ def get_iterators(
         raise MissingError(
             f"--iterator_args root={root}: no {missing[0]}"
             + (f" and {len(missing) - 1} more" if len(missing) > 1 else "")
-            + "; put the npz files of the downsampled ImageNet there (image-net.org, after registration), or use root=..."
+            + "; put the npz files of the downsampled ImageNet there (from image-net.org), or use root=..."
         )
     listed = listing(folder, paths)
     with distributed.rank0_first():
@@ -68,7 +71,8 @@ def get_iterators(
 
 
 def unpack(path, paths, size):
-    """Writes all images into the .npy file `path`; returns ({"y": int64 [N] from 0}, facts) for `cache.cached`."""
+    """Writes all images into the .npy file `path`; returns ({"y": int64 [N] from 0}, facts) for
+    `cache.cached`."""
     labels = [labels_of(file) for file in paths]
     lengths = [len(part) for part in labels]
     out, start = decoding.new_array(path, (sum(lengths), size, size, 3)), 0
@@ -76,7 +80,8 @@ def unpack(path, paths, size):
         data = read(file, "data")
         if data.dtype != np.uint8 or data.shape != (n, 3 * size * size):
             raise UserError(
-                f"--iterator_args size={size}: {file} holds {data.dtype} of shape {list(data.shape)}, not {n} images "
+                f"--iterator_args size={size}: {file} holds {data.dtype} of shape {list(data.shape)}, not "
+                f"{n} images "
                 f"of {size}x{size}; use the size that was downloaded"
             )
         out[start : start + n] = data.reshape(n, 3, size, size).transpose(0, 2, 3, 1)

@@ -35,14 +35,16 @@ def get_iterators(
     subset_seed=None,
     stratify=False,
 ):
-    """x [N, C, H, W] of the images below root, and y [N] if they lie in class folders, numbered by sorted name.
+    """x [N, C, H, W] of the images below root, and y [N] if they lie in class folders, numbered by sorted
+    name.
 
-    root: a folder or a zip. If it has a folder train (or training, of any case), then that, valid (val, validation, dev) and
-    test (testing) are the splits; else all is train. splits: False takes such folders as classes, {'train': 'A', 'test':
-    'B'} names the splits' folders. crop: the middle crop x crop pixels first. size: shorter side resized to it (Lanczos), then the
-    middle size x size; needed if the images differ in size. channels: 1, 3 or 4 (with transparency); by default 3 if any
-    image is in colour. range: (black, white) of images of more than 8 bits, see docs/data.md. Decoded once, into a cache
-    in .task_launcher/ beside root, or in the folder `cache`. in_memory: bytes above which the images stay on disc, mapped.
+    root: a folder or a zip. If it has a folder train (or training, of any case), then that, valid (val,
+    validation, dev) and test (testing) are the splits; else all is train. splits: False takes such folders as
+    classes, {'train': 'A', 'test': 'B'} names the splits' folders. crop: the middle crop x crop pixels first.
+    size: shorter side resized to it (Lanczos), then the middle size x size; needed if the images differ in
+    size. channels: 1, 3 or 4 (with transparency); by default 3 if any image is in colour. range: (black,
+    white) of images of more than 8 bits, see docs/data.md. Decoded once, into a cache in .task_launcher/
+    beside root, or in the folder `cache`. in_memory: bytes above which the images stay on disc, mapped.
     num_workers: decoding threads. valid, subset, subset_seed, stratify, flip: see `common.iterators`.
     """
     if root is None:
@@ -72,10 +74,11 @@ def load(
     range=None,
     splits=None,
 ):
-    """(Splits {split: {"x": [N, C, H, W], "y": int64 [N]}}, sorted class names), without y if there are no class folders.
+    """(Splits {split: {"x": [N, C, H, W], "y": int64 [N]}}, sorted class names), without y if there are no
+    class folders.
 
-    Raises MissingError if root is not there, holds no images, or one of them cannot be decoded; UserError if they differ in
-    size and none is given, or only some lie in class folders.
+    Raises MissingError if root is not there, holds no images, or one of them cannot be decoded; UserError if
+    they differ in size and none is given, or only some lie in class folders.
     """
     files, check = Files(root), split_option(splits)
     with distributed.rank0_first():  # one process decodes, the others find the cache
@@ -129,7 +132,8 @@ def plan(files, splits=None):
     if flat and len(flat) < len(paths):
         other = next(name for name, path in paths.items() if len(path) > 1)
         raise UserError(
-            f"--iterator_args root={files.root}: {flat[0]} lies in no class folder and {other} does; put all images in "
+            f"--iterator_args root={files.root}: {flat[0]} lies in no class folder and {other} does; put "
+            "all images in "
             "class folders, or none"
         )
     names = {split: list(group) for split, group in groups.items()}
@@ -149,7 +153,8 @@ def plan(files, splits=None):
 
 
 def grouped(root, paths, empty, splits, notes):
-    """({split: {name: path below the split's folder}}, [paths of empty folders below them]); adds to notes."""
+    """({split: {name: path below the split's folder}}, [paths of empty folders below them]); adds to
+    notes."""
     if isinstance(splits, dict):
         folder_of = {tuple(folder.split("/")): split for split, folder in splits.items()}
         inside = lambda path: next((f for f in folder_of if path[: len(f)] == f and len(path) > len(f)), None)
@@ -165,8 +170,10 @@ def grouped(root, paths, empty, splits, notes):
         if twice and {top for top in known if known[top] == twice[0]} != {"val", "valid"}:
             both = [top for top in known if known[top] == twice[0]]
             raise UserError(
-                f"--iterator_args root={root}: {both[0]} and {both[1]} are both folders of the split {twice[0]}; use "
-                f"splits=\"{{'train':'{next(top for top in known if known[top] == 'train')}',...}}\" with one for each"
+                f"--iterator_args root={root}: {both[0]} and {both[1]} are both folders of the split "
+                f"{twice[0]}; use "
+                f"splits=\"{{'train':'{next(top for top in known if known[top] == 'train')}',...}}\" with "
+                "one for each"
             )
         folder_of = {(top,): split for top, split in known.items()}
         inside = lambda path: path[:1] if path[:1] in folder_of and len(path) > 1 else None
@@ -190,7 +197,8 @@ def grouped(root, paths, empty, splits, notes):
 
 
 def without_common_folder(paths, empty, splits):
-    """The paths below the one folder that holds all of them, as in a zip of one folder; a folder train is none."""
+    """The paths below the one folder that holds all of them, as in a zip of one folder; a folder train is
+    none."""
     while True:
         tops = {path[0] for path in paths.values()}
         top = min(tops)

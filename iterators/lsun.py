@@ -25,14 +25,15 @@ def get_iterators(
     in_memory=IN_MEMORY,
     subset_seed=None,
 ):
-    """x [N, 3, size, size] of one category: train (bedroom: 3,033,042 images) and its 300 official validation images.
+    """x [N, 3, size, size] of one category: train (bedroom: 3,033,042 images) and its 300 official validation
+    images.
 
-    root ($DATA_DIR, or data, by default) holds <classes>_train_lmdb and, for "valid", <classes>_val_lmdb, as for torchvision's
-    LSUN, and as github.com/fyu/lsun downloads and unzips them; reading them needs the package lmdb. subset: how many of the
-    train images to decode, a random part (subset_seed: see `common.choose_subset`). The first start decodes all: run it
-    alone before torchrun, whose other processes wait for it 30 minutes at most. flip: see `common.iterators`; cache,
-    in_memory: see `images`.
-    Differs from torchvision's LSUN: that one pickles a list of keys into the current directory, and reads it from there.
+    root ($DATA_DIR, or data, by default) holds <classes>_train_lmdb and, for "valid", <classes>_val_lmdb, as
+    for torchvision's LSUN, and as github.com/fyu/lsun downloads and unzips them; reading them needs the
+    package lmdb. subset: how many of the train images to decode, a random part (subset_seed: see
+    `common.choose_subset`). The first start decodes all: run it alone before torchrun, whose other processes
+    wait for it 30 minutes at most. flip: see `common.iterators`; cache, in_memory: see `images`. Differs from
+    torchvision's LSUN: that one pickles a list of keys into the current directory, and reads it from there.
     """
     root = vision.data_root(root)
     whole("subset", subset)
@@ -48,7 +49,8 @@ def get_iterators(
     }
     if "train" not in folders:
         raise MissingError(
-            f"--iterator_args root={root}: no LSUN {classes} there ({classes}_train_lmdb/data.mdb); unzip it there "
+            f"--iterator_args root={root}: no LSUN {classes} there ({classes}_train_lmdb/data.mdb); unzip "
+            "it there "
             "(github.com/fyu/lsun), or give root=... or set DATA_DIR"
         )
     opened = {}
@@ -63,7 +65,8 @@ def get_iterators(
             if split == "train" and subset is not None:
                 if subset > len(keys):
                     raise UserError(
-                        f"--iterator_args subset: given {subset}; use 1 to {len(keys)}, the number of training images"
+                        f"--iterator_args subset: given {subset}; use 1 to {len(keys)}, the number of "
+                        "training images"
                     )
                 keys = [keys[i] for i in permutation(len(keys), *words)[:subset].sort().values.tolist()]
             names[split] = [(split, key) for key in keys]
@@ -92,6 +95,7 @@ def get_iterators(
 
 
 def import_lmdb():
+    """The package lmdb. Raises MissingError where it is not installed."""
     try:
         import lmdb
     except ImportError:

@@ -1,4 +1,5 @@
-"""WebDataset's tar shards: files of one example stand one after the other under one name, 000017.jpg and 000017.cls."""
+"""WebDataset's tar shards: files of one example stand one after the other under one name, 000017.jpg and
+000017.cls."""
 
 import glob
 import hashlib
@@ -35,14 +36,17 @@ def get_iterators(
     flip=False,
     mixed_shards=8,
 ):
-    """x [N, C, size, size] and y [N] (where examples have .cls files, or "label" in .json ones) of tar shards, read as they are needed.
+    """x [N, C, size, size] and y [N] (where examples have .cls files, or "label" in .json ones) of tar
+    shards, read as they are needed.
 
-    root: a folder of .tar files, a single one, or a pattern such as data/train-{000..099}.tar or data/train-*.tar. In a folder, shards whose names begin with
-    train, valid or test are these splits. test: a pattern of test shards. size: needed unless all images have one size.
-    channels: 1 or 3; by default 3 if any image is in colour. An epoch takes the shards in a random order, mixed_shards at a
-    time, and of these the examples in a random order: a function of (seed, epoch), so that a resumed run goes on exactly.
-    An index of each shard (names, offsets, labels) is made by one pass and kept in the user's cache folder. num_workers:
-    processes that read and decode. flip: see `common.iterators`. Images of more than 8 bits, and compressed tars, are refused.
+    root: a folder of .tar files, a single one, or a pattern such as data/train-{000..099}.tar or
+    data/train-*.tar. In a folder, shards whose names begin with train, valid or test are these splits. test:
+    a pattern of test shards. size: needed unless all images have one size. channels: 1 or 3; by default 3 if
+    any image is in colour. An epoch takes the shards in a random order, mixed_shards at a time, and of these
+    the examples in a random order: a function of (seed, epoch), so that a resumed run goes on exactly. An
+    index of each shard (names, offsets, labels) is made by one pass and kept in the user's cache folder.
+    num_workers: processes that read and decode. flip: see `common.iterators`. Images of more than 8 bits, and
+    compressed tars, are refused.
     """
     if root is None:
         raise UserError("--iterator_args root: not given; use root=<a folder of .tar shards, or a pattern>")
@@ -134,7 +138,8 @@ def shards_of(root):
 
 
 def index_of(path):
-    """{"path", "keys", "offsets", "sizes", "labels" or None, "channels", "digest", "files"} of a shard, made once."""
+    """{"path", "keys", "offsets", "sizes", "labels" or None, "channels", "digest", "files"} of a shard, made
+    once."""
     described = listing(os.path.dirname(path), [path])
     folder = os.path.join(image_cache.user_folder(), "shards")
     file = os.path.join(folder, digest(image_cache.FORMAT, described.identity)[:32] + ".json")
@@ -155,7 +160,8 @@ def index_of(path):
 
 
 def scanned(path):
-    """The index of a shard by one pass over it. Raises MissingError for one that cannot be read, or has no images."""
+    """The index of a shard by one pass over it. Raises MissingError for one that cannot be read, or has no
+    images."""
     examples, channels, total, left = {}, 1, hashlib.sha256(), 0
     try:
         with tarfile.open(path, "r:") as tar:
@@ -211,7 +217,8 @@ def scanned(path):
 
 
 def opened(label, data):
-    """A PIL image whose pixels are not decoded. Raises MissingError for what is none, UserError for more than 8 bits."""
+    """A PIL image whose pixels are not decoded. Raises MissingError for what is none, UserError for more than
+    8 bits."""
     try:
         image = decoding.open_image(data, label)
     except Exception as error:
@@ -241,7 +248,8 @@ def label_of(name, data, end):
 
 
 class Shards(torch.utils.data.Dataset):
-    """The examples of shards one after the other: shards[i] is {"x": uint8 [C, H, W], "y": int}, read by its offset."""
+    """The examples of shards one after the other: shards[i] is {"x": uint8 [C, H, W], "y": int}, read by its
+    offset."""
 
     def __init__(self, shards, size, crop, channels, labelled):
         self.shards, self.size, self.crop, self.channels, self.labelled = (
@@ -272,7 +280,8 @@ class Shards(torch.utils.data.Dataset):
                 self.shape = array.shape
             if array.shape != self.shape:
                 raise UserError(
-                    f"--iterator_args size: not given, and {label} has {array.shape[1]}x{array.shape[0]} pixels, others "
+                    f"--iterator_args size: not given, and {label} has {array.shape[1]}x{array.shape[0]} "
+                    "pixels, others "
                     f"{self.shape[1]}x{self.shape[0]}; use size=N"
                 )
         x = torch.from_numpy(np.ascontiguousarray(array)).permute(2, 0, 1)
@@ -294,8 +303,8 @@ class Shards(torch.utils.data.Dataset):
 class InShards(common.DataIterator):
     """A DataIterator whose order keeps shards together, so that files are read nearly in sequence.
 
-    Epoch e takes the shards in the order permutation(m, seed, "shards", e), mixed_shards at a time; the examples of these together
-    in a random order.
+    Epoch e takes the shards in the order permutation(m, seed, "shards", e), mixed_shards at a time; the
+    examples of these together in a random order.
     """
 
     def __init__(self, *given, mixed_shards=8, **options):

@@ -1,4 +1,5 @@
-"""Two sets of images of two domains, unpaired: the layout trainA, trainB, testA, testB of CycleGAN's data sets (Zhu et al. 2017)."""
+"""Two sets of images of two domains, unpaired: the layout trainA, trainB, testA, testB of CycleGAN's data
+sets (Zhu et al. 2017)."""
 
 import os
 
@@ -26,18 +27,21 @@ def get_iterators(
     in_memory=image_cache.IN_MEMORY,
     range=None,
 ):
-    """x [N, C, size, size] of root/trainA and x_b of root/trainB, and as "test" those of root/testA and root/testB where these are.
+    """x [N, C, size, size] of root/trainA and x_b of root/trainB, and as "test" those of root/testA and
+    root/testB where these are.
 
-    Each is a folder of images, or an array file as iterators/arrays.py reads (trainA.npy, ...). The domains may have
-    different numbers of images, and of channels (channels: 1, 3 or 4 for both; by default colour if any image of the domain, trainA
-    and testA together, is). Training images: shorter side resized to load_size, the middle load_size x load_size, of it a
-    random size x size, mirrored with probability 1/2 unless flip=False; load_size=None: to size, without crops. Test
-    images: shorter side resized to size, the middle. Decoded once, see `images.get_iterators` for cache, in_memory and range.
-    Differs from the authors' code: images that are not square are cut, not squeezed.
+    Each is a folder of images, or an array file as iterators/arrays.py reads (trainA.npy, ...). The domains
+    may have different numbers of images, and of channels (channels: 1, 3 or 4 for both; by default colour if
+    any image of the domain, trainA and testA together, is). Training images: shorter side resized to
+    load_size, the middle load_size x load_size, of it a random size x size, mirrored with probability 1/2
+    unless flip=False; load_size=None: to size, without crops. Test images: shorter side resized to size, the
+    middle. Decoded once, see `images.get_iterators` for cache, in_memory and range. Differs from the authors'
+    code: images that are not square are cut, not squeezed.
     """
     if root is None:
         raise UserError(
-            "--iterator_args root: not given; use root=<a folder with trainA, trainB and, if any, testA, testB>"
+            "--iterator_args root: not given; use root=<a folder with trainA, trainB and, if any, testA, "
+            "testB>"
         )
     image_cache.whole("size", size)
     load_size = load_size or size
@@ -75,7 +79,8 @@ def located(root, name):
 
 
 def domain(root, name, sides, channels, workers, cache, in_memory, range):
-    """{split: (Arrays, Splits)} of one domain. All its splits have the same channels, and one range of values."""
+    """{split: (Arrays, Splits)} of one domain. All its splits have the same channels, and one range of
+    values."""
 
     def load(split, channels, range):
         path = located(root, split + name)
@@ -99,8 +104,8 @@ def domain(root, name, sides, channels, workers, cache, in_memory, range):
 
 
 def crops(size, flip):
-    """augment(x [N, C, H, W], generator) -> [N, C, size, size]: of each image a random part, mirrored with probability 1/2 if
-    `flip`."""
+    """augment(x [N, C, H, W], generator) -> [N, C, size, size]: of each image a random part, mirrored with
+    probability 1/2 if `flip`."""
 
     def augment(x, generator):
         n, _, height, width = x.shape

@@ -1,4 +1,5 @@
-"""What a data set looks like to a run: a picture of training images by class, and its counts, range and classes. Needs no run."""
+"""What a data set looks like to a run: a picture of training images by class, and its counts, range and
+classes. Needs no run."""
 
 import math
 import os
@@ -15,8 +16,9 @@ ROWS, MARGIN = 20, 4  # classes that are shown; pixels around their names
 
 
 def show(trainer, data, run, args):
-    """A picture of --samples training images, --out: a row for each class (of many, so many that are spread evenly), or of
-    each domain; and a line for each split. Builds no network and takes no lock: trainer and run are None."""
+    """A picture of --samples training images, --out: a row for each class (of many, so many that are spread
+    evenly), or of each domain; and a line for each split. Builds no network and takes no lock: trainer and
+    run are None."""
     out = args.out or "data.png"
     if os.path.splitext(out)[1].lower() != ".png":
         raise UserError(f"--out: given {out}; --mode=data writes a picture: use a .png")
@@ -61,7 +63,7 @@ def described(split, iterator):
 
 
 def named_counts(iterator, counts, most=20):
-    """ "cat 10, dog 12, ..." """
+    """The names of classes, each with its count, as in: cat 10, dog 12."""
     names = names_of(iterator)
     more = f", and {len(counts) - most:,} more" if len(counts) > most else ""
     return ", ".join(f"{name} {count:,}" for name, count in zip(names[:most], counts)) + more
@@ -130,7 +132,8 @@ def picture(train, n, seed):
 
 
 def labelled(rows, n, seed):
-    """Rows of images with their names at the left. rows: {name: [(iterator, positions to draw from, or None for all)]}."""
+    """Rows of images with their names at the left. rows: {name: [(iterator, positions to draw from, or None
+    for all)]}."""
     most = max(iterator.n if at is None else len(at) for ((iterator, at),) in rows.values())
     columns = min(most, max(1, math.ceil(n / len(rows))))
     strips = {}

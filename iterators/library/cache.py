@@ -1,11 +1,12 @@
 """Images decoded once: files of a folder, members of a zip or records of a database -> arrays on disc.
 
-A cache is a folder <source>-<key>-<digest>/ holding images.npy (uint8, uint16 or float32 [N, H, W, C]), further arrays
-(labels.npy, int64 [N], ...) and meta.json: shapes and sha256 of each array, where each split lies, names of the classes, the
-digest of the data, and a sha256 of all this. The key is a digest of what the source lists (names, sizes, CRCs or times) and of
-the options. Two sources may list the same and hold other pictures. So a cache also knows the identity (paths, inodes and
-times, see files.Listing) of each source that it was found to be made of, and one of another identity is read, and compared
-by its digest, before the cache is taken for it.
+A cache is a folder <source>-<key>-<digest>/ holding images.npy (uint8, uint16 or float32 [N, H, W, C]),
+further arrays (labels.npy, int64 [N], ...) and meta.json: shapes and sha256 of each array, where each split
+lies, names of the classes, the digest of the data, and a sha256 of all this. The key is a digest of what the
+source lists (names, sizes, CRCs or times) and of the options. Two sources may list the same and hold other
+pictures. So a cache also knows the identity (paths, inodes and times, see files.Listing) of each source that
+it was found to be made of, and one of another identity is read, and compared by its digest, before the cache
+is taken for it.
 """
 
 import contextlib
@@ -65,7 +66,8 @@ def user_folder():
     return os.path.join(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "task_launcher")
 
 
-# ------------------------------------------------------------------------------------------------------------- one cache
+# ------------------------------------------------------------------------------------------------------------
+# - one cache
 
 
 def sealed(meta):
@@ -84,12 +86,13 @@ def described(folder):
 
 
 def load(folder, meta, in_memory):
-    """The arrays of a cache. They are checked by their sha256; a memory-mapped one only where its file's size or time is
-    not that of the writing. Raises one of DAMAGE if something lacks or is not what was written."""
+    """The arrays of a cache. They are checked by their sha256; a memory-mapped one only where its file's size
+    or time is not that of the writing. Raises one of DAMAGE if something lacks or is not what was written."""
     arrays = {}
     for name, facts in meta["arrays"].items():
         path = os.path.join(folder, facts["file"])
-        # "c": copy on write, since torch warns of arrays that it could not write to; nothing is ever written. A header that
+        # "c": copy on write, since torch warns of arrays that it could not write to; nothing is ever written.
+        # A header that
         # promises more than the file has fails here, before memory is taken
         array = np.load(path, mmap_mode="c", allow_pickle=False)
         mapped = os.path.getsize(path) > in_memory
@@ -103,10 +106,11 @@ def load(folder, meta, in_memory):
 
 
 def find(folders, identity, content, in_memory, report=True):
-    """(arrays, facts) of that of the caches which is made of a source of this identity; None where there is none.
+    """(arrays, facts) of that of the caches which is made of a source of this identity; None where there is
+    none.
 
-    content(): the digest of the source, which takes reading it; only asked for where a cache of the same key has another identity. A
-    damaged cache counts as none, and is reported on stderr.
+    content(): the digest of the source, which takes reading it; only asked for where a cache of the same key
+    has another identity. A damaged cache counts as none, and is reported on stderr.
     """
     for folder in folders:
         try:
@@ -140,7 +144,8 @@ def write_meta(folder, meta):
 
 
 def publish(made, folder, check):
-    """Renames the finished folder `made` to `folder`, over a damaged one; a whole one, by another process, stays.
+    """Renames the finished folder `made` to `folder`, over a damaged one; a whole one, by another process,
+    stays.
 
     check(): whether the one that is there is whole.
     """
@@ -154,17 +159,19 @@ def publish(made, folder, check):
     return os.rename(made, folder)
 
 
-# --------------------------------------------------------------------------------------------------------- finding or making
+# ---------------------------------------------------------------------------------------------------------
+# finding or making
 
 
 def cached(source, listing, options, build, content, cache=None, in_memory=IN_MEMORY):
     """(arrays, facts) of the cache of a source, made first if there is none.
 
-    source: the file or folder that the images come from. listing: (key, identity), digests of what it lists, see files.Listing.
-    options: plain facts that the arrays depend on. build(path) writes images.npy, which is `path`, and returns the other arrays,
-    {name: array}, and facts for meta.json, among them "digest", that of the data, which content() computes as well. The cache lies in
-    `cache` if given, else in .task_launcher/ beside the source, or in the user's cache folder where that cannot be written. Several
-    processes may do this at once: each writes under a name of its own, and renames. Older caches of the same source and
+    source: the file or folder that the images come from. listing: (key, identity), digests of what it lists,
+    see files.Listing. options: plain facts that the arrays depend on. build(path) writes images.npy, which is
+    `path`, and returns the other arrays, {name: array}, and facts for meta.json, among them "digest", that of
+    the data, which content() computes as well. The cache lies in `cache` if given, else in .task_launcher/
+    beside the source, or in the user's cache folder where that cannot be written. Several processes may do
+    this at once: each writes under a name of its own, and renames. Older caches of the same source and
     options are removed when it has changed.
     """
     source = os.path.abspath(source)
@@ -204,7 +211,8 @@ def cached(source, listing, options, build, content, cache=None, in_memory=IN_ME
         register(place)
     except OSError as error:
         raise UserError(
-            f"--iterator_args cache: the decoded images could not be written to {place} ({error.strerror or error}); "
+            f"--iterator_args cache: the decoded images could not be written to {place} "
+            f"({error.strerror or error}); "
             "use a folder with room that can be written, cache=..."
         ) from None
     finally:
@@ -221,6 +229,7 @@ class Once:
         self.function, self.value = function, None
 
     def __call__(self):
+        """The value."""
         if self.value is None:
             self.value = self.function()
         return self.value
@@ -291,11 +300,13 @@ def registered():
     return []
 
 
-# --------------------------------------------------------------------------------------------------------------- of images
+# ------------------------------------------------------------------------------------------------------------
+# --- of images
 
 
 def by_split(arrays, facts):
-    """Splits {split: {"x": [N, C, H, W], "y": int64 [N], ...}}: views of a cache's arrays, in which the splits follow each other."""
+    """Splits {split: {"x": [N, C, H, W], "y": int64 [N], ...}}: views of a cache's arrays, in which the
+    splits follow each other."""
     arrays = {**arrays, "x": arrays["x"].transpose(0, 3, 1, 2)}
     return Splits(
         {
@@ -310,8 +321,9 @@ def by_split(arrays, facts):
 
 
 def data_digest(hashes, arrays, facts):
-    """The digest of data: of the sha256 of each of its files or records in order, of labels and other arrays, of the names of
-    classes and the bounds of splits. Decoded pixels are no part of it, as they differ between versions of Pillow."""
+    """The digest of data: of the sha256 of each of its files or records in order, of labels and other arrays,
+    of the names of classes and the bounds of splits. Decoded pixels are no part of it, as they differ between
+    versions of Pillow."""
     total = hashlib.sha256(b"".join(hashes)).hexdigest()
     labels = {name: sha256(array) for name, array in sorted(arrays.items())}
     return digest(total, labels, facts.get("classes"), sorted(facts["splits"].items()))
@@ -334,9 +346,10 @@ def cached_images(
 ):
     """(Splits as of `by_split`, facts) of encoded images, decoded by the first start and found by later ones.
 
-    plan() -> ({split: names}, {array: values, in the order of the splits}, facts); only called when there is no cache.
-    read(name) -> bytes, label(name) -> its name in messages. size, crop, channels, value_range: see `decoding.decode_all`.
-    options: further facts that the plan depends on. What was found and left out is said on stderr.
+    plan() -> ({split: names}, {array: values, in the order of the splits}, facts); only called when there is
+    no cache. read(name) -> bytes, label(name) -> its name in messages. size, crop, channels, value_range: see
+    `decoding.decode_all`. options: further facts that the plan depends on. What was found and left out is
+    said on stderr.
     """
     for option, value in ("size", size), ("crop", crop), ("in_memory", in_memory):
         whole(option, value)

@@ -21,13 +21,15 @@ from iterators.library.files import TGA, extension
 FORMATS = ("PNG JPEG MPO GIF BMP DIB WEBP TIFF PPM AVIF JPEG2000 ICO PCX PSD SGI SUN DDS QOI").split()
 DEPTHS = ("uint8", "uint16", "float32")
 WHITE = 65535
-# of damaged EXIF data, which do not matter, and of large pictures, of which Pillow refuses those of twice its limit
+# of damaged EXIF data, which do not matter, and of large pictures, of which Pillow refuses those of twice its
+# limit
 warnings.filterwarnings("ignore", module=r"PIL\.")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 
 class Planes:
-    """One image: PIL images of one size in mode F, a channel each. largest, least: of its values, before any resizing."""
+    """One image: PIL images of one size in mode F, a channel each. largest, least: of its values, before any
+    resizing."""
 
     def __init__(self, arrays, depth):
         self.depth = depth
@@ -73,10 +75,11 @@ def grey_or_colour(image):
 
 
 def eight_bits(image, channels=None):
-    """A PIL image of 8 bits in mode L (channels 1), RGB (3) or RGBA (4); by default 1 for grey modes and 3 for others.
+    """A PIL image of 8 bits in mode L (channels 1), RGB (3) or RGBA (4); by default 1 for grey modes and 3
+    for others.
 
-    What is transparent is laid over white, unless all four channels are asked for. Grey of colour is 0.299 R + 0.587 G +
-    0.114 B.
+    What is transparent is laid over white, unless all four channels are asked for. Grey of colour is 0.299 R
+    + 0.587 G + 0.114 B.
     """
     channels = channels or grey_or_colour(image)
     if channels == 4:
@@ -89,10 +92,11 @@ def eight_bits(image, channels=None):
 
 
 def deep(image, data):
-    """The channels of an image of more than 8 bits, [arrays [H, W], ...], their depth and white; None for others.
+    """The channels of an image of more than 8 bits, [arrays [H, W], ...], their depth and white; None for
+    others.
 
-    Pillow keeps 16 bits of grey images alone; PNGs in colour, or grey with transparency, are read by torchvision, such TIFFs by the
-    package tifffile. Raises MissingError without it.
+    Pillow keeps 16 bits of grey images alone; PNGs in colour, or grey with transparency, are read by
+    torchvision, such TIFFs by the package tifffile. Raises MissingError without it.
     """
     if image.mode == "F":
         return [np.asarray(image)], "float32"
@@ -128,7 +132,8 @@ def tiff(data):
 
 
 def planes(found, channels):
-    """The Planes of what `deep` found: laid over white, as grey (1 channel), colour (3) or with transparency (4)."""
+    """The Planes of what `deep` found: laid over white, as grey (1 channel), colour (3) or with transparency
+    (4)."""
     arrays, depth, *opaque = found
     arrays = [a.astype(np.float64) for a in arrays]
     if channels == 4:
@@ -164,7 +169,8 @@ def centre(image, side):
 
 
 def fit(image, size=None):
-    """The shorter side resized to `size` pixels by Lanczos' kernel (a = 3, antialiased), then the middle size x size."""
+    """The shorter side resized to `size` pixels by Lanczos' kernel (a = 3, antialiased), then the middle size
+    x size."""
     if size is None or image.size == (size, size):
         return image
     scale = size / min(image.size)
@@ -179,8 +185,8 @@ def pixels(image):
 
 
 class Picture:
-    """One decoded image: array [H, W, C], its depth (one of DEPTHS), whether it is grey or colour (1 or 3), and the least and
-    largest value of its pixels."""
+    """One decoded image: array [H, W, C], its depth (one of DEPTHS), whether it is grey or colour (1 or 3),
+    and the least and largest value of its pixels."""
 
     def __init__(self, array, depth, native, least, largest):
         self.array, self.depth, self.native, self.least, self.largest = array, depth, native, least, largest
@@ -189,8 +195,8 @@ class Picture:
 def picture(label, data, size=None, crop=None, channels=None):
     """One encoded image as a Picture: turned as its EXIF says, middle crop x crop, then `fit`.
 
-    label: its name in messages. data: its bytes. An animation gives its first picture. Raises MissingError if it cannot be
-    decoded, UserError if it is smaller than crop.
+    label: its name in messages. data: its bytes. An animation gives its first picture. Raises MissingError if
+    it cannot be decoded, UserError if it is smaller than crop.
     """
     try:
         image = open_image(data, label)
@@ -258,8 +264,8 @@ def fetch(label, read):
 def in_chunks(work, n, workers, size, chunk=64):
     """work(start, stop) over 0 .. n-1 in at least two threads, which Pillow's C code lets run side by side.
 
-    size: bytes of one image. Up to 4 kB an image is more Python than C, and threads would only queue for the interpreter's
-    lock (60,000 JPEGs of 32x32: 8 s in this one, 13 s in two others), so it is done here.
+    size: bytes of one image. Up to 4 kB an image is more Python than C, and threads would only queue for the
+    interpreter's lock (60,000 JPEGs of 32x32: 8 s in this one, 13 s in two others), so it is done here.
     """
     from tqdm import tqdm
 
@@ -279,13 +285,14 @@ class OtherKind(Exception):
 
 
 def decode_all(path, names, read, label, size=None, crop=None, channels=None, workers=2, value_range=None):
-    """Decodes the named images, in that order, into the .npy file `path`, [N, H, W, C]; returns what was found.
+    """Decodes the named images, in that order, into the .npy file `path`, [N, H, W, C]; returns what was
+    found.
 
-    C is 1 if all images are grey and 3 if any is in colour, unless told. Values are uint8; uint16 if any image has more than
-    8 bits and a value above 255 (8-bit images are brightened to their range); float32 if all are floating-point.
-    value_range: (low, high), by default as `ranges.found` says of the whole set.
-    Returns {"range": (low, high), "largest": value or None, "sha256": [digest of each file]}. Raises UserError, naming two files,
-    if H and W differ or some are floating-point.
+    C is 1 if all images are grey and 3 if any is in colour, unless told. Values are uint8; uint16 if any
+    image has more than 8 bits and a value above 255 (8-bit images are brightened to their range); float32 if
+    all are floating-point. value_range: (low, high), by default as `ranges.found` says of the whole set.
+    Returns {"range": (low, high), "largest": value or None, "sha256": [digest of each file]}. Raises
+    UserError, naming two files, if H and W differ or some are floating-point.
     """
     kind, out, least, largest, hashes, shallow = None, None, math.inf, -math.inf, [b""] * len(names), []
     start = fetch(label(names[0]), lambda: read(names[0]))
@@ -295,7 +302,7 @@ def decode_all(path, names, read, label, size=None, crop=None, channels=None, wo
     def work(start, stop):
         nonlocal least, largest
         for i in range(start, stop):
-            data = fetch(label(names[i]), lambda: read(names[i]))
+            data = fetch(label(names[i]), lambda i=i: read(names[i]))
             hashes[i] = hashlib.sha256(data).digest()
             made = picture(label(names[i]), data, size, crop, kind[0])
             wanted = channels or max(kind[0], made.native), max(kind[1], made.depth, key=DEPTHS.index)
@@ -309,7 +316,8 @@ def decode_all(path, names, read, label, size=None, crop=None, channels=None, wo
             if made.array.shape != first.array.shape[:2] + (kind[0],):
                 (h, w), (h2, w2) = first.array.shape[:2], made.array.shape[:2]
                 raise UserError(
-                    f"--iterator_args size: not given, and the images differ: {label(names[0])} has {w}x{h} pixels, "
+                    f"--iterator_args size: not given, and the images differ: {label(names[0])} has "
+                    f"{w}x{h} pixels, "
                     f"{label(names[i])} {w2}x{h2}; use --iterator_args size=N, say {min(h, w, h2, w2)}"
                 )
             out[i] = made.array
@@ -340,8 +348,8 @@ def decode_all(path, names, read, label, size=None, crop=None, channels=None, wo
 
 
 def finish(path, out, value_range, shallow):
-    """Brings deep images to their range, in place: 8-bit ones (`shallow`, their numbers) are brightened to it, what resizing
-    or white paper put beyond it is cut. Values of 8 bits in 16 are kept as uint8."""
+    """Brings deep images to their range, in place: 8-bit ones (`shallow`, their numbers) are brightened to
+    it, what resizing or white paper put beyond it is cut. Values of 8 bits in 16 are kept as uint8."""
     (low, high), shallow = value_range, set(shallow)
     for i in range(len(out)):
         if i in shallow and high > 255:
@@ -358,7 +366,8 @@ def finish(path, out, value_range, shallow):
 
 
 def resize_all(images, size, workers=2):
-    """`fit` of each image: uint8 [N, H, W, C] -> [N, size, size, C]; uint16 and float32 likewise, cut to the range they had."""
+    """`fit` of each image: uint8 [N, H, W, C] -> [N, size, size, C]; uint16 and float32 likewise, cut to the
+    range they had."""
     out = np.empty((len(images), size, size, images.shape[3]), images.dtype)
     plain = images.dtype == np.uint8 and images.shape[3] in (1, 3)
 
@@ -377,13 +386,14 @@ def resize_all(images, size, workers=2):
 
 
 def new_array(path, shape, dtype="uint8"):
-    """A .npy file to be filled, as a memory map. Raises UserError if the disc has too little room (a full one ends the
-    process without a word, by SIGBUS)."""
+    """A .npy file to be filled, as a memory map. Raises UserError if the disc has too little room (a full one
+    ends the process without a word, by SIGBUS)."""
     needed = math.prod(shape) * np.dtype(dtype).itemsize
     free = shutil.disk_usage(os.path.dirname(path)).free
     if needed > free:
         raise UserError(
-            f"--iterator_args cache: {os.path.dirname(path)} has {free / 2**30:.1f} GiB free and the decoded images need "
+            f"--iterator_args cache: {os.path.dirname(path)} has {free / 2**30:.1f} GiB free and the "
+            "decoded images need "
             f"{needed / 2**30:.1f}; use a folder on a larger disc, cache=..., or a smaller size=N"
         )
     return np.lib.format.open_memmap(path, "w+", dtype, shape)

@@ -1,4 +1,5 @@
-"""What images there are: files below a folder, or members of a zip; how they are told apart from others, and what is left out."""
+"""What images there are: files below a folder, or members of a zip; how they are told apart from others, and
+what is left out."""
 
 import collections
 import functools
@@ -14,13 +15,15 @@ import numpy as np
 from engine.errors import MissingError
 
 EXTENSIONS = set(
-    ".png .jpg .jpeg .jpe .jfif .bmp .dib .gif .webp .tif .tiff .ppm .pgm .pbm .pnm .avif .avifs .jp2 .j2k .j2c .jpc .jpx "
+    ".png .jpg .jpeg .jpe .jfif .bmp .dib .gif .webp .tif .tiff .ppm .pgm .pbm .pnm .avif .avifs .jp2 .j2k "
+    ".j2c .jpc .jpx "
     ".tga .icb .vda .vst".split()
 )
 TGA = {".tga", ".icb", ".vda", ".vst"}  # their format has no first bytes of its own
 # what usually lies beside images; such a file is no image, and its first bytes are not looked at
 BESIDE = set(
-    ".txt .md .rst .csv .tsv .json .jsonl .xml .html .htm .yaml .yml .py .sh .log .mat .npy .npz .pt .pth .pkl .db .ini .zip "
+    ".txt .md .rst .csv .tsv .json .jsonl .xml .html .htm .yaml .yml .py .sh .log .mat .npy .npz .pt .pth "
+    ".pkl .db .ini .zip "
     ".tar .gz .pdf .eps .ps .wmf .emf .svg .doc .docx .url .lst .cfg .toml .lmdb .mdb .parquet .arrow".split()
 )
 FIRST_BYTES = re.compile(
@@ -33,7 +36,8 @@ INODE = 2**63 - 1  # what an int64 holds of it
 
 
 def extension(name):
-    """The extension of a file's name in lower case, with its dot; "" where what follows the last dot is not one."""
+    """The extension of a file's name in lower case, with its dot; "" where what follows the last dot is not
+    one."""
     end = os.path.splitext(name)[1].lower()
     return end if re.fullmatch(r"\.[a-z][a-z0-9]{0,9}", end) else ""
 
@@ -51,9 +55,10 @@ def digest(*facts):
 class Listing:
     """Named files: their facts without opening any of them.
 
-    key: a digest of names, sizes and times of change. identity: a digest of paths, sizes, times of change and of status,
-    and inodes (not of the device, which differs between mounts of one share): where it is the same, no file was changed
-    or replaced. names: paths relative to root. stats: (size, mtime_ns, ctime_ns, inode) of each.
+    key: a digest of names, sizes and times of change. identity: a digest of paths, sizes, times of change and
+    of status, and inodes (not of the device, which differs between mounts of one share): where it is the
+    same, no file was changed or replaced. names: paths relative to root. stats: (size, mtime_ns, ctime_ns,
+    inode) of each.
     """
 
     def __init__(self, root, names, stats, more=()):
@@ -76,12 +81,13 @@ def listing(root, paths):
 class Files:
     """The image files below a folder or in a zip.
 
-    names: their paths below it, "/" between the parts, sorted. empty: folders without an image in or below them, but also
-    without other files than such as could be images of an unknown kind. left_out: {why: [names]}. key, identity: see
-    Listing. read(name): the file's bytes. label(name): what to call it in a message.
+    names: their paths below it, "/" between the parts, sorted. empty: folders without an image in or below
+    them, but also without other files than such as could be images of an unknown kind. left_out: {why:
+    [names]}. key, identity: see Listing. read(name): the file's bytes. label(name): what to call it in a
+    message.
 
-    Raises MissingError if root is neither a folder nor a zip, or holds under an image's name what is no file that can be
-    read. Hidden files are no part of a data set. A link that leads in a circle is left out.
+    Raises MissingError if root is neither a folder nor a zip, or holds under an image's name what is no file
+    that can be read. Hidden files are no part of a data set. A link that leads in a circle is left out.
     """
 
     def __init__(self, root):
@@ -155,7 +161,8 @@ class Files:
         return found, sorted(empty)
 
     def _is_folder(self, entry, above):
-        """Whether to look into a folder's entry: not into one that we are in already, which a link leads back to."""
+        """Whether to look into a folder's entry: not into one that we are in already, which a link leads back
+        to."""
         try:
             if not entry.is_dir():
                 return False
@@ -184,11 +191,13 @@ class Files:
 
     @functools.cached_property
     def archive(self):
+        """The open zip."""
         return zipfile.ZipFile(self.root)
 
     @functools.cached_property
     def _members(self):
-        """({name: member's name in the zip}, folders without images). Some programs wrote backslashes between the parts."""
+        """({name: member's name in the zip}, folders without images). Some programs wrote backslashes between
+        the parts."""
         found, folders, filled = {}, set(), set()
         for member in self.archive.infolist():
             inside = member.filename
@@ -225,8 +234,8 @@ class Files:
     def _central_directory(self):
         """The bytes that list every member's name, size and CRC-32.
 
-        They are found from the record that ends the file, as zipfile takes half a second to parse 60,000 members; a zip
-        with a comment or in the zip64 format is left to zipfile.
+        They are found from the record that ends the file, as zipfile takes half a second to parse 60,000
+        members; a zip with a comment or in the zip64 format is left to zipfile.
         """
         with open(self.root, "rb") as file:
             end = file.seek(0, os.SEEK_END) - 22
@@ -243,10 +252,12 @@ class Files:
 
     @functools.cached_property
     def names(self):
+        """See the class."""
         return sorted(self._members[0]) if self.zipped else [name for name, _ in self._walked[0]]
 
     @functools.cached_property
     def empty(self):
+        """See the class."""
         return (self._members if self.zipped else self._walked)[1]
 
     @functools.cached_property
@@ -258,10 +269,12 @@ class Files:
 
     @functools.cached_property
     def key(self):
+        """See Listing."""
         return hashlib.sha256(self._central_directory()).hexdigest() if self.zipped else self._listing.key
 
     @property
     def identity(self):
+        """See Listing."""
         return self._listing.identity
 
     def read(self, name):
@@ -282,7 +295,8 @@ class Files:
 
 
 def report(root, left_out):
-    """ "root: left out 9 files that are no images known here: 8 .heic (a.heic, ...), 1 without extension (x)", or None."""
+    """One line, "root: left out 9 files that are no images known here: 8 .heic (a.heic, ...), 1 without extension
+    (x)", or None."""
     if not left_out:
         return None
     kinds = sorted(left_out.items(), key=lambda pair: (-len(pair[1]), pair[0]))
@@ -303,4 +317,5 @@ def kind_of(facts):
 
 def too_large(label, size):
     """The message for an image file above LARGEST_FILE."""
-    return f"{label}: has {size / 2**30:.1f} GiB; an image file may have {LARGEST_FILE / 2**30:g} GiB; remove or shrink it"
+    most = f"{LARGEST_FILE / 2**30:g} GiB"
+    return f"{label}: has {size / 2**30:.1f} GiB; an image file may have {most}; remove or shrink it"

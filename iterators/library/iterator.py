@@ -1,4 +1,5 @@
-"""DataIterator: dict batches whose order is a function of (seed, epoch), started at any step, shared among processes."""
+"""DataIterator: dict batches whose order is a function of (seed, epoch), started at any step, shared among
+processes."""
 
 import itertools
 
@@ -15,10 +16,10 @@ from iterators.library import ranges
 class Arrays:
     """Tensors of one length n, held in memory or memory-mapped; a batch is one index_select of each.
 
-    arrays: {name: array or tensor [n, ...]}; uint8 [n, C, H, W] are images. Images are kept as [n, H, W, C] in storage, so
-    that a batch is channels-last without being rearranged. Iterators over parts of one set share an Arrays.
-    value_range: (black, white) of "x", which `gather` then scales to [-1, 1]; by default uint8 and floats come as they are, and
-    uint16 by the range that holds its largest value (ranges.of_bits).
+    arrays: {name: array or tensor [n, ...]}; uint8 [n, C, H, W] are images. Images are kept as [n, H, W, C]
+    in storage, so that a batch is channels-last without being rearranged. Iterators over parts of one set
+    share an Arrays. value_range: (black, white) of "x", which `gather` then scales to [-1, 1]; by default
+    uint8 and floats come as they are, and uint16 by the range that holds its largest value (ranges.of_bits).
     """
 
     value_range, unsigned = None, False
@@ -40,7 +41,8 @@ class Arrays:
         return len(next(iter(self.tensors.values())))
 
     def to(self, device):
-        """Moves them once. Those that are memory-mapped, or would take more than half of a GPU's free memory, stay."""
+        """Moves them once. Those that are memory-mapped, or would take more than half of a GPU's free memory,
+        stay."""
         if self.mapped or self.device == device:
             return
         size = sum(tensor.numel() * tensor.element_size() for tensor in self.tensors.values())
@@ -59,7 +61,8 @@ class Arrays:
         return data_digest.of_tensors(self.tensors)
 
     def scaled(self, x):
-        """Stored images as they come in batches: float32 in [-1, 1] where there is a value_range, else as they are."""
+        """Stored images as they come in batches: float32 in [-1, 1] where there is a value_range, else as
+        they are."""
         return x if self.value_range is None else ranges.to_x(x, self.value_range, self.unsigned)
 
 
@@ -84,8 +87,8 @@ def _rows(tensor, indices):
 class _SeededItems(torch_data.Dataset):
     """dataset[i] under a seed made of (seed, step, i).
 
-    A dataset should depend on i alone; one that draws at random nevertheless gives the same whatever the number of worker
-    processes, after a resume too, and leaves this process's generators as they were.
+    A dataset should depend on i alone; one that draws at random nevertheless gives the same whatever the
+    number of worker processes, after a resume too, and leaves this process's generators as they were.
     """
 
     def __init__(self, dataset, seed):
@@ -100,21 +103,21 @@ class _SeededItems(torch_data.Dataset):
 class DataIterator:
     """Batches {"x": float [N, C, H, W] in [-1, 1], "y": int64 [N], ...} of a data set.
 
-    source: {name: array} or an Arrays, or a map-style Dataset whose items are dicts, or tuples named by `keys`; a Dataset
-    is read by `num_workers` worker processes (a TensorDataset as arrays). uint8 tensors [N, C, H, W] become
-    x / 127.5 - 1 on the device; floating-point ones pass as they are, and should lie in [-1, 1].
-    batch_size: the total over processes. Global batch k of an epoch is batch_size consecutive entries of
-    permutation(n, seed, "order", epoch), or of 0 .. n-1 without shuffle; torch.tensor_split gives each process its part, so
-    every example is seen once an epoch by one process. The last, partial batch is kept, except that fewer than
-    2 * world_size examples join the batch before it: batch norm needs two examples in every process.
-    augment: augment(x, generator) -> x for each key that begins with x, under (seed, "augment", step, rank). It is applied by
-    `from_step`, not by `iter`.
-    indices: the examples of source to use, int64 [n]; all by default. what: their name in messages.
-    mixture: of points drawn from Gaussians, {"centres": [m, d], "sigma": their deviation (one for all, or [m]), "radius": in sigmas,
-    "least": points that cover a mode}, which eval.modes.points measures by.
-    n_classes: by default the number of dataset.classes, or 1 + the largest of y, dataset.targets or dataset.labels, if the
-    items have integer labels y [N], else 0.
-    classes: their names, a list; digest: of the data, see engine.data_digest; both None where unknown.
+    source: {name: array} or an Arrays, or a map-style Dataset whose items are dicts, or tuples named by
+    `keys`; a Dataset is read by `num_workers` worker processes (a TensorDataset as arrays). uint8 tensors [N,
+    C, H, W] become x / 127.5 - 1 on the device; floating-point ones pass as they are, and should lie in [-1,
+    1]. batch_size: the total over processes. Global batch k of an epoch is batch_size consecutive entries of
+    permutation(n, seed, "order", epoch), or of 0 .. n-1 without shuffle; torch.tensor_split gives each
+    process its part, so every example is seen once an epoch by one process. The last, partial batch is kept,
+    except that fewer than 2 * world_size examples join the batch before it: batch norm needs two examples in
+    every process. augment: augment(x, generator) -> x for each key that begins with x, under (seed,
+    "augment", step, rank). It is applied by `from_step`, not by `iter`. indices: the examples of source to
+    use, int64 [n]; all by default. what: their name in messages. mixture: of points drawn from Gaussians,
+    {"centres": [m, d], "sigma": their deviation (one for all, or [m]), "radius": in sigmas, "least": points
+    that cover a mode}, which eval.modes.points measures by. n_classes: by default the number of
+    dataset.classes, or 1 + the largest of y, dataset.targets or dataset.labels, if the items have integer
+    labels y [N], else 0. classes: their names, a list; digest: of the data, see engine.data_digest; both None
+    where unknown.
 
     least: how many examples every process must have in each batch.
 
@@ -168,7 +171,8 @@ class DataIterator:
         return self._steps
 
     def to(self, device):
-        """Batches come out on the device. Arrays in memory move there now, once; others batch by batch. Returns self."""
+        """Batches come out on the device. Arrays in memory move there now, once; others batch by batch.
+        Returns self."""
         self.device = torch.device(device)
         if self.device.type == "cuda" and self.device.index is None:
             self.device = torch.device("cuda", torch.cuda.current_device())
@@ -179,8 +183,8 @@ class DataIterator:
     def share(self, step):
         """n_local * world_size / n_global of the batch of that step: a float, 1.0 where it divides evenly.
 
-        A process that multiplies the mean over its own examples by it makes the mean over processes the mean over the
-        global batch: (1/P) sum_p (n_p P / n) mean_p = (1/n) sum of all.
+        A process that multiplies the mean over its own examples by it makes the mean over processes the mean
+        over the global batch: (1/P) sum_p (n_p P / n) mean_p = (1/n) sum of all.
         """
         start, stop = self._bounds(step % len(self))
         each, more = divmod(stop - start, self.world_size)  # as torch.tensor_split shares them out
@@ -188,9 +192,9 @@ class DataIterator:
 
     def from_step(self, step):
         """The endless stream of this process's batches from global step `step` (0-based) on."""
-        for step, batch in self._batches(itertools.count(step)):
+        for at, batch in self._batches(itertools.count(step)):
             if self.augment is not None:
-                draws = generator(self.seed, "augment", step, self.rank)
+                draws = generator(self.seed, "augment", at, self.rank)
                 batch = {
                     name: self.augment(value, draws) if name[0] == "x" else value
                     for name, value in batch.items()
@@ -198,11 +202,13 @@ class DataIterator:
             yield batch
 
     def __iter__(self):
-        """One pass: each example once, over all processes together, in the order of epoch 0, without augmentation."""
+        """One pass: each example once, over all processes together, in the order of epoch 0, without
+        augmentation."""
         return (batch for _, batch in self._batches(range(len(self))))
 
     def pick(self, positions):
-        """The examples at these positions (int64 [m], 0 .. n-1, in the data set's own order) as one batch, without augmentation."""
+        """The examples at these positions (int64 [m], 0 .. n-1, in the data set's own order) as one batch,
+        without augmentation."""
         rows = torch.as_tensor(positions, dtype=torch.int64)
         rows = rows if self.indices is None else self.indices[rows]
         if isinstance(self.source, Arrays):
@@ -261,7 +267,8 @@ class DataIterator:
         parts = batch if isinstance(batch, (tuple, list)) else [batch]
         if len(parts) > len(self.keys):
             raise UserError(
-                f"--iterator: its items have {len(parts)} parts and {len(self.keys)} names, {', '.join(self.keys)}; "
+                f"--iterator: its items have {len(parts)} parts and {len(self.keys)} names, "
+                f"{', '.join(self.keys)}; "
                 "use DataIterator(..., keys=(...)) with a name for each"
             )
         return dict(zip(self.keys, parts))
@@ -273,7 +280,8 @@ class DataIterator:
         }
 
     def _finished(self, name, value):
-        """The tensor on the device: uint8 images scaled to [-1, 1] there, floats as float32, images channels-last."""
+        """The tensor on the device: uint8 images scaled to [-1, 1] there, floats as float32, images
+        channels-last."""
         if value.device != self.device:
             if self.device.type == "cuda" and not value.is_pinned():
                 value = value.pin_memory()  # without it the copy would wait
@@ -292,7 +300,8 @@ def check_batch_size(batch_size, n, world_size, what, each=2):
     least = each * world_size
     if n < least:
         raise UserError(
-            f"--iterator: the data has {n:,} {what}; at least {least} are needed, {each} for each process ({world_size})"
+            f"--iterator: the data has {n:,} {what}; at least {least} are needed, {each} for each process "
+            f"({world_size})"
         )
     if type(batch_size) is not int or batch_size < least:
         why = "batch norm needs two examples in each process" if each == 2 else f"each process needs {each}"

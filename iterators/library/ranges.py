@@ -1,4 +1,5 @@
-"""Which values are black and white: the range that a data set's stored values span, and its scaling to [-1, 1]."""
+"""Which values are black and white: the range that a data set's stored values span, and its scaling to [-1,
+1]."""
 
 import math
 
@@ -10,21 +11,24 @@ BITS = (8, 10, 12, 14, 16)
 
 
 def checked(given):
-    """--iterator_args range as (low, high), or None. A number is (0, number). Raises UserError for anything else."""
+    """--iterator_args range as (low, high), or None. A number is (0, number). Raises UserError for anything
+    else."""
     if given is None:
         return None
     pair = given if isinstance(given, (tuple, list)) else (0, given)
     numbers = len(pair) == 2 and all(type(value) in (int, float) and math.isfinite(value) for value in pair)
     if not numbers or not pair[0] < pair[1]:
         raise UserError(
-            f"--iterator_args range: given {given!r}; use the values of black and white, as in range='(0,4095)', "
+            f"--iterator_args range: given {given!r}; use the values of black and white, as in "
+            "range='(0,4095)', "
             "or that of white alone"
         )
     return tuple(pair)
 
 
 def of_bits(largest):
-    """(0, 2^b - 1) with the smallest b of 8, 10, 12, 14, 16 that holds the value `largest` of unsigned pixels."""
+    """(0, 2^b - 1) with the smallest b of 8, 10, 12, 14, 16 that holds the value `largest` of unsigned
+    pixels."""
     return 0, next(2**bits - 1 for bits in BITS if largest < 2**bits)
 
 
@@ -40,7 +44,8 @@ def found(floating, least, largest, what):
     if not floating and least >= 0 and largest < 2 ** BITS[-1]:
         return of_bits(largest)
     raise UserError(
-        f"--iterator_args range: not given, and {what} holds values of {least:.6g} .. {largest:.6g}; use the values "
+        f"--iterator_args range: not given, and {what} holds values of {least:.6g} .. {largest:.6g}; use "
+        "the values "
         f"of black and white, as in range='({least:.6g},{largest:.6g})'"
     )
 

@@ -15,8 +15,8 @@ from iterators.library.iterator import Arrays, DataIterator
 class Splits(dict):
     """{split: {name: array}}, and what is known of their source.
 
-    digest: of the data (see engine.data_digest); classes: their names; value_range: (black, white) of "x"; notes: lines that a
-    user should see. Each may be None or empty.
+    digest: of the data (see engine.data_digest); classes: their names; value_range: (black, white) of "x";
+    notes: lines that a user should see. Each may be None or empty.
     """
 
     def __init__(self, splits, digest=None, classes=None, value_range=None, notes=()):
@@ -33,15 +33,16 @@ def spans(lengths):
 def split(n, amount):
     """(kept, held out): ascending int64 indices of a fixed random part of 0 .. n-1.
 
-    amount: how many to hold out, or their fraction if it lies below 1. The part depends on n and amount alone, not on --seed,
-    so runs with different seeds are validated on the same examples.
+    amount: how many to hold out, or their fraction if it lies below 1. The part depends on n and amount
+    alone, not on --seed, so runs with different seeds are validated on the same examples.
     """
     count = amount
     if type(amount) is float and 0 < amount < 1:
         count = round(amount * n) or None
     if type(count) is not int or not 0 <= count < n:
         raise UserError(
-            f"--iterator_args valid: given {amount!r}; use a number below {n:,}, that of the training examples, or "
+            f"--iterator_args valid: given {amount!r}; use a number below {n:,}, that of the training "
+            "examples, or "
             "a fraction between 0 and 1"
         )
     held = torch.zeros(n, dtype=torch.bool)
@@ -50,7 +51,8 @@ def split(n, amount):
 
 
 def subset_words(seed, subset_seed):
-    """What the draw of a subset depends on: nothing; with subset_seed=run the run's seed; else that number."""
+    """What the draw of a subset depends on: nothing; with subset_seed=run the run's seed; else that
+    number."""
     if subset_seed is None:
         return ("subset",)
     if subset_seed == "run":
@@ -61,11 +63,13 @@ def subset_words(seed, subset_seed):
 
 
 def choose_subset(chosen, subset, seed=0, subset_seed=None, stratify=False, labels=None):
-    """An ascending random part, of `subset` examples, of the indices `chosen` (int64 [n]); all where subset is None.
+    """An ascending random part, of `subset` examples, of the indices `chosen` (int64 [n]); all where subset
+    is None.
 
-    The draw is the same for every run (subset_seed None), depends on the run's seed ("run"), or on subset_seed. stratify: of
-    each class as large a share as of all, rounded so that the numbers add up (largest remainders first); labels: int64 [N], of
-    all indices. Raises UserError for a number that cannot be.
+    The draw is the same for every run (subset_seed None), depends on the run's seed ("run"), or on
+    subset_seed. stratify: of each class as large a share as of all, rounded so that the numbers add up
+    (largest remainders first); labels: int64 [N], of all indices. Raises UserError for a number that cannot
+    be.
     """
     if subset is None:
         if subset_seed is not None or stratify:
@@ -104,18 +108,20 @@ def iterators(
 ):
     """{"train", "valid", "test", ...} of DataIterators over {split: {name: array}}, or a Splits.
 
-    valid: how many of the training examples, or which fraction of them, to hold out as "valid" (see `split`). subset: how
-    many of the others to train on, a random part (see `choose_subset` for it, subset_seed and stratify); all by default. flip:
-    random_flip of the training images. dequantise: `dequantised` training images.
-    n_classes holds for the splits that have labels y. Splits other than train come in their own order, in batches no
-    larger than they are; one with fewer images than there are processes is left out, and a line says so.
+    valid: how many of the training examples, or which fraction of them, to hold out as "valid" (see `split`).
+    subset: how many of the others to train on, a random part (see `choose_subset` for it, subset_seed and
+    stratify); all by default. flip: random_flip of the training images. dequantise: `dequantised` training
+    images. n_classes holds for the splits that have labels y. Splits other than train come in their own
+    order, in batches no larger than they are; one with fewer images than there are processes is left out, and
+    a line says so.
     """
     given = splits if isinstance(splits, Splits) else Splits(splits)
     known = {"classes": given.classes, "digest": given.digest}
     train = Arrays(splits["train"], given.value_range)
     if valid and "valid" in splits:
         raise UserError(
-            f"--iterator_args valid: given {valid}, but the data has {len(splits['valid']['x']):,} validation images "
+            f"--iterator_args valid: given {valid}, but the data has {len(splits['valid']['x']):,} "
+            "validation images "
             "of its own; leave it out"
         )
     if dequantise and (train.value_range or not train.tensors["x"].dtype == torch.uint8):

@@ -1,4 +1,5 @@
-"""Data sets through torchvision: official splits as uint8 arrays, and one line, soon, if they cannot be had."""
+"""Data sets through torchvision: official splits as uint8 arrays, and one line, soon, if they cannot be
+had."""
 
 import contextlib
 import glob
@@ -28,12 +29,13 @@ def data_root(root):
 
 
 def load(name, parts, files, root=None, size=None, download=True, cache=None, workers=2, slow=False, also=""):
-    """{split: {"x": uint8 [N, C, H, W], "y": int64 [N]}} of a torchvision data set; no y where some are -1 (unlabelled).
+    """{split: {"x": uint8 [N, C, H, W], "y": int64 [N]}} of a torchvision data set; no y where some are -1
+    (unlabelled).
 
-    name: torchvision's. parts: {split: [arguments of the class, ...]}, joined in that order. files: where its files lie below
-    root, as a pattern. size: resized as `decoding.fit` says. What is resized, or slow to read, is kept in an image cache.
-    also: a further remedy for the message. Raises MissingError naming root where the data are not, and cannot be
-    downloaded, or are damaged.
+    name: torchvision's. parts: {split: [arguments of the class, ...]}, joined in that order. files: where its
+    files lie below root, as a pattern. size: resized as `decoding.fit` says. What is resized, or slow to
+    read, is kept in an image cache. also: a further remedy for the message. Raises MissingError naming root
+    where the data are not, and cannot be downloaded, or are damaged.
     """
     root = data_root(root)
     image_cache.whole("size", size)
@@ -88,7 +90,8 @@ def load(name, parts, files, root=None, size=None, download=True, cache=None, wo
 
 
 def obtain(name, arguments, files, root, download, also=""):
-    """(uint8 [N, H, W, C], int64 [N]) of one torchvision data set: read, or else downloaded if a host answers."""
+    """(uint8 [N, H, W, C], int64 [N]) of one torchvision data set: read, or else downloaded if a host
+    answers."""
     import torchvision
 
     cls = getattr(torchvision.datasets, name)
@@ -122,7 +125,8 @@ def obtain(name, arguments, files, root, download, also=""):
 
 
 def arrays_of(dataset):
-    """(uint8 [N, H, W, C], int64 [N]) of a torchvision data set held in memory. Raises ValueError if it is not whole."""
+    """(uint8 [N, H, W, C], int64 [N]) of a torchvision data set held in memory. Raises ValueError if it is
+    not whole."""
     x = np.asarray(dataset.data)
     y = np.asarray(dataset.targets if hasattr(dataset, "targets") else dataset.labels).astype(np.int64)
     if x.ndim == 3:
@@ -136,7 +140,8 @@ def arrays_of(dataset):
 
 @contextlib.contextmanager
 def quiet(seconds=30):
-    """Without torchvision's printing (its progress bar is kept on a terminal); a connection that stalls fails in `seconds`."""
+    """Without torchvision's printing (its progress bar is kept on a terminal); a connection that stalls fails
+    in `seconds`."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:
@@ -161,7 +166,8 @@ def addresses(cls):
 
 
 def unreachable(urls, seconds=5):
-    """Why none of the hosts answers within some seconds, or None if one does; torchvision would try each for minutes."""
+    """Why none of the hosts answers within some seconds, or None if one does; torchvision would try each for
+    minutes."""
     answers = queue.SimpleQueue()
 
     def ask(url):

@@ -71,7 +71,8 @@ def launch(folder, *words):
 
 
 def test_a_resume_on_other_data(tmp_path):
-    """Refused; --accept_new_data goes on; --resume=PATH warns; a run from before digests is accepted and gets one."""
+    """Refused; --accept_new_data goes on; --resume=PATH warns; a run from before digests is accepted and gets
+    one."""
     x = np.random.RandomState(0).randint(0, 256, (12, 8, 8), dtype=np.uint8)
     np.savez(tmp_path / "a.npz", images=x, labels=np.arange(12) % 3)
     words = [

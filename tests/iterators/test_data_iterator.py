@@ -285,7 +285,8 @@ def test_valid_subset_and_other_splits():
 
 
 def test_small_splits_do_not_forbid_training(processes, capsys):
-    """A test split of one image, or of fewer than two a process, is used; one of fewer than processes is left out."""
+    """A test split of one image, or of fewer than two a process, is used; one of fewer than processes is left
+    out."""
     made = iterators({"train": numbered(200), "test": numbered(1)}, 64)
     assert [batch["y"].tolist() for batch in made["test"]] == [[0]] and not capsys.readouterr().err
     seen = []

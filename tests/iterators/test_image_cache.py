@@ -59,7 +59,8 @@ def no_decoding(monkeypatch):
     return lambda: monkeypatch.setattr(decoding, "picture", fail)
 
 
-# ------------------------------------------------------------------------------------------------------------------ pixels
+# ------------------------------------------------------------------------------------------------------------
+# ------ pixels
 
 
 def test_grey_and_colour():
@@ -138,7 +139,8 @@ def test_resize_all_equals_decoding_at_that_size():
     assert decoding.resize_all(whole[..., :1], 5).shape == (3, 5, 5, 1)
 
 
-# ---------------------------------------------------------------------------------------------------------- folders and zips
+# ----------------------------------------------------------------------------------------------------------
+# folders and zips
 
 
 def test_folder_with_classes_and_splits(tmp_path):
@@ -250,7 +252,8 @@ def test_a_broken_link_is_named(tmp_path):
         images.load(root)
 
 
-# ---------------------------------------------------------------------------------------------------------------- the cache
+# ------------------------------------------------------------------------------------------------------------
+# ---- the cache
 
 
 def cache_of(root):
@@ -327,7 +330,8 @@ def test_large_sets_are_mapped(tmp_path, capsys):
 
 
 def test_a_mapped_file_that_was_written_to_is_found_out(tmp_path, capsys):
-    """Its sha256 is asked for where size or time tell that it is not as it was left; a cache from before such stamps is verified always."""
+    """Its sha256 is asked for where size or time tell that it is not as it was left; a cache from before such
+    stamps is verified always."""
     root = folder_of(tmp_path / "set", ["a/1.png", "b/2.png"])
     whole = np.array(images.load(root, in_memory=100)[0]["train"]["x"])
     file, meta = cache_of(root) / "images.npy", cache_of(root) / "meta.json"

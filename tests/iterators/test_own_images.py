@@ -1,4 +1,5 @@
-"""Folders and zips as people have them: each case was wrong without a word, or ended otherwise than documented."""
+"""Folders and zips as people have them: each case was wrong without a word, or ended otherwise than
+documented."""
 
 import io
 import json

@@ -94,7 +94,8 @@ def test_layouts(layout):
     else:
         assert mixture["least"] == 20 and mixture["radius"] == 2 * math.sqrt(2)
         assert x.min() >= 0 and x.max() <= 1 and min(x.min(), 1 - x.max()) == pytest.approx(0, abs=1e-7)
-        # the sheet: a point counts within (0.1 / max|x|) / sqrt(2) of a centre in these coordinates, 0.1414 before scaling
+        # the sheet: a point counts within (0.1 / max|x|) / sqrt(2) of a centre in these coordinates, 0.1414
+        # before scaling
         largest = 0.05 / mixture["sigma"] / 2
         assert mixture["radius"] * mixture["sigma"] == pytest.approx(0.1 / largest / math.sqrt(2), rel=1e-9)
 

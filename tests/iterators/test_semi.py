@@ -89,7 +89,8 @@ def test_what_is_refused(tmp_path):
         streams(labels_per_class="two")
     (tmp_path / "plain.py").write_text(
         "import torch\nfrom iterators.common import DataIterator\ndef get_iterators(batch_size, seed=0):\n"
-        " return {'train': DataIterator({'x': torch.zeros(20, 1, 8, 8, dtype=torch.uint8)}, batch_size, seed)}\n"
+        " x = torch.zeros(20, 1, 8, 8, dtype=torch.uint8)\n"
+        " return {'train': DataIterator({'x': x}, batch_size, seed)}\n"
     )
     with pytest.raises(UserError, match="--iterator_args base: its training images have no labels"):
         semi.get_iterators(4, base=str(tmp_path / "plain.py"))

@@ -68,7 +68,8 @@ def test_the_evaluation_can_read_it(tmp_path):
 
 
 def test_modes_are_counted_in_all_thousand_bins():
-    """Labels by hand. A histogram between the least and the largest of the labels seen would have bins of another width."""
+    """Labels by hand. A histogram between the least and the largest of the labels seen would have bins of
+    another width."""
     labels = torch.tensor([7, 7, 8, 500, 993])
     counts = modes_covered.counts_of(labels, 1000)
     assert counts.nonzero().flatten().tolist() == [7, 8, 500, 993] and counts[7] == 2 and len(counts) == 1000

@@ -159,7 +159,8 @@ def test_a_blank_digit_leaves_the_crop_and_a_full_one_inverts_it():
 
 
 def test_inside_the_mask_the_crop_is_inside_out():
-    """The coloured digit against the sheet's steps, a digit with a straight edge, a crop of one colour: contrast |2 v - 1| inside."""
+    """The coloured digit against the sheet's steps, a digit with a straight edge, a crop of one colour:
+    contrast |2 v - 1| inside."""
     digit = torch.zeros(1, 1, 28, 28)
     digit[..., 14:] = 1
     crops = torch.full((1, 3, 64, 64), 51, dtype=torch.uint8)
