@@ -295,8 +295,10 @@ class Files:
 
 
 def report(root, left_out):
-    """One line, "root: left out 9 files that are no images known here: 8 .heic (a.heic, ...), 1 without extension
-    (x)", or None."""
+    """One line that counts and names what is left out, or None.
+
+    As in "root: left out 9 files that are no images known here: 8 .heic (a.heic, ...), 1 without extension (x)".
+    """
     if not left_out:
         return None
     kinds = sorted(left_out.items(), key=lambda pair: (-len(pair[1]), pair[0]))
