@@ -297,7 +297,7 @@ class Files:
 def report(root, left_out):
     """One line that counts and names what is left out, or None.
 
-    As in "root: left out 9 files that are no images known here: 8 .heic (a.heic, ...), 1 without extension (x)".
+    As in "root: left out 9 files that are no images known here: 8 .heic (a.heic, ...), 1 .mov (b.mov)".
     """
     if not left_out:
         return None
