@@ -15,7 +15,7 @@ from engine.errors import Interrupted, UserError, mendable
 from engine.loop import fit
 from engine.preemption import INTERRUPTED, Stopper, time_limit
 from engine.run import RunDirectory
-from eval.modes import MODES, SHARED, add_flags, points
+from eval.modes import ALONE, MODES, SHARED, add_flags, points
 from iterators.common import wrap
 
 
@@ -26,7 +26,7 @@ def main(argv=None, stopper=None):
     then, breaks off what needs no saving.
     """
     stopper = stopper or Stopper()
-    args = flags.parse(argv, ("train", *MODES), add_flags)
+    args = flags.parse(argv, ("train", *MODES), add_flags, ALONE)
     if args.mode != "train":
         stopper.doing = f"in --mode={args.mode}, which is not finished"
     stopper.limit(time_limit(args.time_limit))
@@ -34,6 +34,8 @@ def main(argv=None, stopper=None):
     if args.mode not in ("train", *SHARED) and distributed.world_size() > 1:
         raise UserError(f"--mode={args.mode}: is for one process; leave out torchrun")
     data = setup.data(args, device, wrap)
+    if args.mode in ALONE:
+        return MODES[args.mode](None, data, None, args)
     if args.mode == "train":
         setup.resolve(args, data)
     trainer = setup.trainer(args, setup.networks(args))

@@ -19,7 +19,7 @@ from engine.load import find, load_file, located, named, other_clone, pairs, sam
 DEFAULT_TRAINER = "trainers/gan.py"
 FILES = ("network", "iterator", "trainer")  # flags that name a file; compared by content, not by name
 # not flags, but kept beside them: what the data said, and what follows from it and the flags
-FACTS = ("data_shape", "data_shape_b", "n_classes", "steps_per_epoch")
+FACTS = ("data_shape", "data_shape_b", "n_classes", "steps_per_epoch", "data_digest")
 DERIVED = ("total_steps",)
 
 
@@ -253,6 +253,13 @@ def add_shared(parser):
         default={},
         metavar="KEY=VALUE",
         help="its keyword arguments, as in --iterator_args root=data (default: the file's own)",
+    )
+    g.add_argument(
+        "--accept_new_data",
+        changes_run=False,
+        kept=False,
+        action="store_true",
+        help="with --resume=auto: go on although the files or labels of the data have changed",
     )
     g.add_argument(
         "--trainer",
@@ -494,12 +501,12 @@ def add_shared(parser):
     )
 
 
-def parse(argv, modes=("train",), add_mode_flags=lambda declare: None):
+def parse(argv, modes=("train",), add_mode_flags=lambda declare: None, alone=()):
     """The flags in `argv` (default: the command line's) as Flags. Raises UserError in one line.
 
     Any mode but train restores a run: its own flags.json then gives the defaults, so --name (and --seed) are enough,
     and the flags come resolved and frozen. add_mode_flags(declare): declares the flags of modes; declare(*modes) is
-    the Group of those that these modes read.
+    the Group of those that these modes read. alone: modes that need no run; without --name they look at none.
     """
     argv = sys.argv[1:] if argv is None else argv
     for before, word in zip(["", *argv], argv):
@@ -527,7 +534,7 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None):
     add_shared(parser)
     parser.flags["mode"].metavar = "|".join(modes)
     saved, file = {}, ""
-    if mode != "train":
+    if mode != "train" and not (mode in alone and known.name is None):
         folder = folder_of(
             *(getattr(known, n) or parser.get_default(n) for n in ("save_path", "name", "seed"))
         )
@@ -564,7 +571,7 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None):
     ):  # a copy of a run in the folder of another seed is still of the seed that it was trained with
         args.folder, args.seed = folder, saved.get("seed", args.seed)
     check(args)
-    if mode != "train":
+    if mode != "train" and mode not in alone:
         resolve(args)
     return args
 
@@ -729,6 +736,13 @@ def differences(then, args, folder):
             if name == "iterator_args":  # data may move; steps_per_epoch tells if it changed
                 old, new = ({k: v for k, v in d.items() if k not in ("root", "cache")} for d in (old, new))
         if old == new or name in DERIVED:
+            continue
+        if name == "data_digest" or name == "steps_per_epoch" and getattr(args, "accept_new_data", False):
+            if not getattr(args, "accept_new_data", False) and None not in (old, new):
+                found.append(
+                    f"the data: their files or labels have changed (sha256 {old[:8]} then, {new[:8]} now); "
+                    "use --accept_new_data to go on with the new ones"
+                )
             continue
         if action is not None and action.planned:
             plan = action.planned

@@ -19,13 +19,36 @@ def to_uint8(images):
     return images.float().nan_to_num(-1.0).add(1).mul(127.5).round().clamp(0, 255).byte().cpu()
 
 
+MORE_CHANNELS = 5  # shown beside the colours of images that have more than three channels
+
+
+def shown(images):
+    """Images [n, C, H, W] as grey or colour ones, [n, 1 or 3, H, W'].
+
+    If C is neither 1 nor 3, channels stand side by side: the first three in colour if C > 3, the others each in
+    grey. Of more than MORE_CHANNELS others, so many are shown, evenly spread.
+    """
+    channels = images.shape[1]
+    if channels in (1, 3):
+        return images
+    first = [images[:, :3]] if channels > 3 else []
+    others = list(range(3 if first else 0, channels))
+    if len(others) > MORE_CHANNELS:
+        others = [others[round(k * (len(others) - 1) / (MORE_CHANNELS - 1))] for k in range(MORE_CHANNELS)]
+    greys = [images[:, k : k + 1].expand(-1, 3 if first else 1, -1, -1) for k in others]
+    import torch  # not above: reports start without it
+
+    return torch.cat(first + greys, 3)
+
+
 def grid(images, columns=None):
     """Images [n, C, H, W] in [-1, 1] as one PIL image, row by row. Small images are enlarged, pixel by pixel.
 
-    Images [rows, columns, C, H, W] keep their rows and columns.
+    Images [rows, columns, C, H, W] keep their rows and columns. Channels other than grey or colour: see `shown`.
     """
     if images.ndim == 5:
         images, columns = images.flatten(0, 1), images.shape[1]
+    images = shown(images)
     n, channels, height, width = images.shape
     columns = columns or math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)
@@ -36,10 +59,8 @@ def grid(images, columns=None):
     for i, tile in enumerate(tiles):
         top, left = gap + i // columns * (height + gap), gap + i % columns * (width + gap)
         sheet[:, top : top + height, left : left + width] = tile
-    sheet = sheet[:3] if channels >= 3 else sheet[:1]
-    return Image.fromarray(
-        sheet.permute(1, 2, 0).squeeze(2).numpy() if channels < 3 else sheet.permute(1, 2, 0).numpy()
-    )
+    sheet = sheet.permute(1, 2, 0)
+    return Image.fromarray((sheet.squeeze(2) if channels == 1 else sheet).numpy())
 
 
 def save_picture(picture, path):

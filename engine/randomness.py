@@ -25,6 +25,16 @@ def permutation(n, *words):
     return torch.randperm(n, generator=generator(*words))
 
 
+def examples(iterator, n, *words):
+    """n examples of a whole split, which may be stored by class, drawn as the words say: a batch; at most all of them.
+
+    Of an iterator of the user's own that cannot pick examples: its first batch.
+    """
+    if not hasattr(iterator, "pick"):
+        return next(iter(iterator))
+    return iterator.pick(permutation(iterator.n, "examples", *words)[:n])
+
+
 def seed_all(*words):
     """Seeds torch on every device in use, numpy's global generator and Python's."""
     seed = key(*words)

@@ -1,8 +1,10 @@
-"""Stacked MNIST: three grey digits as the channels of one colour image, 1,000 classes (Srivastava et al. 2017; Metz et al. 2017)."""
+"""Stacked MNIST: three grey digits as the channels of one colour image, 1,000 classes (Srivastava et al.
+2017; Metz et al. 2017)."""
 
 import numpy as np
 import torch
 
+from engine import data_digest
 from engine.errors import UserError
 from engine.randomness import permutation
 from iterators import common
@@ -17,9 +19,11 @@ SETS = {
 
 
 class Stacked(common.Arrays):
-    """Images of which channel c is digit triples[i, c]: the digits and the triples are held, and a batch is one indexing of them.
+    """Images of which channel c is digit triples[i, c]: the digits and the triples are held, and a batch is
+    one indexing of them.
 
-    digits: uint8 [n, 1, H, W]; labels: int64 [n] in 0 .. 9; triples: int64 [m, 3]. y = 100 a + 10 b + c. stacked[i] is one example.
+    digits: uint8 [n, 1, H, W]; labels: int64 [n] in 0 .. 9; triples: int64 [m, 3]. y = 100 a + 10 b + c.
+    stacked[i] is one example.
     """
 
     def __init__(self, digits, labels, triples):
@@ -42,6 +46,11 @@ class Stacked(common.Arrays):
             device,
         )
 
+    def digest(self):
+        """The sha256 of digits, labels and triples."""
+        held = {"digits": self.digits, "labels": self.labels, "triples": self.triples}
+        return data_digest.of_tensors(held)
+
     def gather(self, indices):
         """{"x": uint8 [m, 3, H, W], channels-last, "y": int64 [m]}; indices: int64 [m] on self.device."""
         chosen = self.triples[indices]
@@ -62,13 +71,15 @@ def get_iterators(
     download=True,
     cache=None,
 ):
-    """x [N, 3, 28, 28], y [N] in 0 .. 999; n train triples of training digits and n_test test triples of test digits, drawn with repetition.
+    """x [N, 3, 28, 28], y [N] in 0 .. 999; n train triples of training digits and n_test test triples of test
+    digits, drawn with repetition.
 
-    digits: mnist, fashion_mnist or kmnist, through torchvision; root: $DATA_DIR, or data, by default; any number of digits will do. n: 128,000
-    as in Lin et al. 2018 (PacGAN). data_seed fixes the triples; --seed orders them. Raises UserError for what cannot be.
+    digits: mnist, fashion_mnist or kmnist, through torchvision; root: $DATA_DIR, or data, by default; any
+    number of digits. n: 128,000 as in Lin et al. 2018 (PacGAN). data_seed fixes the triples; --seed orders
+    them. Raises UserError for what cannot be.
     """
     if digits not in SETS:
-        raise UserError(f"--iterator_args digits: given {digits!r}; {', '.join(SETS)} would do")
+        raise UserError(f"--iterator_args digits: given {digits!r}; use {', '.join(SETS)}")
     for option, number in (("n", n), ("n_test", n_test)):
         check_count(option, number)
     name, files = SETS[digits]

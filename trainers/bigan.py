@@ -15,6 +15,7 @@ import torch
 
 from engine import distributed
 from engine.flags import positive, weight
+from engine.randomness import examples
 from losses.adversarial import OBJECTIVES
 from trainers import codes
 
@@ -108,7 +109,7 @@ class BiGAN(codes.Coder):
         """Each --recon_every epochs: recon/<split>, the mean of |x - G(E(x))|_2 with pixels in [0, 1], over valid and test."""
         held_out = [split for split in ("valid", "test") if split in data]
         if held_out:
-            self.shown = next(iter(data[held_out[0]]))["x"]
+            self.shown = examples(data[held_out[0]], 20, getattr(self.args, "vis_seed", 0))["x"]
         return [
             (
                 self.args.steps_per_epoch * self.args.recon_every,

@@ -12,13 +12,12 @@ F = gen_ab: A -> B, G = gen_ba: B -> A, |.| the mean absolute difference. One st
 A discriminator may give a map of logits, one a patch: l is taken of each patch, and the patches' mean is the example's.
 """
 
-import itertools
-
 import torch
 from torch import nn
 
 from engine.errors import UserError
 from engine.flags import count, weight
+from engine.randomness import examples
 from losses.adversarial import OBJECTIVES
 from losses.penalties import PENALTIES
 from losses.reconstruction import l1
@@ -150,14 +149,9 @@ class CycleGAN(Trainer):
         return self.sampling_net("gen_ba")(b)
 
     def measures(self, data):
-        """Measures nothing, but keeps the first 20 images of each domain of test (else train) to draw pictures of: a batch may hold fewer."""
+        """Measures nothing, but keeps 20 random images of each domain of test (else train) to draw pictures of."""
         part = data["test" if "test" in data else "train"]
-        self.shown = [
-            part.still(
-                torch.cat([batch["x"] for batch in itertools.islice(part.domains[name], COLUMNS)])[:COLUMNS]
-            )
-            for name in "ab"
-        ]
+        self.shown = [part.still(examples(part.domains[name], COLUMNS, name)["x"]) for name in "ab"]
         return []
 
     def pictures(self, batch):

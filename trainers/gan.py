@@ -369,7 +369,9 @@ class MixupGAN(Trainer):
                 zip(others, self.forward_jointly(self.disc, lambda h: self.above(h, k), *others.values()))
             )
         if not self.joint:
-            return dict(zip(states, self.forward_jointly(self.disc, lambda h: self.above(h, k), *states.values())))
+            return dict(
+                zip(states, self.forward_jointly(self.disc, lambda h: self.above(h, k), *states.values()))
+            )
         logits = {
             name: self.above(torch.cat([h_real, h]), k).chunk(2)
             for name, h in states.items()

@@ -102,7 +102,9 @@ class SemiSupervised(gan.MixupGAN):
         self.gan_weight = args.unsup_weight / 2
         if args.supervised:
             self.warnings.clear()  # what goes with what does not matter where none of it is used
-        self.warn_if_unused(not args.supervised, "unlabelled images, which --supervised leaves out", *GAN_FLAGS)
+        self.warn_if_unused(
+            not args.supervised, "unlabelled images, which --supervised leaves out", *GAN_FLAGS
+        )
         self.average("disc", args.disc_ema)
 
     def optimise(self, name, *modules, **options):

@@ -15,13 +15,14 @@ from engine.errors import MissingError, UserError
 from engine.flags import Parser, positive
 from eval import command
 from eval.metrics import evaluate, extractors, statistics
-from iterators.library import cache as decoding
+from iterators.library import decoding
+from iterators.library.files import EXTENSIONS, Files
 
 
 class Folder:
     """The images below a folder or in a zip, decoded when they are read; processes share them.
 
-    All are converted to colour, since a folder may mix modes. size: see `iterators.library.cache.fit`. Raises
+    All are converted to colour, since a folder may mix modes. size: see `iterators.library.decoding.fit`. Raises
     MissingError if there are none or one cannot be decoded, UserError if they differ in size and no size is
     given.
     """
@@ -31,12 +32,10 @@ class Folder:
             raise MissingError(f"{path}: no such file or folder; use a folder or a .zip of images")
         if os.path.isfile(path) and not zipfile.is_zipfile(path):
             raise MissingError(f"{path}: not a zip, or damaged; use a folder or a .zip of images")
-        self.files, self.what, self.size, self.workers = decoding.Files(path), path, size, workers
+        self.files, self.what, self.size, self.workers = Files(path), path, size, workers
         self.names = self.files.names
         if not self.names:
-            raise MissingError(
-                f"{path}: no images in it; use files ending in {' '.join(sorted(decoding.EXTENSIONS))}"
-            )
+            raise MissingError(f"{path}: no images in it; use files ending in {' '.join(sorted(EXTENSIONS))}")
         if len(self.names) < 2:
             raise UserError(f"{path}: holds one image; use two or more")
         self.first = self.decode(0)

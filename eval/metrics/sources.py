@@ -30,7 +30,7 @@ def of(real, split="train"):
         indices = None
     # an Arrays of iterators/library/iterator.py has a dict of tensors; torch's TensorDataset has a tuple
     if isinstance(getattr(source, "tensors", None), dict):
-        return Rows(source.tensors["x"], indices)
+        return Rows(source.tensors["x"], indices, getattr(source, "scaled", None))
     if hasattr(source, "__getitem__") and hasattr(source, "__len__"):
         return Items(source, real, indices)
     return Stream(real)
@@ -60,10 +60,14 @@ class Indexed:
 
 
 class Rows(Indexed):
-    """Images in memory, or memory-mapped: those of x [N, C, H, W] with the indices `rows`, by default all."""
+    """Images in memory, or memory-mapped: those of x [N, C, H, W] with the indices `rows`, by default all.
 
-    def __init__(self, x, rows=None):
+    scaled: makes of stored images what `to_bytes` takes, where they are not that already.
+    """
+
+    def __init__(self, x, rows=None, scaled=None):
         self.x, self.rows = x, torch.arange(len(x)) if rows is None else rows
+        self.scaled = scaled or (lambda images: images)
         self.n = len(self.rows)
 
     def fingerprint(self, n):
@@ -78,7 +82,7 @@ class Rows(Indexed):
         channels_last = self.x.permute(0, 2, 3, 1)  # index_select of [N, C, H, W] itself is five times slower
         for rows in parts:
             images = channels_last.index_select(0, self.rows[rows].to(self.x.device))
-            yield images.permute(0, 3, 1, 2)
+            yield self.scaled(images.permute(0, 3, 1, 2))
 
 
 class Items(Indexed):

@@ -7,7 +7,6 @@ offers encode(x), decode(h) and interpolate(h, other, p).
 import csv
 import itertools
 import json
-import math
 import os
 import shutil
 import subprocess
@@ -16,7 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from engine import pictures, setup
+from engine import pictures, randomness, setup
 from engine.errors import MissingError, UserError
 from engine.flags import count, number, positive
 from engine.pictures import gif
@@ -126,17 +125,9 @@ def split_of(data, name):
 
 
 def examples(iterator, n, seed):
-    """The first n examples in an order that the seed fixes, as a batch; at most all of them."""
-    parts = list(itertools.islice(iter(iterator), max(2, math.ceil(4 * n / iterator.batch_size))))
-    batch = {
-        name: torch.cat([part[name] for part in parts])
-        for name, value in parts[0].items()
-        if torch.is_tensor(value)
-    }
-    order = torch.randperm(len(batch["x"]), generator=torch.Generator().manual_seed(seed))[:n].to(
-        batch["x"].device
-    )
-    return {name: value[order] for name, value in batch.items()}
+    """n random examples of the whole split, which may be stored by class, as a batch; at most all of them."""
+    batch = randomness.examples(iterator, n, seed)
+    return {name: value[:n] for name, value in batch.items() if torch.is_tensor(value)}
 
 
 def codes_of(encode, iterator, most=None):

@@ -18,11 +18,12 @@ from eval.modes.walks import slerp
 
 def add_flags(declare):
     """Declares the flags of these modes; --samples, which training reads too, is a shared one."""
-    declare("sample").add_argument(
+    declare("sample", "data").add_argument(
         "--out",
         kept=False,
         default="",
-        help="a .png grid, a .npz array, or else a folder of PNGs (default: samples_<step>.png of the run)",
+        help="a .png grid, a .npz array, or else a folder of PNGs (default: samples_<step>.png of the run); "
+        "of --mode=data a .png (default data.png)",
     )
     declare("interpolate").add_argument(
         "--frames", type=number(int, 2), kept=False, default=10, help="images of each walk (default 10)"
@@ -41,6 +42,10 @@ def sample(trainer, data, run, args):
     kind = os.path.splitext(out)[1].lower()
     if kind not in ("", ".png", ".npz"):
         raise UserError(f"--out: given {out}; use a .png, a .npz or a folder")
+    if not kind and args.data_shape[0] > 4:
+        raise UserError(
+            f"--out: given the folder {out}; images of {args.data_shape[0]} channels are no PNGs: use a .npz"
+        )
     if distributed.on_rank0(lambda: os.path.exists(out) and (kind or os.listdir(out))):
         raise UserError(f"--out: {out} exists; use another path")
     if points.are(args.data_shape) and kind != ".npz":

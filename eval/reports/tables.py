@@ -529,7 +529,20 @@ def remarks(study):
                 f"{singular}; "
                 "use more images."
             )
+    shared = [g.name for g in study.shown if len(g.counted) > 1 and all(map(shares_subset, g.counted))]
+    if shared:
+        notes.append(
+            f"All seeds of {', '.join(shared)} share one subset of the training images, so the deviation "
+            "leaves out its draw; subset_seed=run draws one for each seed."
+        )
     return notes
+
+
+def shares_subset(run):
+    """Whether a run was trained on a subset whose draw does not depend on its seed."""
+    words = run.flags.get("iterator_args")
+    words = words if isinstance(words, dict) else {}
+    return words.get("subset") is not None and words.get("subset_seed") != "run"
 
 
 def details(study):

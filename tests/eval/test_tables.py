@@ -430,6 +430,16 @@ def test_averaged_generators_and_singular_covariances_are_pointed_out(tmp_path, 
     )
 
 
+@pytest.mark.parametrize("words, said", [({"subset": 100}, True), ({"subset": 100, "subset_seed": 3}, True)] + [
+    (words, False) for words in ({}, {"subset": 100, "subset_seed": "run"}, {"valid": 10})
+])  # fmt: skip
+def test_a_subset_that_all_seeds_share_is_pointed_out(tmp_path, capsys, words, said):
+    for seed in range(3):
+        make_run(tmp_path, "few", seed, {100: 5.0 + seed}, flags={"iterator_args": words})
+    assert tables.main([str(tmp_path)]) in (0, None)
+    assert ("All seeds of few share one subset" in capsys.readouterr().out) == said
+
+
 def test_inner_std_is_kept_apart(tmp_path, capsys):
     make_run(tmp_path, "a", 0, {1: 8.0}, metric="IS", std=0.2)
     make_run(tmp_path, "a", 1, {1: 9.0}, metric="IS", std=0.4)

@@ -85,7 +85,7 @@ def test_processes_share_the_labelled_batch(monkeypatch):
 
 
 def test_what_is_refused(tmp_path):
-    with pytest.raises(UserError, match="labels_per_class: given 99; 1 to "):
+    with pytest.raises(UserError, match="labels_per_class: given 99; use 1 to "):
         streams(labels_per_class=99)
     with pytest.raises(UserError, match="labels_per_class: given 'two'"):
         streams(labels_per_class="two")

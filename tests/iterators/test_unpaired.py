@@ -99,7 +99,7 @@ def test_batches_of_one_and_of_too_many():
     assert len(it) == 5 and len(take(it, 0, 1)[0]["x_b"]) == 1
     with pytest.raises(UserError, match="--batch_size: given 6"):
         Unpaired(numbered(5), numbered(3), 6)
-    with pytest.raises(UserError, match="--batch_size: given 0; 1 or more"):
+    with pytest.raises(UserError, match="--batch_size: given 0; use 1 or more"):
         Unpaired(numbered(5), numbered(3), 0)
 
 
@@ -216,7 +216,7 @@ def test_photographs_in_place_of_the_texture(tmp_path):
 
 
 def test_other_sources_are_refused():
-    with pytest.raises(UserError, match="source: given 'svhn'; mnist, digits"):
+    with pytest.raises(UserError, match="source: given 'svhn'; use mnist, digits"):
         colour_mnist.get_iterators(16, source="svhn")
 
 
@@ -290,5 +290,5 @@ def test_folders_refused(tmp_path):
     folders(tmp_path, {"trainA": 2, "trainB": 2, "testA": 2})
     with pytest.raises(MissingError, match="testB"):
         unpaired_images.get_iterators(2, root=str(tmp_path), size=16)
-    with pytest.raises(UserError, match="load_size: given 8; 16"):
+    with pytest.raises(UserError, match="load_size: given 8; use 16"):
         unpaired_images.get_iterators(2, root=str(tmp_path), size=16, load_size=8)
