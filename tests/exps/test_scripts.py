@@ -40,6 +40,7 @@ MADE = {
     "stacked_mnist": ["size=28", "channels=3"],
     "dist_gan/mnist": ["size=28", "channels=1"],
     "dist_gan/stl10": ["size=48", "channels=3"],
+    "ssgan/stl10": ["size=48", "channels=3"],
     "dist_gan/celeba": ["size=64", "channels=3"],
     "cyclegan/images256": ["size=64", "channels=3", "channels_b=3"],
     "cyclegan": ["size=28", "channels=1", "channels_b=3"],
@@ -125,7 +126,7 @@ def test_all_scripts_are_found():
             assert os.path.isfile(found), f"{path} sources {found}"
             sourced.add(found)
             todo.append((found, script))
-    assert len(SCRIPTS) == 294 and not sourced & set(SCRIPTS)
+    assert len(SCRIPTS) == 295 and not sourced & set(SCRIPTS)
     others = {os.path.join(ROOT, "exps", name) for name in ("seeds.sh", "until_done.sh", "slurm/job.sh")}
     assert set(FILES) == set(SCRIPTS) | sourced | others
     assert all(os.access(script, os.X_OK) for script in SCRIPTS)

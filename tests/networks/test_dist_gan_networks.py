@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from networks import dist_gan_dcgan, dist_gan_mlp, dist_gan_resnet, stacked_mnist
-from networks.layers import ScaledSigmoid
+from networks import dist_gan_dcgan, dist_gan_mlp, dist_gan_resnet, ssgan, ssgan48, stacked_mnist
+from networks.layers import ScaledSigmoid, SpectralNorm
 
 # file, shape of the data, z_dim, options, Phi's size at the published widths, and a narrow width
 SETS = [
@@ -25,6 +25,9 @@ SETS = [
     ("stacked_mnist", (3, 28, 28), 256, {"k": 2}, 256, None),
     ("stacked_mnist", (3, 28, 28), 256, {"k": 1, "classes": 4}, 512, None),
     ("ssgan", (3, 32, 32), 128, {}, None, 8),
+    ("ssgan", (3, 32, 32), 128, {"upsample": "bilinear", "relu_shortcut": True}, None, 8),
+    ("ssgan48", (3, 48, 48), 128, {}, None, 2),
+    ("ssgan48", (3, 48, 48), 128, {"classes": 0, "gen_width": 3, "upsample": "nearest"}, None, 2),
     ("dist_gan_mlp", (1, 1, 2), 2, {"gen_out": "sigmoid"}, 128, 8),
     ("dist_gan_mlp", (1, 1, 1), 1, {"variational": True, "discs": 2, "layers": 1}, 128, 4),
 ]
@@ -54,7 +57,7 @@ def test_shapes_stages_and_heads(name, shape, z_dim, options, m, width):
     assert logits.shape == (3,)
     for k in range(disc.layers):
         assert torch.equal(disc(disc(x, stop=k), start=k), logits)
-    classes = options.get("classes", 4 if name == "ssgan" else 0)
+    classes = options.get("classes", 4 if name.startswith("ssgan") else 0)
     if name == "dist_gan_mlp":
         return
     h = disc(x, stop=disc.layers - 1)
@@ -156,12 +159,84 @@ def test_the_toys_discriminator_and_generator_are_those_of_the_plain_gan():
         assert all(torch.equal(a, b) for a, b in zip(plain[role].parameters(), ours[role].parameters()))
 
 
+def count(net):
+    return sum(p.numel() for p in net.parameters())
+
+
+@pytest.mark.parametrize(
+    "module, size, options, gen, disc",
+    [
+        (ssgan48, 48, {}, 4_878_083, 10_145_541),
+        (ssgan48, 48, {"classes": 0}, 4_878_083, 10_141_441),
+        (ssgan, 32, {"head_bias": True}, 4_276_739, 1_054_341),
+        (ssgan, 32, {"head_bias": True, "classes": 0}, 4_276_739, 1_053_825),
+    ],
+)
+def test_mimicrys_networks_have_its_numbers_of_parameters(module, size, options, gen, disc):
+    """Counted by mimicry's own code: sngan_32.py, ssgan_32.py, sngan_48.py, ssgan_48.py."""
+    with torch.device("meta"):
+        options = options | ({"upsample": "bilinear", "relu_shortcut": True} if module is ssgan else {})
+        nets = module.get_network((3, size, size), 0, 128, **options)
+    assert (count(nets["gen"]), count(nets["disc"])) == (gen, disc)
+
+
+def sigma_free(layer):
+    """The layer's normalised weight, from its u and v."""
+    norm, weight = layer.parametrizations.weight[0], layer.parametrizations.weight.original
+    assert isinstance(norm, SpectralNorm)
+    return weight / (norm.u @ weight.flatten(1) @ norm.v)
+
+
+@pytest.mark.parametrize("name", ("ssgan", "ssgan48"))
+def test_mimicrys_discriminator_in_float64(name):
+    """Its ReLU works in place: from the second block on both branches read max(x, 0). Chen et al.'s head."""
+    options = {"relu_shortcut": True, "head_bias": True} if name == "ssgan" else {}
+    size = 32 if name == "ssgan" else 48
+    disc = build(name, (3, size, size), 8, options, 4)["disc"].double().eval()
+    x = h = torch.rand(2, 3, size, size, dtype=torch.float64) * 2 - 1
+    blocks = list(disc.stages)[:-2]
+    for i, block in enumerate(blocks):
+        convs = [m for m in block.modules() if isinstance(m, nn.Conv2d)]
+        a, b, *skip = [(sigma_free(c), c.bias) for c in convs]
+        h = h.relu() if i else h
+        y = F.conv2d(F.conv2d(h, *a, padding=1).relu(), *b, padding=1)
+        h = F.conv2d(h, *skip[0]) if skip else h
+        if i < (2 if name == "ssgan" else 4):
+            y, h = F.avg_pool2d(y, 2), F.avg_pool2d(h, 2)
+        h = y + h
+    phi = h.relu().sum((2, 3))
+    assert torch.allclose(disc.features(x), phi, rtol=1e-9)
+    last = disc.stages[-1][0]
+    assert torch.allclose(disc(x), (phi @ sigma_free(last).T + last.bias)[:, 0], rtol=1e-8)
+    assert torch.allclose(disc.rotation(x), phi @ sigma_free(disc.head).T + disc.head.bias, rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", ("ssgan", "ssgan48"))
+def test_mimicrys_generator_doubles_bilinearly(name):
+    size, options = (32, {"upsample": "bilinear"}) if name == "ssgan" else (48, {})
+    gen = build(name, (3, size, size), 8, options, 4)["gen"].double()
+    z = torch.randn(3, 8, dtype=torch.float64)
+    h = gen.dense(z).view(3, -1, size // 8, size // 8)
+
+    def double(h):
+        return F.interpolate(h, scale_factor=2, mode="bilinear", align_corners=False)
+
+    for block in list(gen.maps)[:3]:
+        first, second = [m for m in block.residual.modules() if isinstance(m, nn.Conv2d)]
+        skip = block.shortcut[0]
+        y = F.conv2d(double(block.residual[0](h).relu()), first.weight, first.bias, padding=1)
+        y = F.conv2d(block.residual[3](y).relu(), second.weight, second.bias, padding=1)
+        h = y + F.conv2d(double(h), skip.weight, skip.bias)
+    assert torch.allclose(gen(z), gen.maps[3:](h), rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     "make, message",
     [
         (lambda: stacked_mnist.get_network((3, 32, 32), 0, 8), "28x28"),
         (lambda: stacked_mnist.get_network((3, 28, 28), 0, 8, k=3), "k=3"),
-        (lambda: dist_gan_dcgan.get_network((3, 8, 8), 0, 8), "16 or more"),
+        (lambda: dist_gan_dcgan.get_network((3, 8, 8), 0, 8), "at least 16"),
+        (lambda: ssgan48.get_network((3, 40, 40), 0, 8), "multiples of 16"),
         (lambda: dist_gan_dcgan.get_network((3, 32, 32), 0, 8, norm="layer"), "norm='layer'"),
         (lambda: dist_gan_resnet.get_network((3, 36, 36), 0, 8), "multiples of 8"),
         (lambda: dist_gan_resnet.get_network((3, 32, 32), 0, 8, width=4, classes="5"), "classes='5'"),
