@@ -126,7 +126,7 @@ def test_all_scripts_are_found():
             assert os.path.isfile(found), f"{path} sources {found}"
             sourced.add(found)
             todo.append((found, script))
-    assert len(SCRIPTS) == 295 and not sourced & set(SCRIPTS)
+    assert len(SCRIPTS) == 296 and not sourced & set(SCRIPTS)
     others = {os.path.join(ROOT, "exps", name) for name in ("seeds.sh", "until_done.sh", "slurm/job.sh")}
     assert set(FILES) == set(SCRIPTS) | sourced | others
     assert all(os.access(script, os.X_OK) for script in SCRIPTS)

@@ -15,10 +15,13 @@ SETS = [
     ("dist_gan_resnet", (3, 32, 32), 128, {"classes": 5}, 8192, 8),
     ("dist_gan_resnet", (3, 48, 48), 128, {"classes": 4}, 9216, 4),
     ("dist_gan_resnet", (3, 32, 32), 128, {"down": "pool"}, 8192, 8),
+    ("dist_gan_resnet", (3, 32, 32), 128, {"port": True, "classes": 5}, 8192, 8),
     ("dist_gan_sncnn", (3, 32, 32), 128, {"classes": 5}, 8192, 4),
+    ("dist_gan_sncnn", (3, 32, 32), 128, {"encoder": "mirror", "slope": 0.1}, 8192, 4),
     ("dist_gan_sncnn", (3, 48, 48), 128, {"classes": 4, "spec_norm": True}, 18432, 4),
     ("dist_gan_dcgan", (3, 32, 32), 128, {"classes": 5}, 2048, 8),
     ("dist_gan_dcgan", (1, 28, 28), 100, {"classes": 4, "norm": None}, 4096, 8),
+    ("dist_gan_dcgan", (1, 28, 28), 100, {"resize": "dense"}, 4096, 2),
     ("dist_gan_dcgan", (3, 48, 48), 128, {}, None, 4),
     ("dist_gan_dcgan", (3, 64, 64), 100, {"classes": 5}, None, 4),
     ("stacked_mnist", (3, 28, 28), 256, {"classes": 5}, 128, None),
@@ -178,6 +181,94 @@ def test_mimicrys_networks_have_its_numbers_of_parameters(module, size, options,
         options = options | ({"upsample": "bilinear", "relu_shortcut": True} if module is ssgan else {})
         nets = module.get_network((3, size, size), 0, 128, **options)
     assert (count(nets["gen"]), count(nets["disc"])) == (gen, disc)
+
+
+def conv(a, b, k=3, bias=True):
+    return a * b * k * k + (b if bias else 0)
+
+
+def normed(a, b, k):
+    """A layer without a bias, and its batch norm."""
+    return conv(a, b, k, False) + 2 * b
+
+
+SNCNN_ENC = (
+    normed(64, 128, 5) + normed(128, 256, 5) + normed(256, 512, 5) + conv(3, 64, 5) + conv(2048, 128, 1)
+)
+MIRROR = conv(3, 128) + normed(128, 256, 4) + normed(256, 512, 4) + normed(512, 1024, 4)
+SNCNN_GEN = normed(1024, 512, 4) + normed(512, 256, 4) + normed(256, 128, 4) + conv(128, 3)
+MNIST_ENC = conv(1, 64, 5) + normed(64, 128, 5) + normed(128, 256, 5)
+MNIST_GEN = (
+    normed(100, 4096, 1) + normed(256, 128, 5) + conv(8192, 6272, 1) + normed(128, 64, 5) + conv(64, 1, 5)
+)
+
+
+@pytest.mark.parametrize(
+    "name, shape, z_dim, options, gen, enc",
+    [
+        ("dist_gan_sncnn", (3, 32, 32), 128, {}, conv(128, 16 * 1024, 1) + SNCNN_GEN, SNCNN_ENC),
+        (
+            "dist_gan_sncnn",
+            (3, 48, 48),
+            128,
+            {},
+            conv(128, 36 * 1024, 1) + SNCNN_GEN,
+            MIRROR + conv(36 * 1024, 128, 1),
+        ),
+        (
+            "dist_gan_dcgan",
+            (1, 28, 28),
+            100,
+            {"resize": "dense"},
+            MNIST_GEN,
+            MNIST_ENC + conv(4096, 100, 1),
+        ),
+        ("dist_gan_resnet", (3, 32, 32), 128, {"port": True}, 4_276_739, 4_273_025),
+    ],
+)
+def test_generators_and_encoders_have_the_authors_numbers_of_parameters(
+    name, shape, z_dim, options, gen, enc
+):
+    """Counted from the source of tntrung/msgan, msdistgan.py's create_encoder; the port's by its own code."""
+    with torch.device("meta"):
+        nets = build(name, shape, z_dim, options, None)
+    assert (count(nets["gen"]), count(nets["enc"])) == (gen, enc)
+
+
+def test_the_ports_encoder_has_one_slope_and_its_discriminator_no_bias_at_the_end():
+    nets = build("dist_gan_resnet", (3, 32, 32), 8, {"port": True, "classes": 5}, 4)
+    assert sum(isinstance(m, nn.PReLU) for m in nets["enc"].modules()) == 1
+    assert nets["disc"].head.bias is None and nets["disc"].stages[-1][1].bias is None
+    assert any(isinstance(m, nn.AvgPool2d) for m in nets["disc"].modules())
+    x = torch.rand(2, 3, 32, 32)
+    nets["enc"](x).sum().backward()
+    (slope,) = [m.weight for m in nets["enc"].modules() if isinstance(m, nn.PReLU)]
+    assert slope.item() == pytest.approx(0.2) and slope.grad.item() != 0
+
+
+def test_mnists_generator_has_a_dense_layer_from_8x8_to_7x7():
+    """generator_dcgan_mnist of tntrung/msgan in float64."""
+    gen = build("dist_gan_dcgan", (1, 28, 28), 5, {"resize": "dense"}, 2)["gen"].double()
+    z = torch.randn(6, 5, dtype=torch.float64)
+    layers = [m for m in gen.modules() if isinstance(m, (nn.Linear, nn.ConvTranspose2d))]
+    norms = [m for m in gen.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+
+    def up(h, layer):
+        return F.conv_transpose2d(h, layer.weight, layer.bias, 2, 2, 1)
+
+    h = norms[0](z @ layers[0].weight.T).relu().view(6, 8, 4, 4)
+    h = norms[1](up(h, layers[1])).relu()
+    h = (h.flatten(1) @ layers[2].weight.T + layers[2].bias).relu().view(6, 4, 7, 7)
+    h = up(norms[2](up(h, layers[3])).relu(), layers[4])
+    assert torch.allclose(gen(z), 2 * h.sigmoid() - 1, rtol=1e-9)
+
+
+def test_the_slope_of_the_older_code_is_in_the_discriminator_alone():
+    nets = build("dist_gan_sncnn", (3, 32, 32), 8, {"slope": 0.1}, 2)
+    slopes = {
+        r: {m.negative_slope for m in n.modules() if isinstance(m, nn.LeakyReLU)} for r, n in nets.items()
+    }
+    assert slopes == {"gen": set(), "enc": {0.2}, "disc": {0.1}}
 
 
 def sigma_free(layer):
