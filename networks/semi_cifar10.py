@@ -35,8 +35,9 @@ def get_network(
     minibatch_disc=None,
     norm="batch",
     references=None,
+    labels=True,
 ):
-    """Generator, and discriminator with K = n_classes logits [N, K].
+    """Generator, and discriminator with K = n_classes logits [N, K] (labels=False: one logit [N]).
 
     Weights N(0, 0.05^2); weight norm with data-dependent initialisation.
     gen: z -> (z + 1) / 2; dense to 4 gen_width maps of H/8 x W/8, each of whose units is normalised by itself
@@ -52,7 +53,7 @@ def get_network(
     data_shape: (C, H, W), H and W multiples of 8, at least 16. Raises ValueError for others, and for data
     without labels.
     """
-    if not n_classes:
+    if labels and not n_classes:
         raise ValueError("data without labels: use labelled images, as this network classifies")
     at_least(1, width=width, gen_width=gen_width)
     channels, height, breadth = image_shape(data_shape, 8)
@@ -119,6 +120,10 @@ def get_network(
             *conv(twice, twice, 1, padding=0),
             GlobalPool(),
         ),
-        nn.Sequential(*head, weight_norm(normal(nn.Linear(features, n_classes), 0.05), std=0.1)),
+        nn.Sequential(
+            *head,
+            weight_norm(normal(nn.Linear(features, n_classes if labels else 1), 0.05), std=0.1),
+            *([] if labels else [nn.Flatten(0)]),
+        ),
     )
     return {"gen": gen, "disc": disc}

@@ -49,6 +49,8 @@ MADE = {
     "dsprites": ["size=64", "channels=1"],
     "class_mixing": ["size=32", "channels=3", "attributes=40"],
     "semi": ["size=32", "channels=3", "labels_per_class=2"],
+    "improved_techniques/cifar10/no_labels": ["size=32", "channels=3"],
+    "improved_techniques/cifar10": ["size=32", "channels=3", "labels_per_class=2"],
     "": ["size=32", "channels=3"],
 }
 
@@ -126,7 +128,7 @@ def test_all_scripts_are_found():
             assert os.path.isfile(found), f"{path} sources {found}"
             sourced.add(found)
             todo.append((found, script))
-    assert len(SCRIPTS) == 296 and not sourced & set(SCRIPTS)
+    assert len(SCRIPTS) == 304 and not sourced & set(SCRIPTS)
     others = {os.path.join(ROOT, "exps", name) for name in ("seeds.sh", "until_done.sh", "slurm/job.sh")}
     assert set(FILES) == set(SCRIPTS) | sourced | others
     assert all(os.access(script, os.X_OK) for script in SCRIPTS)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from networks import dcgan, semi_cifar10, semi_mnist
+from networks import dcgan, dcgan_cifar10, semi_cifar10, semi_mnist
 from networks.layers import VirtualBatchNorm
 from networks.minibatch import MinibatchDiscrimination
 
@@ -198,6 +198,51 @@ def test_semi_cifar10_with_virtual_batch_norm_judges_each_example_by_itself():
     assert sum(isinstance(m, VirtualBatchNorm) for m in gen.modules()) == 3
     with pytest.raises(ValueError, match="references"):
         semi_cifar10.get_network((3, 32, 32), 10, 5, references=7)
+
+
+def test_semi_cifar10_without_labels_gives_one_logit():
+    nets = semi_cifar10.get_network(
+        (3, 32, 32), 0, 5, width=8, gen_width=4, minibatch_disc="4x2", labels=False
+    )
+    x = torch.rand(4, 3, 32, 32)
+    nets["disc"].prepare(x)
+    assert nets["disc"](x).shape == (4,)
+
+
+def conv(a, b, k, norm=False):
+    return a * b * k * k + (2 * b if norm else 0)
+
+
+def test_dcgans_of_the_published_fids_have_their_numbers_of_parameters():
+    """pytorch-gan-collections' and mimicry's (dcgan_cifar.py), counted by their own code."""
+    with torch.device("meta"):
+        nets = dcgan_cifar10.get_network((3, 32, 32), 0, 100)
+        residual = dcgan_cifar10.get_network((3, 32, 32), 0, 128, variant="mimicry")
+    gen = (
+        conv(100, 1024, 2, True)
+        + conv(1024, 512, 4, True)
+        + conv(512, 256, 4, True)
+        + conv(256, 128, 4, True)
+    )
+    assert counts(nets["gen"]) == gen + conv(128, 3, 4)
+    disc = conv(3, 64, 5) + conv(64, 128, 5, True) + conv(128, 256, 5, True) + conv(256, 512, 5, True)
+    assert counts(nets["disc"]) == disc + 2048 + 1
+    assert (counts(residual["gen"]), counts(residual["disc"])) == (4_276_739, 1_053_825)
+
+
+@pytest.mark.parametrize("variant", ("collections", "mimicry"))
+def test_dcgans_of_the_published_fids(variant):
+    torch.manual_seed(0)
+    nets = dcgan_cifar10.get_network((3, 32, 32), 0, 5, variant=variant, width=4)
+    x, disc = nets["gen"](torch.randn(3, 5)), nets["disc"].eval()
+    assert x.shape == (3, 3, 32, 32) and nets["gen"](99 * torch.randn(3, 5)).abs().max() <= 1
+    for k in range(disc.layers):
+        assert torch.equal(disc(disc(x, stop=k), start=k), disc(x))
+    if variant == "collections":  # LeakyReLU, then batch norm
+        kinds = [type(m).__name__ for m in disc.stages[1]]
+        assert kinds == ["Conv2d", "LeakyReLU", "BatchNorm2d"]
+    with pytest.raises(ValueError, match="variant"):
+        dcgan_cifar10.get_network((3, 32, 32), 0, 5, variant="x")
 
 
 @pytest.mark.parametrize("module", (semi_mnist, semi_cifar10))
