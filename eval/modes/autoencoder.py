@@ -305,7 +305,7 @@ def embedding(trainer, data, run, args):
 
 def tsne(trainer, data, run, args):
     """Five t-SNE maps (seeds 0 to 4) of --tsne_examples training codes: a scatter plot (.pdf, .png), the points (.npz), and in clusters.txt the mean squared
-    distance between class centres after division by the overall deviation. --use_labels=0: classes are k-means clusters of the codes."""
+    distance between class centres after division of each axis by its deviation. --use_labels=0: classes are k-means clusters of the codes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -342,7 +342,7 @@ def tsne(trainer, data, run, args):
             figure.savefig(os.path.join(path, f"seed{seed}.{kind}"), dpi=100)
     with open(os.path.join(path, "clusters.txt"), "w", encoding="utf8") as file:
         file.write(
-            "\n".join(["mean squared distance between class centres / variance of all points", *lines]) + "\n"
+            "\n".join(["mean squared distance between class centres, each axis divided by its deviation", *lines]) + "\n"
         )
     print("\n".join(lines) + f"\n{path}")
     return 0
