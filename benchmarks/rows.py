@@ -102,7 +102,7 @@ def say(counts):
 def published(entries):
     """The numbers of a row: "FID 17.61 ± 0.3; IS 8.22"."""
     return "; ".join(
-        f"{e['metric']} {e['value']:g}" + (f" ± {e['std']:g}" if e["std"] is not None else "")
+        f"{e['metric']} {float(e['value'])}" + (f" ± {float(e['std'])}" if e["std"] is not None else "")
         for e in entries
     )
 
