@@ -317,7 +317,7 @@ def tsne(trainer, data, run, args):
     """Five t-SNE maps (seeds 0 to 4) of --tsne_examples training codes.
 
     Writes for each a scatter plot (.pdf, .png) and the points (.npz). clusters.txt has, for codes and maps,
-    the mean squared distance between class centres, divided by the variance of all points. With
+    the mean squared distance between class centres, with each axis divided by its deviation. With
     --use_labels=0, classes are k-means clusters of the codes.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -356,7 +356,10 @@ def tsne(trainer, data, run, args):
             figure.savefig(os.path.join(path, f"seed{seed}.{kind}"), dpi=100)
     with open(os.path.join(path, "clusters.txt"), "w", encoding="utf8") as file:
         file.write(
-            "\n".join(["mean squared distance between class centres / variance of all points", *lines]) + "\n"
+            "\n".join(
+                ["mean squared distance between class centres, each axis divided by its deviation", *lines]
+            )
+            + "\n"
         )
     print("\n".join(lines) + f"\n{path}")
     return 0

@@ -21,3 +21,7 @@ DCGAN="$CNN --network=networks/dist_gan_dcgan.py --loss=log --weights=fixed"
 RESNET_SS="$RESNET $SS --lambda_d=0.5" RESNET_MS="$RESNET $MS --lambda_d=0.5 --lambda_g=0.1"
 SNCNN_SS="$SNCNN $SS --lambda_d=1" SNCNN_MS="$SNCNN $MS --lambda_d=1 --lambda_g=0.01"
 DCGAN_SS="$DCGAN $SS --lambda_d=1" DCGAN_MS="$DCGAN $MS --lambda_d=1 --lambda_g=0.1"
+
+# what mdistgan_cifar10.sh and mdistgan_cifar10_port.sh share of the PyTorch port's settings
+PORT="--lambda_p=1 --penalty_norm=l2 --scale=unit --ae_optimisers=two --seed=12345 --keep_every=0
+  --save_images_every=3"

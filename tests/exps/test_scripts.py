@@ -40,6 +40,7 @@ MADE = {
     "stacked_mnist": ["size=28", "channels=3"],
     "dist_gan/mnist": ["size=28", "channels=1"],
     "dist_gan/stl10": ["size=48", "channels=3"],
+    "ssgan/stl10": ["size=48", "channels=3"],
     "dist_gan/celeba": ["size=64", "channels=3"],
     "cyclegan/images256": ["size=64", "channels=3", "channels_b=3"],
     "cyclegan": ["size=28", "channels=1", "channels_b=3"],
@@ -48,6 +49,8 @@ MADE = {
     "dsprites": ["size=64", "channels=1"],
     "class_mixing": ["size=32", "channels=3", "attributes=40"],
     "semi": ["size=32", "channels=3", "labels_per_class=2"],
+    "improved_techniques/cifar10/no_labels": ["size=32", "channels=3"],
+    "improved_techniques/cifar10": ["size=32", "channels=3", "labels_per_class=2"],
     "": ["size=32", "channels=3"],
 }
 
@@ -117,7 +120,7 @@ def sources_of(path, script):
 
 
 def test_all_scripts_are_found():
-    """Each file names the launcher, or is sourced by one that does, or is one of three that run others."""
+    """Each file names the launcher, or is sourced by one that does, or is one of four that run others."""
     sourced, todo = set(), [(script, script) for script in SCRIPTS]
     while todo:
         path, script = todo.pop()
@@ -125,8 +128,11 @@ def test_all_scripts_are_found():
             assert os.path.isfile(found), f"{path} sources {found}"
             sourced.add(found)
             todo.append((found, script))
-    assert len(SCRIPTS) == 293 and not sourced & set(SCRIPTS)
-    others = {os.path.join(ROOT, "exps", name) for name in ("seeds.sh", "until_done.sh", "slurm/job.sh")}
+    assert len(SCRIPTS) == 304 and not sourced & set(SCRIPTS)
+    others = {
+        os.path.join(ROOT, "exps", name)
+        for name in ("seeds.sh", "until_done.sh", "ensemble.sh", "slurm/job.sh")
+    }
     assert set(FILES) == set(SCRIPTS) | sourced | others
     assert all(os.access(script, os.X_OK) for script in SCRIPTS)
 

@@ -141,7 +141,7 @@ def test_a_step_is_one_simultaneous_update_of_all_three():
         for name, loss in (("ge", ge), ("disc", d))
     }
     for name, parameters in owned.items():
-        adam = torch.optim.Adam(parameters, lr=2e-4, betas=(0.5, 0.999), weight_decay=2.5e-5)
+        adam = torch.optim.Adam(parameters, lr=2e-4, betas=(0.5, 0.999), weight_decay=5e-5)
         for p, grad in zip(parameters, grads[name]):
             p.grad = grad
         adam.step()
