@@ -8,13 +8,13 @@ import time
 
 import torch
 
-from engine import distributed
+from engine import devices, distributed
 from engine.errors import MissingError
 from engine.files import write_atomically
 
 
 class Means:
-    """Means of the logged scalars since the last line, added up in float64 on their device. A part of the checkpoint."""
+    """Means of the logged scalars since the last line, added up in float64 (devices.widest) on their device. A part of the checkpoint."""
 
     def __init__(self):
         self.sums = {}  # names that came together: their sums [n], and how often they came
@@ -36,7 +36,7 @@ class Means:
                 pairs[name] = total + value, times + count
         names, device = sorted(pairs), sums.device
         (totals,) = distributed.sum_over(
-            [torch.tensor([pairs[n] for n in names], dtype=torch.float64, device=device)]
+            [torch.tensor([pairs[n] for n in names], dtype=devices.widest(device), device=device)]
         )
         return {n: total / times for n, (total, times) in zip(names, totals.tolist())}
 
@@ -60,8 +60,11 @@ class Means:
 
     def add_sums(self, names, new, count):
         """Adds sums [n] of names that came `count` times."""
-        sums, before = self.sums.get(names, (torch.zeros_like(new, dtype=torch.float64), 0))
-        self.sums[names] = sums.to(new.device).add_(new), before + count  # restored sums are the host's
+        sums, before = self.sums.get(names, (torch.zeros_like(new, dtype=devices.widest(new.device)), 0))
+        self.sums[names] = (
+            sums.to(new.device, devices.widest(new.device)).add_(new),
+            before + count,
+        )  # restored sums are the host's
 
 
 class Metrics:
