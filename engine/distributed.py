@@ -12,32 +12,19 @@ from importlib import import_module
 import torch
 import torch.distributed as dist
 
-from engine.errors import Interrupted, UserError
+from engine import devices
+from engine.errors import Interrupted
 
 
 def start(device="auto"):
-    """Joins the group that torchrun announces (NCCL on GPUs, gloo on CPUs) and returns this process's device.
+    """Joins the group that torchrun announces (NCCL on CUDA, XCCL on XPU, gloo on CPUs and MPS) and returns this process's device.
 
-    device: "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:<n>". Raises UserError for a device
-    that is not there.
+    device: see devices.choose. Raises UserError for a device that is not there.
     """
     local = int(os.environ.get("LOCAL_RANK", 0))
-    if device == "auto":
-        device = f"cuda:{local}" if torch.cuda.is_available() else "cpu"
-    elif device == "cuda":
-        device = f"cuda:{local}"
-    try:
-        device = torch.device(device)
-    except RuntimeError:
-        raise UserError(f"--device: given {device}; use auto, cpu, cuda or cuda:<n>") from None
-    if device.type not in ("cpu", "cuda"):
-        raise UserError(f"--device: given {device}; use auto, cpu, cuda or cuda:<n>")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(
-            f"--device: given {device}, this machine has {torch.cuda.device_count()} GPUs; use --device=cpu"
-        )
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
+    device = devices.choose(device, local)
+    if device.type != "cpu":
+        torch.accelerator.set_device_index(device.index)
     if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not dist.is_initialized():
         # Its functions have the default group as a default argument. Imported later, by any part of torch,
         # they would
@@ -50,7 +37,7 @@ def start(device="auto"):
         # of its dead predecessor
         store = dist.PrefixStore(f"start{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
         dist.init_process_group(
-            "nccl" if device.type == "cuda" else "gloo",
+            dist.get_default_backend_for_device(device),
             store=store,
             rank=number,
             world_size=size,

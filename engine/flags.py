@@ -12,6 +12,7 @@ import os
 import sys
 from typing import NamedTuple
 
+from engine import devices
 from engine.errors import MissingError, UserError
 from engine.files import read_regular
 from engine.load import find, load_file, located, named, other_clone, pairs, same_text
@@ -444,7 +445,7 @@ def add_shared(parser):
         changes_run=False,
         kept=False,
         default="auto",
-        help="auto, cpu, cuda or cuda:<n> (default auto: a GPU where there is one)",
+        help=devices.HELP,
     )
     g.add_argument(
         "--cpu",

@@ -11,13 +11,13 @@ import time
 
 import torch
 
-from engine import distributed, results
+from engine import devices, distributed, results
 from engine.errors import MissingError, UserError
 from engine.files import write_atomically
 
 
 class Means:
-    """Means of the logged scalars since the last line, added up in float64 on their device.
+    """Means of the logged scalars since the last line, added up in float64 (devices.widest) on their device.
 
     A part of the checkpoint.
     """
@@ -45,7 +45,7 @@ class Means:
                 pairs[name] = total + value, times + count
         names, device = sorted(pairs), sums.device
         (totals,) = distributed.sum_over(
-            [torch.tensor([pairs[n] for n in names], dtype=torch.float64, device=device)]
+            [torch.tensor([pairs[n] for n in names], dtype=devices.widest(device), device=device)]
         )
         return {n: total / times for n, (total, times) in zip(names, totals.tolist())}
 
@@ -69,8 +69,11 @@ class Means:
 
     def add_sums(self, names, new, count):
         """Adds sums [n] of names that came `count` times."""
-        sums, before = self.sums.get(names, (torch.zeros_like(new, dtype=torch.float64), 0))
-        self.sums[names] = sums.to(new.device).add_(new), before + count  # restored sums are the host's
+        sums, before = self.sums.get(names, (torch.zeros_like(new, dtype=devices.widest(new.device)), 0))
+        self.sums[names] = (
+            sums.to(new.device, devices.widest(new.device)).add_(new),
+            before + count,
+        )  # restored sums are the host's
 
 
 class Metrics:

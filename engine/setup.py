@@ -39,7 +39,7 @@ def check_precision(args, device):
     if device.type == "cuda":
         if args.amp == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
             raise UserError("--amp: given bf16, which this GPU emulates; use fp16")
-    elif args.amp == "fp16" or not bf16:
+    elif device.type == "cpu" and (args.amp == "fp16" or not bf16):
         raise UserError(
             f"--amp: given {args.amp}, which this processor "
             f"{'has no training for' if args.amp == 'fp16' else 'emulates'}; use {'bf16 or off' if bf16 else 'off'}"

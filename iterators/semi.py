@@ -129,6 +129,8 @@ class FewLabels(common.DataIterator):
             labelled = self._finish(self.source.gather(self.labelled_rows(at).to(self.source.device)))
             x = labelled["x"]
             if self.augment is not None:
-                x = self.augment(x, generator(self.seed, "augment labelled", at, self.rank))
+                x = self.augment(
+                    x, generator(self.seed, "augment labelled", at, self.rank, device=self.device)
+                )
             both = {"x": x, "y": labelled["y"], "x_unlabelled": batch["x"]}
             yield both if other is None else both | {"x_unlabelled_g": other["x"]}

@@ -109,7 +109,7 @@ def crops(size, flip):
 
     def augment(x, generator):
         n, _, height, width = x.shape
-        corners = torch.rand(3, n, generator=generator).to(x.device, non_blocking=True)
+        corners = torch.rand(3, n, generator=generator, device=x.device)
         along = torch.arange(size, device=x.device)
         rows = (corners[0] * (height - size + 1)).long()[:, None] + along
         columns = (corners[1] * (width - size + 1)).long()[:, None] + along

@@ -454,9 +454,42 @@ def test_machines_that_there_are_not(tmp_path, words, said):
         train(tmp_path, *words)
 
 
-@pytest.mark.parametrize("device", ("mps", "meta", "gpu"))
+@pytest.mark.parametrize("device", ("meta", "gpu", "hpu"))
 def test_devices_that_are_not_for_training(device):
     from engine import distributed
 
-    with pytest.raises(UserError, match=f"--device: given {device}; use auto, cpu, cuda or cuda:<n>"):
+    with pytest.raises(UserError, match=f"--device: given {device}; use auto, cpu, cuda, mps or xpu"):
         distributed.start(device)
+
+
+@pytest.mark.parametrize("device", ("mps", "xpu", "cuda", "xpu:3"))
+def test_an_accelerator_that_is_not_there_is_refused_in_one_line(device):
+    from engine import distributed
+
+    if getattr(torch, device.split(":")[0]).device_count():
+        pytest.skip("it is there")
+    said = f"--device: given {device}, this machine has 0 {device.split(':')[0]} devices; use another, or cpu"
+    with pytest.raises(UserError, match=f"^{said}$"):
+        distributed.start(device)
+
+
+def test_a_process_takes_the_accelerator_of_its_number(monkeypatch):
+    from engine import devices
+
+    monkeypatch.setattr(torch.xpu, "device_count", lambda: 2)
+    assert devices.choose("xpu", 1) == torch.device("xpu", 1) and devices.choose("xpu:0", 1) == torch.device(
+        "xpu", 0
+    )
+    with pytest.raises(
+        UserError, match="has 2 xpu devices and 3 processes want one each; use another, or cpu"
+    ):
+        devices.choose("xpu", 2)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available: torch.device("xpu"))
+    assert devices.choose("auto", 1) == torch.device("xpu", 1)
+
+
+def test_what_mps_lacks_is_not_asked_of_it():
+    from engine import devices
+
+    assert devices.widest("mps") == torch.float32 and devices.widest("cuda:1") == torch.float64
+    assert not devices.pins(torch.device("mps")) and devices.free_memory(torch.device("mps")) is None

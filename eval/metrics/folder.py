@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import torch
 
-from engine import distributed, memory
+from engine import devices, distributed, memory
 from engine.errors import MissingError, UserError
 from engine.flags import Parser, positive
 from eval import command
@@ -194,7 +194,7 @@ def main(argv=None):
         "no resizing)",
     )
     parser.add_argument("--batch", type=positive, default=64, help="images at a time (default 64)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:<n> (default auto)")
+    parser.add_argument("--device", default="auto", help=devices.HELP)
     parser.add_argument(
         "--threads", type=positive, default=None, help="CPU threads (default: torch's choice)"
     )

@@ -146,7 +146,7 @@ class _Accumulator:
             self.rows.append((positions[held], features[held.to(features.device)].cpu()))
         if self.counts is not None:
             confidence, label = logits.double().softmax(1).max(1)
-            self.counts += torch.bincount(label, minlength=len(self.counts))
+            self.counts.index_add_(0, label, torch.ones_like(self.counts[:1]).expand(len(label)))
             self.confidence += confidence.sum()
         if self.score is not None:
             self.score.add(logits, self.split[positions])

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch.utils import data as torch_data
 
-from engine import data_digest, distributed
+from engine import data_digest, devices, distributed
 from engine.errors import UserError
 from engine.randomness import generator, permutation, seeded
 from iterators.library import ranges
@@ -46,7 +46,8 @@ class Arrays:
         if self.mapped or self.device == device:
             return
         size = sum(tensor.numel() * tensor.element_size() for tensor in self.tensors.values())
-        if device.type == "cuda" and 2 * size > torch.cuda.mem_get_info(device)[0]:
+        free = devices.free_memory(device)
+        if free is not None and 2 * size > free:
             return
         self.tensors = {name: tensor.to(device) for name, tensor in self.tensors.items()}
         self.device = device
@@ -110,8 +111,8 @@ class DataIterator:
     permutation(n, seed, "order", epoch), or of 0 .. n-1 without shuffle; torch.tensor_split gives each
     process its part, so every example is seen once an epoch by one process. The last, partial batch is kept,
     except that fewer than 2 * world_size examples join the batch before it: batch norm needs two examples in
-    every process. augment: augment(x, generator) -> x for each key that begins with x, under (seed,
-    "augment", step, rank). It is applied by `from_step`, not by `iter`. indices: the examples of source to
+    every process. augment: augment(x, generator) -> x for each key that begins with x, x and generator on the
+    device, under (seed, "augment", step, rank). It is applied by `from_step`, not by `iter`. indices: the examples of source to
     use, int64 [n]; all by default. what: their name in messages. mixture: of points drawn from Gaussians,
     {"centres": [m, d], "sigma": their deviation (one for all, or [m]), "radius": in sigmas, "least": points
     that cover a mode}, which eval.modes.points measures by. n_classes: by default the number of
@@ -174,8 +175,8 @@ class DataIterator:
         """Batches come out on the device. Arrays in memory move there now, once; others batch by batch.
         Returns self."""
         self.device = torch.device(device)
-        if self.device.type == "cuda" and self.device.index is None:
-            self.device = torch.device("cuda", torch.cuda.current_device())
+        if self.device.type not in ("cpu", "meta") and self.device.index is None:
+            self.device = torch.empty(0, device=self.device).device  # with its number
         if isinstance(self.source, Arrays):
             self.source.to(self.device)
         return self
@@ -194,7 +195,7 @@ class DataIterator:
         """The endless stream of this process's batches from global step `step` (0-based) on."""
         for at, batch in self._batches(itertools.count(step)):
             if self.augment is not None:
-                draws = generator(self.seed, "augment", at, self.rank)
+                draws = generator(self.seed, "augment", at, self.rank, device=self.device)
                 batch = {
                     name: self.augment(value, draws) if name[0] == "x" else value
                     for name, value in batch.items()
@@ -247,7 +248,7 @@ class DataIterator:
             collate_fn=self.collate_fn,
             num_workers=self.num_workers,
             batch_sampler=([(step, i) for i in indices.tolist()] for step, indices in theirs),
-            pin_memory=self.device.type == "cuda",
+            pin_memory=devices.pins(self.device),
             generator=generator(self.seed, "workers"),
         )
         for (step, _), batch in zip(ours, loader):
@@ -283,7 +284,7 @@ class DataIterator:
         """The tensor on the device: uint8 images scaled to [-1, 1] there, floats as float32, images
         channels-last."""
         if value.device != self.device:
-            if self.device.type == "cuda" and not value.is_pinned():
+            if devices.pins(self.device) and not value.is_pinned():
                 value = value.pin_memory()  # without it the copy would wait
             value = value.to(self.device, non_blocking=True)
         if value.ndim == 4 and value.dtype == torch.uint8:

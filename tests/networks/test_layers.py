@@ -426,3 +426,14 @@ def test_gradients_stay_channels_last(name):
     )
     if name != "VirtualBatchNorm":
         assert torch.equal(y, x[:, :, :7, :5] if name == "Crop" else x[:, :, ::2, ::2])
+
+
+def test_a_network_exports_with_a_free_batch_size():
+    """len(h) would fix the batch size that the export saw."""
+    from networks.resnet import get_network
+
+    gen = get_network((3, 8, 8), 10, 5, width=4)["gen"].eval()
+    batch = torch.export.Dim("batch", min=2)
+    exported = torch.export.export(gen, (torch.randn(3, 5),), dynamic_shapes=({0: batch},)).module()
+    z = torch.randn(7, 5)
+    assert torch.allclose(exported(z), gen(z), atol=1e-6)
