@@ -136,6 +136,7 @@ def table():
 
 def main():
     """Prints the page."""
+    flags.Parser(description=__doc__).parse_args()
     print(HEAD)
     for line in table():
         print(line)
