@@ -70,30 +70,89 @@ def save_picture(picture, path):
     write_atomically(path, data.getvalue())
 
 
+COLUMNS = 3  # panels of curves beside one another
+LINES = 8  # in a panel, at most
+APART = 100.0  # terms whose sizes differ by more have panels of their own; one that spans more has a log axis
+
+
 def curves(records, path, title):
-    """A plot of the logged scalars over steps: a panel for each network (a name's part before the slash)."""
+    """A plot of the logged scalars over steps: a panel for each network (a name's part before the slash).
+
+    A network has several panels if its terms differ in size by more than a factor of APART, or are more than
+    LINES. A row has three panels. An axis is logarithmic if a term spans more than that factor.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    names = sorted(
-        {n for record in records for n, v in record.items() if n != "step" and isinstance(v, (int, float))}
-    )
-    panels = sorted({n.split("/")[0] for n in names})
-    if not panels:
+    series = {}
+    for record in records:
+        for name, value in record.items():
+            if name != "step" and isinstance(value, (int, float)) and not isinstance(value, bool):
+                series.setdefault(name, []).append((record["step"], value))
+    found = panels(series)
+    if not found:
         return
-    figure = Figure(figsize=(5.5 * len(panels), 4), layout="constrained")
+    columns, rows = min(COLUMNS, len(found)), math.ceil(len(found) / COLUMNS)
+    figure = Figure(figsize=(5.5 * columns, 4 * rows), layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
-        for name in (n for n in names if n.split("/")[0] == panel):
-            points = [(r["step"], r[name]) for r in records if isinstance(r.get(name), (int, float))]
-            axes.plot(*zip(*points), label=name.split("/", 1)[-1], linewidth=1)
-        axes.set(title=panel, xlabel="step")
+    every = figure.subplots(rows, columns, squeeze=False).flatten()
+    for axes, (panel, names) in zip(every, found):
+        for name in names:
+            axes.plot(
+                *zip(*series[name]), label=name.split("/", 1)[-1].replace("_", " ").strip(), linewidth=1
+            )
+        axes.set_title(panel, parse_math=False)
+        axes.set(xlabel="step")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8)
-    figure.suptitle(title)
-    temporary = path + ".tmp.png"
-    figure.savefig(temporary, dpi=110)
-    os.replace(temporary, path)
+        for text in axes.legend(fontsize=8).get_texts():
+            text.set_parse_math(False)  # a name with $ is no formula
+        scale(axes, [abs(value) for name in names for _, value in series[name]], series, names)
+    for axes in every[len(found) :]:
+        axes.set_axis_off()
+    figure.suptitle(title, parse_math=False)
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=110)
+    write_atomically(path, data.getvalue())
+
+
+def panels(series):
+    """[(title, names)] of terms {name: [(step, value), ...]}: by network, then by size, then at most LINES."""
+    found = []
+    for network in sorted({name.split("/")[0] for name in series}):
+        groups = []
+        for name in sorted(
+            (n for n in series if n.split("/")[0] == network), key=lambda n: (size(series[n]), n)
+        ):
+            if (
+                groups
+                and size(series[name]) <= APART * size(series[groups[-1][0]])
+                and len(groups[-1]) < LINES
+            ):
+                groups[-1].append(name)
+            else:
+                groups.append([name])
+        for k, names in enumerate(groups):
+            found.append(
+                (network if len(groups) == 1 else f"{network} {k + 1} of {len(groups)}", sorted(names))
+            )
+    return found
+
+
+def size(points):
+    """The median of a term's magnitudes that are not 0; those below 1e-8 count as that."""
+    values = sorted(abs(value) for _, value in points if value)
+    return max(values[len(values) // 2], 1e-8) if values else 1e-8
+
+
+def scale(axes, magnitudes, series, names):
+    """A logarithmic y axis where magnitudes span more than a factor of APART; linear around 0 where values cross it."""
+    sizes = sorted(value for value in magnitudes if value)
+    if not sizes or sizes[-1] <= APART * sizes[len(sizes) // 20]:  # a few values near 0 are no decades
+        return
+    if all(value > 0 for name in names for _, value in series[name]):
+        axes.set_yscale("log")
+    else:
+        axes.set_yscale("symlog", linthresh=sizes[len(sizes) // 20])
 
 
 def gif(path, frames, seconds=0.1):

@@ -187,11 +187,14 @@ def supervised(split):
         step = restored(trainer, run, args, "blend")
         batch = examples(split_of(data, split), args.val_batch_size, args.vis_seed)
         path, x, a = folder_of(run, args, f"step{step:08d}"), batch["x"], batch["attributes"].float()
+        cut = 0  # pairs that differ in more attributes than are combined
         with trainer.evaluating():
             h = trainer.encode(x)
             for i in range(len(x)):
                 first, second = a[i - 1], a[i]
-                differ = (first != second).nonzero().flatten()[:6]  # 64 combinations at most
+                differ = (first != second).nonzero().flatten()
+                cut += len(differ) > 6
+                differ = differ[:6]  # 64 combinations at most
                 wanted = second.repeat(2 ** len(differ), 1)
                 for row, bits in enumerate(itertools.product((0, 1), repeat=len(differ))):
                     for at, bit in zip(differ, bits):
@@ -210,7 +213,12 @@ def supervised(split):
                 squares(torch.cat([first[None], wanted, second[None]])).save(
                     os.path.join(path, f"pair_{i:04d}_attributes.png")
                 )
-        print(f"{len(x)} pairs: {path}")
+        more = (
+            f"; {cut} of them differ in more than 6 attributes, of which the first 6 are combined"
+            if cut
+            else ""
+        )
+        print(f"{len(x)} pairs: {path}{more}")
         return 0
 
     mode.__doc__ = (
