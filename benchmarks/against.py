@@ -60,9 +60,7 @@ def turn(process):
 
 def main():
     """Prints the table."""
-    parser = Parser(
-        allow_abbrev=False, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", help="the other checkout")
     parser.add_argument("scripts", nargs="+", help="scripts of exps/ that benchmarks/steps.py knows")
     parser.add_argument("--turns", type=positive, default=6)

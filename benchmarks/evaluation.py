@@ -16,7 +16,7 @@ import torch
 from scipy import linalg
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from benchmarks.common import machine, matrix_product, medians  # noqa: E402
+from benchmarks.common import best_rate, machine, medians, workloads  # noqa: E402
 from engine import memory  # noqa: E402
 from eval.metrics import extractors  # noqa: E402
 from eval.metrics.frechet import frechet_of_few, trace_of_root  # noqa: E402
@@ -177,8 +177,8 @@ def main():
     if args.threads:
         torch.set_num_threads(args.threads)
     d, repeats = (128, 1) if args.quick else (2048, 5)
-    product, operations = matrix_product()
-    rate = operations / medians({"product": product}, 5)["product"]
+    work = workloads()
+    rate, _ = best_rate(work, medians({name: function for name, (function, _) in work.items()}, 5))
     print(f"{machine()}; 2048x2048 float32 matrix product: {rate / 1e9:.0f} GFLOP/s")
     torch.manual_seed(0)
     frechet_distances(d, repeats, args.slow)

@@ -36,9 +36,7 @@ def one(script, shape, more):
 
 def main():
     """Prints the table."""
-    parser = Parser(
-        allow_abbrev=False, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "scripts", nargs="*", help="scripts of exps/ (default: all that benchmarks/steps.py knows)"
     )

@@ -46,9 +46,7 @@ def seconds(launcher, words, steps):
 
 def main():
     """Prints both times and their ratio."""
-    parser = Parser(
-        allow_abbrev=False, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=positive, default=20)
     parser.add_argument("--width", type=positive, default=128)
     parser.add_argument("--repeats", type=positive, default=3)

@@ -415,9 +415,7 @@ def more_scripts(case):
 
 def main():
     """Compares, and exits with 1 if something differs."""
-    parser = Parser(
-        allow_abbrev=False, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("other", metavar="OTHER", help="the other checkout")
     parser.add_argument(
         "--only",

@@ -38,7 +38,7 @@ def first_step(folder, words):
 
 def main():
     """Prints the median."""
-    parser = Parser(allow_abbrev=False, description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--repeats", type=positive, default=5)
     args = parser.parse_args()
     words, seconds = words_of("exps/quickstart.sh"), []

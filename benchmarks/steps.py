@@ -3,8 +3,12 @@
 SCRIPT: of exps/, as in exps/baseline.specnorm.sh; by default one of every system. Data are random, of the
 experiment's shape, so nothing is needed. One line each: seconds a step, averaged over a whole period of the
 algorithm's updates; images/s; the operations of its convolutions and matrix products, counted as they run,
-second derivatives included; and the time over the floor, which is those operations at the rate of a 2048x2048
-matrix product measured between the steps. Medians, everything alternating in one process.
+second derivatives included; and the time over the floor, which is those operations at the best rate that a
+library reaches here in the form's arithmetic (common.workloads), measured between the steps. Medians,
+everything alternating in one process.
+
+--bf16 adds the form `bf16`, the same flags with --amp=bf16: the column x says how its time compares with
+float32's. It needs a processor with that arithmetic.
 
 --plain adds the same mathematics without the savings, for scripts whose network can: `unfolded` (resampling
 apart from convolution), `contiguous` (NCHW), `norm per forward` (a power iteration and a division of each
@@ -25,7 +29,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from benchmarks.common import ROOT, command_line, machine, matrix_product, medians, words_of  # noqa: E402
+from benchmarks.common import ROOT, best_rate, command_line, machine, medians, words_of, workloads  # noqa: E402
 from engine import flags, memory, setup  # noqa: E402
 from engine.errors import UserError  # noqa: E402
 from engine.randomness import seed_step  # noqa: E402
@@ -93,6 +97,7 @@ class Case:
         args.schedule_steps = args.schedule_steps or 1000
         if len(shapes) > 1:
             args.data_shape_b = list(shapes[1])
+        flags.resolve(args)
         os.chdir(ROOT)
         memory.keep_freed()
         setup.check_precision(args, torch.device("cpu"))
@@ -106,7 +111,7 @@ class Case:
         if "semi_supervised" in args.trainer:
             self.batch |= {"x_unlabelled": self.batch["x"].flip(0), "x_unlabelled_g": self.batch["x"]}
         if not refresh:
-            self.trainer.renew = lambda module: None
+            self.trainer.refresh_caches = lambda module: None
         self.step_number, self.means = 0, Means()
         self.period = getattr(args, "update_g_every", 1)
 
@@ -188,10 +193,12 @@ def bare(case):
     )
 
 
-def cases_of(script, shapes, more, plain):
+def cases_of(script, shapes, more, plain, bf16):
     """{name: Case}, ours first."""
     words = [*words_of(script), "--threads=0", "--resume=none", *more]
     cases = {"ours": Case(words, shapes)}
+    if bf16:
+        cases["bf16"] = Case([*words, "--amp=bf16"], shapes)
     if plain:
         unfolded = [*words, "--network_args", "fold=False"]
         try:
@@ -224,9 +231,7 @@ def shapes_of(script, text=None):
 
 def main():
     """Prints the table."""
-    parser = flags.Parser(
-        allow_abbrev=False, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = flags.Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scripts", nargs="*", help="scripts of exps/ (default: one of every system)")
     parser.add_argument(
         "--shape",
@@ -241,6 +246,7 @@ def main():
         metavar="NAME=VALUE",
         help="further flags of the launcher, without their dashes, as in amp=bf16",
     )
+    parser.add_argument("--bf16", action="store_true", help="--amp=bf16 beside float32")
     parser.add_argument("--plain", action="store_true", help="the plain formulations too")
     parser.add_argument("--repeats", type=flags.positive, default=5)
     parser.add_argument(
@@ -252,10 +258,13 @@ def main():
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    product, operations = matrix_product()
+    arithmetics = {"float32": workloads()}
+    if args.bf16 or "amp=bf16" in args.flags:
+        setup.check_precision(flags.parse(["--amp=bf16"]), torch.device("cpu"))
+        arithmetics["bf16"] = workloads(torch.bfloat16)
     print(machine())
     print(
-        f"{'script':<40}{'form':<18}{'s/step':>9}{'images/s':>10}{'GFLOP/step':>12}{'GFLOP/s':>9}{'product':>9}{'of floor':>10}{'x':>7}",
+        f"{'script':<40}{'form':<18}{'s/step':>9}{'images/s':>10}{'GFLOP/step':>12}{'GFLOP/s':>9}{'best':>9}{'of floor':>10}{'x':>7}",
         flush=True,
     )
     more = [
@@ -265,18 +274,27 @@ def main():
     ]
     for script in args.scripts or SCRIPTS:
         known, shapes = shapes_of(script, args.shape)
-        cases = cases_of(known, shapes, more, args.plain)
+        cases = cases_of(known, shapes, more, args.plain, args.bf16)
         period, counted = cases["ours"].period, cases["ours"].operations()
         steps = (
             period * max(1, 20 // period) if counted < 1e9 else period
         )  # short steps are timed by the dozen
         seconds = medians(
-            {"product": product} | {name: lambda case=case: case.run(steps) for name, case in cases.items()},
+            {
+                (kind, name): function
+                for kind, work in arithmetics.items()
+                for name, (function, _) in work.items()
+            }
+            | {name: lambda case=case: case.run(steps) for name, case in cases.items()},
             args.repeats,
         )
-        rate = operations / seconds.pop("product")
+        rates = {
+            kind: best_rate(work, {name: seconds.pop((kind, name)) for name in work})[0]
+            for kind, work in arithmetics.items()
+        }
         for name, s in seconds.items():
             s /= steps
+            rate = rates["bf16" if cases[name].args.amp == "bf16" else "float32"]
             flop = counted if name == "ours" else cases[name].operations()
             print(
                 f"{known:<40}{name:<18}{s:9.4f}{cases['ours'].args.batch_size / s:10.1f}{flop / 1e9:12.2f}{flop / s / 1e9:9.1f}{rate / 1e9:9.1f}"

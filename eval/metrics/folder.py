@@ -163,7 +163,7 @@ def summary_lines(report):
 def main(argv=None):
     """Compares the two sets of the command line. Prints a JSON object, and a summary on stderr. Returns the
     exit code."""
-    parser = Parser(prog="python -m eval.folder", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="python -m eval.folder", description=__doc__)
     parser.add_argument("real", help="a folder or .zip of images, or a .npz: the reference")
     parser.add_argument(
         "generated", help="the same, of the images to score; the Inception score is of these alone"
