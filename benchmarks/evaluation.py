@@ -1,8 +1,8 @@
 """Speeds of the evaluator beside plain formulations: python benchmarks/evaluation.py [--quick].
 
 The formulations take turns in one process. Each line has the median seconds and the ratio to the first
-formulation. For networks it also has images/s and the share of the machine's own rate of float32 matrix
-products. Where the official weights of Inception are missing, random ones stand in; the speed is the same.
+formulation. For networks it also has images/s and the share of the best rate that a library reaches here in
+float32. Where the official weights of Inception are missing, random ones stand in; the speed is the same.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import torch
 from scipy import linalg
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from benchmarks.common import machine, matrix_product, medians
+from benchmarks.common import best_rate, machine, medians, workloads
 from engine import memory
 from eval.metrics import extractors
 from eval.metrics.frechet import frechet_of_few, trace_of_root
@@ -68,7 +68,7 @@ def frechet_distances(d, repeats, slow):
 
 
 def inception(folder, batch, repeats, rate):
-    """Times Inception-v3. folder: for random weights; rate: operations/s of the machine's matrix product."""
+    """Times Inception-v3. folder: for random weights; rate: operations/s that the machine reaches at best."""
     try:
         import torch_fidelity.feature_extractor_inceptionv3 as module
     except ImportError:
@@ -100,7 +100,7 @@ def inception(folder, batch, repeats, rate):
 
         def speed(s):
             share = 100 * batch * INCEPTION_FLOP / s / rate
-            return f"   {batch / s:6.1f} images/s   {share:3.0f}% of the matrix product's rate"
+            return f"   {batch / s:6.1f} images/s   {share:3.0f}% of the best rate"
 
         show(f"Inception-v3, {batch} images of 32x32, float32", medians(forms, repeats), speed)
 
@@ -173,9 +173,9 @@ def main():
     if args.threads:
         torch.set_num_threads(args.threads)
     d, repeats = (128, 1) if args.quick else (2048, 5)
-    product, operations = matrix_product()
-    rate = operations / medians({"product": product}, 5)["product"]
-    print(f"{machine()}; 2048x2048 float32 matrix product: {rate / 1e9:.0f} GFLOP/s")
+    work = workloads()
+    rate, _ = best_rate(work, medians({name: function for name, (function, _) in work.items()}, 5))
+    print(f"{machine()}; best rate in float32: {rate / 1e9:.0f} GFLOP/s")
     torch.manual_seed(0)
     frechet_distances(d, repeats, args.slow)
     with tempfile.TemporaryDirectory() as folder:

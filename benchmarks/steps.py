@@ -8,9 +8,13 @@ experiment's shape, so nothing is downloaded. One line for each has, as medians:
   s/step     seconds a step, averaged over a whole period of the algorithm's updates
   images/s   the batch size over that
   GFLOP      operations of convolutions and matrix products, counted as they run, second derivatives included
-  of floor   the time over the floor: those operations at the rate of a 2048x2048 matrix product
+  of floor   the time over the floor: those operations at the best rate that a library reaches here, in the
+             form's arithmetic (common.workloads)
 
-The product is measured between the steps. All that is compared takes turns in one process.
+That rate is measured between the steps. All that is compared takes turns in one process.
+
+--bf16 adds the form `bf16`, the same flags with --amp=bf16. Column x is its time over that of float32. It
+needs a processor with that arithmetic.
 
 --plain adds the same mathematics without the savings, for scripts whose network has both forms:
 
@@ -36,7 +40,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from benchmarks.common import ROOT, command_line, machine, matrix_product, medians, words_of
+from benchmarks.common import ROOT, best_rate, command_line, machine, medians, words_of, workloads
 from engine import flags, memory, setup
 from engine.errors import UserError
 from engine.randomness import seed_step
@@ -207,10 +211,12 @@ def bare(case):
     )
 
 
-def cases_of(script, shapes, more, plain):
+def cases_of(script, shapes, more, plain, bf16):
     """{name: Case}, ours first."""
     words = [*words_of(script), "--threads=0", "--resume=none", *more]
     cases = {"ours": Case(words, shapes)}
+    if bf16:
+        cases["bf16"] = Case([*words, "--amp=bf16"], shapes)
     if plain:
         unfolded = [*words, "--network_args", "fold=False"]
         try:
@@ -261,6 +267,7 @@ def main():
         metavar="NAME=VALUE",
         help="further flags of the launcher, without their dashes, as in amp=bf16",
     )
+    parser.add_argument("--bf16", action="store_true", help="--amp=bf16 beside float32")
     parser.add_argument("--plain", action="store_true", help="the plain formulations too")
     parser.add_argument("--repeats", type=flags.positive, default=5)
     parser.add_argument(
@@ -272,11 +279,14 @@ def main():
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    product, operations = matrix_product()
+    arithmetics = {"float32": workloads()}
+    if args.bf16 or "amp=bf16" in args.flags:
+        setup.check_precision(flags.parse(["--amp=bf16"]), torch.device("cpu"))
+        arithmetics["bf16"] = workloads(torch.bfloat16)
     print(machine())
     print(
         f"{'script':<40}{'form':<18}{'s/step':>9}{'images/s':>10}{'GFLOP/step':>12}{'GFLOP/s':>9}"
-        f"{'product':>9}{'of floor':>10}{'x':>7}",
+        f"{'best':>9}{'of floor':>10}{'x':>7}",
         flush=True,
     )
     more = [
@@ -286,18 +296,27 @@ def main():
     ]
     for script in args.scripts or SCRIPTS:
         known, shapes = shapes_of(script, args.shape)
-        cases = cases_of(known, shapes, more, args.plain)
+        cases = cases_of(known, shapes, more, args.plain, args.bf16)
         period, counted = cases["ours"].period, cases["ours"].operations()
         # steps so short that a clock and its call matter are timed by the dozen
         steps = period * max(1, 20 // period) if counted < 1e9 else period
+        work_of = {
+            (kind, name): function
+            for kind, work in arithmetics.items()
+            for name, (function, _) in work.items()
+        }
         runs = {name: functools.partial(case.run, steps) for name, case in cases.items()}
-        seconds = medians({"product": product} | runs, args.repeats)
-        rate, batch_size = operations / seconds.pop("product"), cases["ours"].args.batch_size
+        seconds = medians(work_of | runs, args.repeats)
+        rates = {
+            kind: best_rate(work, {name: seconds.pop((kind, name)) for name in work})[0]
+            for kind, work in arithmetics.items()
+        }
         for name, s in seconds.items():
             s /= steps
+            rate = rates["bf16" if cases[name].args.amp == "bf16" else "float32"]
             flop = counted if name == "ours" else cases[name].operations()
             print(
-                f"{known:<40}{name:<18}{s:9.4f}{batch_size / s:10.1f}"
+                f"{known:<40}{name:<18}{s:9.4f}{cases['ours'].args.batch_size / s:10.1f}"
                 f"{flop / 1e9:12.2f}{flop / s / 1e9:9.1f}{rate / 1e9:9.1f}"
                 f"{s / (counted / rate):10.2f}{s / (seconds['ours'] / steps):7.2f}",
                 flush=True,
