@@ -31,8 +31,8 @@ def medians(functions, repeats):
 def workloads(dtype=torch.float32):
     """{name: (a function, its number of operations)}: what the libraries under torch are fastest at.
 
-    They are a product of 2048x2048 matrices by the library that torch chooses (MKL in float32, if present), the
-    same by oneDNN, and oneDNN's 3x3 convolution of 64 images of 128 channels, 32x32, channels-last. Each
+    They are a product of 2048x2048 matrices by the library that torch chooses (MKL in float32, if present),
+    the same by oneDNN, and oneDNN's 3x3 convolution of 64 images of 128 channels, 32x32, channels-last. Each
     function works long enough to be measured on a machine that other processes use.
     """
     a, b = (torch.randn(2048, 2048).to(dtype) for _ in range(2))

@@ -294,7 +294,7 @@ def test_a_killed_run_has_the_pictures_of_an_unbroken_one(tmp_path):
     assert inject.run([*words, "--name=whole"]) == 0
     for n in (3, 4, 12, 16):  # before the n-th rename: of a checkpoint, of pictures, of the animation
         assert (
-            inject.run([*words, f"--name=broken{n}"], inject.at_call("replace", n, inject.die))
+            inject.run([*words, f"--name=broken{n}"], inject.at_call(os, "replace", n, inject.die))
             == -signal.SIGKILL
         )
         assert inject.run([*words, f"--name=broken{n}"]) == 0
