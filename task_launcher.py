@@ -1,5 +1,8 @@
 #!/usr/bin/env python
-"""Flags -> three files loaded by path -> trainer -> run directory -> training, or a mode on a trained run. See README.md."""
+"""Flags -> three files loaded by path -> trainer -> run directory -> training, or a mode on a trained run.
+
+See README.md.
+"""
 
 import sys
 import traceback
@@ -7,23 +10,32 @@ from functools import partial
 
 import torch
 
-from engine import distributed, flags, setup
-from engine.errors import UserError
+from engine import console, distributed, flags, setup
+from engine.errors import Interrupted, UserError, mendable
 from engine.loop import fit
-from engine.preemption import INTERRUPTED, Interrupted, Stopper, time_limit
+from engine.preemption import INTERRUPTED, Stopper, time_limit
 from engine.run import RunDirectory
-from eval.modes import MODES, SHARED, add_flags, points
+from eval.modes import ALONE, MODES, SHARED, add_flags, points
 from iterators.common import wrap
 
 
-def main(argv=None):
-    """Runs one command line; returns the exit code. Raises UserError for what the user can mend."""
-    args = flags.parse(argv, ("train", *MODES), add_flags)
-    stopper = Stopper(time_limit(args.time_limit)).install()
+def main(argv=None, stopper=None):
+    """Runs one command line; returns the exit code.
+
+    Raises UserError for what the user can mend, and Interrupted where `stopper`, which has the signals
+    then, breaks off what needs no saving.
+    """
+    stopper = stopper or Stopper()
+    args = flags.parse(argv, ("train", *MODES), add_flags, ALONE)
+    if args.mode != "train":
+        stopper.doing = f"in --mode={args.mode}, which is not finished"
+    stopper.limit(time_limit(args.time_limit))
     device = setup.device(args)
     if args.mode not in ("train", *SHARED) and distributed.world_size() > 1:
         raise UserError(f"--mode={args.mode}: is for one process; leave out torchrun")
     data = setup.data(args, device, wrap)
+    if args.mode in ALONE:
+        return MODES[args.mode](None, data, None, args)
     if args.mode == "train":
         setup.resolve(args, data)
     trainer = setup.trainer(args, setup.networks(args))
@@ -37,13 +49,17 @@ def main(argv=None):
         measure = points_of if points.are(args.data_shape) else evaluations
         code = fit(trainer, data, run, args, stopper, measure(args, trainer, data, device, run))
         if code == 0 and points.are(args.data_shape) and run.writes:
-            MODES["animate"](trainer, data, run, args)
+            with run.no_reason_to_stop("the animation"):
+                MODES["animate"](trainer, data, run, args)
         return code
     return MODES[args.mode](trainer, data, run, args)
 
 
 def evaluations(args, trainer, data, device, run):
-    """The events of --eval_every. What they need (weights, a classifier, real statistics) is looked for, or made, before the first step."""
+    """The events of --eval_every.
+
+    What they need (weights, a classifier, real statistics) is looked for, or made, before the first step.
+    """
     if not args.eval_every:
         return []
     from eval.modes.scoring import Scorer
@@ -59,22 +75,26 @@ def points_of(args, trainer, data, device, run):
         points.refuse(args, "--eval_every")
     measured = points.Points(data, args)
     trainer.notes.append(measured.describe())
-    run.painter = measured.picture
+    run.picture_fn = measured.picture
     return [measured.event(trainer)]
 
 
 def command_line():
-    """main() with errors as one line on stderr and as documented exit codes; --traceback shows where they came from."""
+    """main() with errors as one line on stderr and as documented exit codes; --traceback shows where they
+    came from."""
+    console.outlive()
+    stopper = Stopper().install()
     try:
-        code = main()
+        code = main(stopper=stopper)
     except UserError as error:
         code = print_error(error, error.exit_code)
     except Interrupted as error:
-        code = print_error(
-            f"interrupted by {error} before the first step; the same command starts again", INTERRUPTED
-        )
+        text = f"interrupted by {error} {stopper.doing}; the same command starts again"
+        code = print_error(text, INTERRUPTED)
     except Exception as error:
-        code = print_error(error, 1)
+        found = mendable(error)
+        code = print_error(found, found.exit_code) if found else print_error(error, 1)
+    stopper.finish()
     distributed.stop()
     return code
 

@@ -1,4 +1,6 @@
-"""This checkout's step against another's: python benchmarks/against.py FOLDER SCRIPT [SCRIPT ...] [--turns N].
+"""Time of a training step in this checkout and in another.
+
+    python benchmarks/against.py FOLDER SCRIPT [SCRIPT ...] [--turns N]
 
 FOLDER: a checkout of another commit (git worktree add FOLDER COMMIT) with the same flags and a
 benchmarks/steps.py. Each checkout has its own process, on random data as in benchmarks/steps.py. They take
@@ -12,9 +14,9 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from benchmarks.common import ROOT, command_line, machine  # noqa: E402
-from engine.errors import UserError  # noqa: E402
-from engine.flags import Parser, positive  # noqa: E402
+from benchmarks.common import ROOT, command_line, machine
+from engine.errors import UserError
+from engine.flags import Parser, positive
 
 # prints a line for each line that it reads: seconds per step, over whole periods of updates, 3 seconds at
 # least

@@ -28,18 +28,40 @@ def medians(functions, repeats):
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def matrix_product(size=2048, times=5):
-    """(a function that does `times` float32 matrix products, its number of operations).
+def workloads(dtype=torch.float32):
+    """{name: (a function, its number of operations)}: what the libraries under torch are fastest at.
 
-    One product is too short to measure a machine that other processes use.
+    They are a product of 2048x2048 matrices by the library that torch chooses (MKL in float32, if present),
+    the same by oneDNN, and oneDNN's 3x3 convolution of 64 images of 128 channels, 32x32, channels-last. Each
+    function works long enough to be measured on a machine that other processes use.
     """
-    a, b = torch.randn(size, size), torch.randn(size, size)
+    a, b = (torch.randn(2048, 2048).to(dtype) for _ in range(2))
+    layer = torch.nn.Conv2d(128, 128, 3, padding=1).to(dtype, memory_format=torch.channels_last)
+    x = torch.randn(64, 128, 32, 32).to(dtype, memory_format=torch.channels_last)
 
     def product():
-        for _ in range(times):
+        for _ in range(5):
             a @ b
 
-    return product, 2 * size**3 * times
+    def other_product():
+        for _ in range(5):
+            torch.ops.mkldnn._linear_pointwise(a, b, None, "none", [], "")
+
+    @torch.no_grad()
+    def convolution():
+        for _ in range(4):
+            layer(x)
+
+    found = {"product": (product, 5 * 2 * 2048**3)}
+    if torch.backends.mkldnn.is_available():
+        found["oneDNN product"] = other_product, 5 * 2 * 2048**3
+    found["convolution"] = convolution, 4 * 2 * x.numel() * 128 * 9
+    return found
+
+
+def best_rate(work, seconds):
+    """(operations a second, name) of the fastest of `workloads`. seconds: {name: median of its function}."""
+    return max((operations / seconds[name], name) for name, (_, operations) in work.items())
 
 
 def machine():
@@ -61,7 +83,7 @@ def command_line(main):
 
 
 def words_of(script, *more, root=ROOT):
-    """The flags with which a script of exps/ in the checkout `root` calls the launcher, followed by `more`."""
+    """The flags that a script of exps/ in the checkout `root` gives to the launcher, followed by `more`."""
     environment = os.environ | {
         "LAUNCH": r"printf %s\0",
         "VIRTUAL_ENV": sys.prefix,  # or a script that installs what it needs would make a .venv

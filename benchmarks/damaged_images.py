@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from eval.metrics import evaluate, extractors  # noqa: E402
+from eval.metrics import evaluate, extractors
 
 
 def main():

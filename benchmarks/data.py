@@ -13,8 +13,8 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from benchmarks.common import machine, medians  # noqa: E402
-from iterators.common import DataIterator, random_flip  # noqa: E402
+from benchmarks.common import machine, medians
+from iterators.common import DataIterator, random_flip
 
 
 def main():

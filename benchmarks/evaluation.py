@@ -1,8 +1,8 @@
-"""Speeds of the evaluator beside plain formulations, alternating in one process: python benchmarks/evaluation.py [--quick].
+"""Speeds of the evaluator beside plain formulations: python benchmarks/evaluation.py [--quick].
 
-Each line: seconds (medians), the ratio to the first formulation, and for networks images/s and the share of
-the machine's own rate of float32 matrix products. Inception has random weights where the official ones are
-not there: the speed is the same.
+The formulations take turns in one process. Each line has the median seconds and the ratio to the first
+formulation. For networks it also has images/s and the share of the best rate that a library reaches here in
+float32. Where the official weights of Inception are missing, random ones stand in; the speed is the same.
 """
 
 import argparse
@@ -16,18 +16,19 @@ import torch
 from scipy import linalg
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from benchmarks.common import machine, matrix_product, medians  # noqa: E402
-from engine import memory  # noqa: E402
-from eval.metrics import extractors  # noqa: E402
-from eval.metrics.frechet import frechet_of_few, trace_of_root  # noqa: E402
-from eval.metrics.kid import kid  # noqa: E402
-from eval.metrics.manifold import manifold  # noqa: E402
-from eval.metrics.statistics import Moments  # noqa: E402
+from benchmarks.common import best_rate, machine, medians, workloads
+from engine import memory
+from eval.metrics import extractors
+from eval.metrics.frechet import frechet_of_few, trace_of_root
+from eval.metrics.kid import kid
+from eval.metrics.manifold import manifold
+from eval.metrics.statistics import Moments
 
 INCEPTION_FLOP = 11.4e9  # of one image of 299x299
 
 
 def show(title, seconds, more=lambda s: ""):
+    """Prints a title, and a line for each of {name: seconds}. more: seconds -> further text of the line."""
     print(title)
     first = next(iter(seconds.values()))
     for name, s in seconds.items():
@@ -35,6 +36,7 @@ def show(title, seconds, more=lambda s: ""):
 
 
 def frechet_distances(d, repeats, slow):
+    """Times tr((A B)^(1/2)) of two d-dimensional covariances. slow: scipy's matrix square root too."""
     x, y = (
         torch.randn(2 * d, d, dtype=torch.float64) @ torch.randn(d, d, dtype=torch.float64) / d**0.5
         for _ in range(2)
@@ -44,34 +46,29 @@ def frechet_distances(d, repeats, slow):
     def general():
         return np.sqrt(np.linalg.eigvals(a @ b).astype("complex128")).real.sum()
 
-    ways = {
+    forms = {
         "eigvals of the product (torch-fidelity)": general,
         "ours: Cholesky, eigvalsh": lambda: trace_of_root(a, b),
     }
     if slow:
-        ways = {"scipy.linalg.sqrtm (pytorch-fid)": lambda: np.trace(linalg.sqrtm(a @ b)).real} | ways
-    values = [float(way()) for way in ways.values()]
+        forms = {"scipy.linalg.sqrtm (pytorch-fid)": lambda: np.trace(linalg.sqrtm(a @ b)).real} | forms
+    values = [float(form()) for form in forms.values()]
+    difference = max(values) / min(values) - 1
     show(
-        f"trace of the root of two {d}-d covariances (greatest relative difference {max(values) / min(values) - 1:.0e})",
-        medians(ways, repeats),
+        f"trace of the root of two {d}-d covariances (largest relative difference {difference:.0e})",
+        medians(forms, repeats),
     )
     few = [x[:500].numpy(), y[:500].numpy()]
-    covariances = [np.cov(part.T) for part in few]
-    show(
-        f"the same from 500 images of {d} features",
-        medians(
-            {
-                "eigvals of the product (torch-fidelity)": lambda: np.linalg.eigvals(
-                    covariances[0] @ covariances[1]
-                ),
-                "ours: singular values": lambda: frechet_of_few(*few),
-            },
-            1,
-        ),
-    )
+    c, e = (np.cov(part.T) for part in few)
+    forms = {
+        "eigvals of the product (torch-fidelity)": lambda: np.linalg.eigvals(c @ e),
+        "ours: singular values": lambda: frechet_of_few(*few),
+    }
+    show(f"the same from 500 images of {d} features", medians(forms, 1))
 
 
 def inception(folder, batch, repeats, rate):
+    """Times Inception-v3. folder: for random weights; rate: operations/s that the machine reaches at best."""
     try:
         import torch_fidelity.feature_extractor_inceptionv3 as module
     except ImportError:
@@ -94,25 +91,22 @@ def inception(folder, batch, repeats, rate):
     with torch.inference_mode():
         reference = theirs(images)[0]
         found = ours(images)["features"]
-        print(
-            f"Inception: features differ by {float((found - reference).norm() / reference.norm()):.0e} relative"
-        )
-        show(
-            f"Inception-v3, {batch} images of 32x32, float32",
-            medians(
-                {
-                    "torch-fidelity": lambda: theirs(images),
-                    "ours: folded batch norm, channels-last, fused ReLU": lambda: ours(images),
-                },
-                repeats,
-            ),
-            lambda s: (
-                f"   {batch / s:6.1f} images/s   {100 * batch * INCEPTION_FLOP / s / rate:3.0f}% of the matrix product's rate"
-            ),
-        )
+        difference = float((found - reference).norm() / reference.norm())
+        print(f"Inception: relative difference of features {difference:.0e}")
+        forms = {
+            "torch-fidelity": lambda: theirs(images),
+            "ours: folded batch norm, channels-last, fused ReLU": lambda: ours(images),
+        }
+
+        def speed(s):
+            share = 100 * batch * INCEPTION_FLOP / s / rate
+            return f"   {batch / s:6.1f} images/s   {share:3.0f}% of the best rate"
+
+        show(f"Inception-v3, {batch} images of 32x32, float32", medians(forms, repeats), speed)
 
 
 def efficientnet(batch, repeats):
+    """Times EfficientNet-lite0 in the package's form and in ours."""
     try:
         ours = extractors.get("efficientnet")
         from efficientnet_lite_pytorch import EfficientNet
@@ -133,6 +127,7 @@ def efficientnet(batch, repeats):
 
 
 def streams(d, repeats):
+    """Times what metrics compute of features [2000, d]: moments, precision and recall, kernel distance."""
     x, y = torch.randn(2000, d), torch.randn(2000, d)
     moments = Moments(d)
 
@@ -168,6 +163,7 @@ def streams(d, repeats):
 
 
 def main():
+    """Prints all tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs")
     parser.add_argument("--slow", action="store_true", help="scipy's matrix square root too (16 s a call)")
@@ -177,9 +173,9 @@ def main():
     if args.threads:
         torch.set_num_threads(args.threads)
     d, repeats = (128, 1) if args.quick else (2048, 5)
-    product, operations = matrix_product()
-    rate = operations / medians({"product": product}, 5)["product"]
-    print(f"{machine()}; 2048x2048 float32 matrix product: {rate / 1e9:.0f} GFLOP/s")
+    work = workloads()
+    rate, _ = best_rate(work, medians({name: function for name, (function, _) in work.items()}, 5))
+    print(f"{machine()}; best rate in float32: {rate / 1e9:.0f} GFLOP/s")
     torch.manual_seed(0)
     frechet_distances(d, repeats, args.slow)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,7 +1,8 @@
-"""Peak memory of training, each experiment in a process of its own: python benchmarks/memory.py [SCRIPT ...] [--batch N].
+"""Peak memory of training: python benchmarks/memory.py [SCRIPT ...] [--batch N].
 
-Random data of the experiment's shape, as in benchmarks/steps.py: the peak of resident memory over two periods
-of updates, and how much of it the libraries took before there was a network.
+Each experiment has a process of its own and random data of the experiment's shape, as in benchmarks/steps.py.
+One line each: the peak of resident memory over two periods of updates, and how much of it the libraries took
+before there was a network.
 """
 
 import argparse
@@ -11,8 +12,8 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from benchmarks.common import command_line, machine, words_of  # noqa: E402
-from engine.flags import Parser, positive  # noqa: E402
+from benchmarks.common import command_line, machine, words_of
+from engine.flags import Parser, positive
 
 
 def peak():

@@ -1,11 +1,11 @@
-"""Minibatch discrimination: time and peak memory of a forward and backward pass, this project's form against the plain one.
+"""Time and peak memory of minibatch discrimination, forward and backward: this project's and the plain form.
 
     python benchmarks/minibatch_discrimination.py [--n 256] [--kernels 300] [--dims 50] [--threads 1]
     [--device cpu]
 
-Each form runs in a process of its own; on a CPU, peak is the process's largest resident size less that before
-the passes, the input's own [n, B, C] and its gradient included; on a GPU, what torch's allocator had handed
-out at most.
+Each form runs in a process of its own. On a CPU, the peak is the process's largest resident size less that
+before the passes. It includes the input [n, B, C] and its gradient. On a GPU, it is the most that torch's
+allocator had handed out.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import time
 import torch
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from networks.minibatch import similarity  # noqa: E402
+from networks.minibatch import similarity
 
 
 def plain(m):
@@ -29,8 +29,13 @@ def plain(m):
 FORMS = {"plain": plain, "this project": similarity, "this project, twice differentiated": similarity}
 
 
+def most_resident():
+    """The highest resident memory of this process so far, in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
 def measure(form, args):
-    """One form, printed as milliseconds, megabytes and a sum that the forms must share."""
+    """Prints milliseconds and megabytes of one form, and two sums that all forms must share."""
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
     m = (torch.randn(args.kernels, args.n, args.dims, device=args.device) / args.dims).requires_grad_()
@@ -47,9 +52,7 @@ def measure(form, args):
     if gpu:
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
-    before = (
-        torch.cuda.memory_allocated() if gpu else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    )
+    before = torch.cuda.memory_allocated() if gpu else most_resident()
     times = []
     for _ in range(args.repeat):
         began = time.perf_counter()
@@ -57,17 +60,13 @@ def measure(form, args):
         if gpu:
             torch.cuda.synchronize()
         times.append(time.perf_counter() - began)
-    peak = (
-        torch.cuda.max_memory_allocated()
-        if gpu
-        else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    ) - before
-    print(
-        f"{1000 * min(times):.0f} {peak / 1e6:.0f} {float(s.detach().sum()):.6g} {float(grad.abs().sum()):.6g}"
-    )
+    peak = (torch.cuda.max_memory_allocated() if gpu else most_resident()) - before
+    sums = f"{float(s.detach().sum()):.6g} {float(grad.abs().sum()):.6g}"
+    print(f"{1000 * min(times):.0f} {peak / 1e6:.0f} {sums}")
 
 
 def main():
+    """Prints the table, or with --form the numbers of one form."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     for name, value in (("--n", 256), ("--kernels", 300), ("--dims", 50), ("--threads", 1), ("--repeat", 2)):
         parser.add_argument(name, type=int, default=value)
@@ -77,7 +76,8 @@ def main():
     if args.form:
         return measure(args.form, args)
     print(
-        f"n = {args.n}, B x C = {args.kernels} x {args.dims}, {args.device}, {args.threads} thread(s), torch {torch.__version__}"
+        f"n = {args.n}, B x C = {args.kernels} x {args.dims}, {args.device}, {args.threads} thread(s), "
+        f"torch {torch.__version__}"
     )
     print("| form | milliseconds | peak MB | sum | sum of abs. gradients |\n|---|---|---|---|---|")
     for form in FORMS:

@@ -1,7 +1,10 @@
-"""Two processes under torchrun against one process with as many threads, for the same total batch: python benchmarks/processes.py [--steps N].
+"""Several processes under torchrun against one process with as many threads, for the same total batch.
 
-Both train exps/baseline.specnorm.sh's networks on random images, alternating; the time is that between two
-lines of the log, after a few steps and at the end: steps, and the one measurement of the log. Medians.
+    python benchmarks/processes.py [--steps N] [--processes 2]
+
+Both train the networks of exps/baseline.specnorm.sh on random images, in turn. The time is that between two
+lines of the log, one after N steps and one at the end. So it holds N steps and what the log measures once.
+Medians.
 """
 
 import argparse
@@ -14,12 +17,12 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from benchmarks.common import ROOT, command_line, machine, words_of  # noqa: E402
-from engine.flags import Parser, positive  # noqa: E402
+from benchmarks.common import ROOT, command_line, machine, words_of
+from engine.flags import Parser, positive
 
 
 def seconds(launcher, words, steps):
-    """Seconds of `steps` steps, those between the launcher's first and last lines of steps."""
+    """Seconds of `steps` steps: from the launcher's first line about a step to its last."""
     with tempfile.TemporaryDirectory() as folder:
         with subprocess.Popen(
             [
@@ -68,23 +71,22 @@ def main():
         end = next(i for i in range(at + 1, len(words)) if words[i].startswith("--"))
         words = words[:at] + words[end:]
     words += ["--iterator_args", "n=640"]
-    ways = {
+    commands = {
         "one process": ((), [*words, f"--threads={args.processes}"]),
         f"{args.processes} processes": (
             ("-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={args.processes}"),
             [*words, "--threads=1"],
         ),
     }
-    found = {name: [] for name in ways}
+    found = {name: [] for name in commands}
     for _ in range(args.repeats):
-        for name, (launcher, given) in ways.items():
+        for name, (launcher, given) in commands.items():
             found[name].append(seconds(launcher, given, args.steps))
     print(machine())
-    one = statistics.median(found["one process"])
-    for name, values in found.items():
-        print(
-            f"{name:<14} {statistics.median(values) / args.steps:8.3f} s a step   x {statistics.median(values) / one:.2f}"
-        )
+    medians = {name: statistics.median(values) for name, values in found.items()}
+    for name, median in medians.items():
+        ratio = median / medians["one process"]
+        print(f"{name:<14} {median / args.steps:8.3f} s a step   x {ratio:.2f}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """Whether this checkout computes what another does, bit for bit: python benchmarks/same_bits.py OTHER.
 
-OTHER: a checkout of another commit (git worktree add OTHER COMMIT). Each case trains three steps in both, on a
-CPU with one thread, on made data, with narrow networks. The cases are every distinct setting of exps/, by what
-each checkout's own scripts give the launcher, and the tables of benchmarks/same_bits_cases.py. Equal must be:
+OTHER: a checkout of another commit (git worktree add OTHER COMMIT). Each case trains three steps in both, on
+a CPU with one thread, on made data, with narrow networks. The cases are every distinct setting of exps/, as
+each checkout's own scripts give it to the launcher, and the tables of benchmarks/same_bits_cases.py. These
+must be equal:
 
   checkpoints    keys and bits of all but the flags in them
   metrics.jsonl  its bytes; sample pictures likewise
@@ -44,19 +45,19 @@ from engine.flags import Parser
 # Keys of flags.json that only one side has, and scripts that are gone, on purpose; --allow adds to them.
 ALLOWED = {"penalty"}  # every trainer that has a discriminator takes it
 
-# log_every=2: the last checkpoint then holds sums of the log, and names that are only due as the run ends
+# log_every=2: the last checkpoint then holds sums for the log, and names that are logged as the run ends
 OVERRIDES = "--cpu --threads=1 --log_every=2 --samples=4 --name=run --resume=auto"
 
 # What is compared of a run's folder: files/ has copies of source text, log.txt and status.json sentences.
 COMPARED = {"checkpoints", "samples", "metrics.jsonl", "evaluations.jsonl", "animation.gif", "flags.json"}
 
-# Variables that scripts or the launcher would read, and a group of processes that this one may be in.
+# Variables that scripts or the launcher read, and those of a group of processes that this one may be in.
 HIDDEN = {"DATA", "DATA_DIR", "FOLDER", "LABEL_SEED", "LAUNCH", "SLURM_JOB_ID", "SLURM_JOB_END_TIME"}
 HIDDEN |= {"RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"}
 
 TIMEOUT, GRACE = 300, 20  # seconds of a case; and of the other process once one of two has failed
 
-# A line in: the launcher's words as JSON. A line out: what came of it, "" for a run that finished.
+# Reads lines: the launcher's arguments as JSON. Writes lines: an error's text, or "" for a finished run.
 PROGRAM = """
 import json, os, sys
 answers = os.fdopen(os.dup(1), "w", buffering=1)
@@ -66,7 +67,7 @@ import torch
 from matplotlib.figure import Figure
 from PIL import Image
 torch.set_num_threads(1)
-# what the refusal of --amp=bf16 asks: processors that only emulate it can show whether bits differ, too
+# asked before --amp=bf16 is accepted; a processor that only emulates it can show whether bits differ, too
 torch.ops.mkldnn._is_mkldnn_bf16_supported = lambda: True
 # curves.png shows metrics.jsonl again and takes most of a short run's time
 Figure.savefig = lambda self, file, **options: Image.new("L", (1, 1)).save(file, "png")
@@ -84,7 +85,7 @@ for line in sys.stdin:
 
 
 class Checkout:
-    """The processes of one checkout, `world` of them that train each case together. folder: for their log."""
+    """A checkout's `world` processes, which train each case as one group. folder: where their log goes."""
 
     def __init__(self, root, folder, world=1):
         self.root, self.folder, self.world = root, folder, world
@@ -264,7 +265,7 @@ def same_bytes(a, b):
 
 
 class Comparison:
-    """Two checkouts, OTHER's root first, and what has been found. folder: where made data and runs go."""
+    """Compares two checkouts. roots: theirs, OTHER's first. folder: where made data and runs go."""
 
     def __init__(self, roots, folder, allowed):
         self.roots = roots

@@ -428,8 +428,10 @@ GROUPS = {
         ],
     ),
     "class_mixing": (
-        "--trainer=trainers/class_mixing.py --iterator_args attributes=3 "
-        "--network=networks/autoencoder32.py --network_args width=4 code=4 scales=2 attributes=3",
+        (
+            "--trainer=trainers/class_mixing.py --iterator_args attributes=3 "
+            "--network=networks/autoencoder32.py --network_args width=4 code=4 scales=2 attributes=3"
+        ),
         [
             "--eps=1e-3",
             "--cls_loss=mse --disable_mix --beta=0 --update_g_every=2",
@@ -437,8 +439,10 @@ GROUPS = {
         ],
     ),
     "beta_vae": (
-        "--trainer=trainers/beta_vae.py --network=networks/dsprites.py --iterator_args size=16 "
-        "--network_args width=4 ndf=4 hidden=8 vae=True",
+        (
+            "--trainer=trainers/beta_vae.py --network=networks/dsprites.py --iterator_args size=16 "
+            "--network_args width=4 ndf=4 hidden=8 vae=True"
+        ),
         ["", "--bpc --update_g_every=2 --beta=4"],
     ),
     "bigan": (
@@ -449,8 +453,10 @@ GROUPS = {
         ),
     ),
     "cyclegan": (
-        f"--trainer=trainers/cyclegan.py {UNPAIRED} size=16 load_size=18 "
-        "--network=networks/cyclegan_mnist.py --network_args width=4 disc_width=4 blocks=1",
+        (
+            f"--trainer=trainers/cyclegan.py {UNPAIRED} size=16 load_size=18 "
+            "--network=networks/cyclegan_mnist.py --network_args width=4 disc_width=4 blocks=1"
+        ),
         [
             *crossed(LOSSES, ["", "--penalty gp=1 r1=0.1"]),
             "--penalty r2=1 dragan=1 --network_args mean=True",
@@ -460,8 +466,10 @@ GROUPS = {
         ],
     ),
     "dist_gan": (
-        "--trainer=trainers/dist_gan.py --z_dim=6 --z_dist=uniform --iterator_args size=16 "
-        "--network=networks/dist_gan_dcgan.py --network_args width=4",
+        (
+            "--trainer=trainers/dist_gan.py --z_dim=6 --z_dist=uniform --iterator_args size=16 "
+            "--network=networks/dist_gan_dcgan.py --network_args width=4"
+        ),
         [
             "",
             *crossed(["--loss=log"], [f"--weights={name}" for name in ("moving", "fixed", "half")]),
@@ -492,8 +500,10 @@ GROUPS = {
         ],
     ),
     "ssgan": (
-        "--trainer=trainers/ssgan.py --z_dim=6 --update_g_every=2 --iterator_args size=16 "
-        "--network=networks/ssgan.py --network_args width=4",
+        (
+            "--trainer=trainers/ssgan.py --z_dim=6 --update_g_every=2 --iterator_args size=16 "
+            "--network=networks/ssgan.py --network_args width=4"
+        ),
         [
             *crossed(LOSSES, ["--lambda_g=0.5"]),
             *crossed(
@@ -507,8 +517,11 @@ GROUPS = {
         ],
     ),
     "toys": (
-        "--trainer=trainers/ae_gans.py --network=networks/dist_gan_mlp.py --network_args width=4 layers=2 "
-        "--z_dim=2 --iterator=iterators/points2d.py --iterator_args n=37 n_test=30 --batch_size=16",
+        (
+            "--trainer=trainers/ae_gans.py --network=networks/dist_gan_mlp.py --network_args width=4 "
+            "layers=2 --z_dim=2 --iterator=iterators/points2d.py --iterator_args n=37 n_test=30 "
+            "--batch_size=16"
+        ),
         [
             "--model=rgan",
             "--model=rgan --official_sign",
@@ -517,9 +530,11 @@ GROUPS = {
         ],
     ),
     "semi": (
-        "--trainer=trainers/semi_supervised.py --z_dim=5 --disc_ema=0.9 "
-        "--network=networks/semi_mnist.py --network_args width=16 "
-        "--iterator=iterators/semi.py --iterator_args base={data}/made.py labels_per_class=2",
+        (
+            "--trainer=trainers/semi_supervised.py --z_dim=5 --disc_ema=0.9 "
+            "--network=networks/semi_mnist.py --network_args width=16 "
+            "--iterator=iterators/semi.py --iterator_args base={data}/made.py labels_per_class=2"
+        ),
         [
             "",
             "--supervised",

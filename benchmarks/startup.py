@@ -1,4 +1,7 @@
-"""Seconds from the launcher's start to its first finished step, on scikit-learn's digits: python benchmarks/startup.py [--repeats N]."""
+"""Seconds from the launcher's start to its first finished step, on the digits of scikit-learn.
+
+python benchmarks/startup.py [--repeats N]
+"""
 
 import os
 import statistics
@@ -8,8 +11,8 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from benchmarks.common import ROOT, command_line, machine, words_of  # noqa: E402
-from engine.flags import Parser, positive  # noqa: E402
+from benchmarks.common import ROOT, command_line, machine, words_of
+from engine.flags import Parser, positive
 
 
 def first_step(folder, words):
@@ -38,7 +41,7 @@ def first_step(folder, words):
 
 def main():
     """Prints the median."""
-    parser = Parser(allow_abbrev=False, description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("--repeats", type=positive, default=5)
     args = parser.parse_args()
     words, seconds = words_of("exps/quickstart.sh"), []
@@ -47,9 +50,11 @@ def main():
             seconds.append(first_step(folder, words))
     began = time.perf_counter()
     subprocess.run([sys.executable, "-c", "import torch"], check=True)
+    torch_alone = time.perf_counter() - began
+    print(machine())
     print(
-        f"{machine()}\nfirst step after {statistics.median(seconds):.1f} s (median of {args.repeats}, {min(seconds):.1f} to {max(seconds):.1f}); "
-        f"importing torch alone takes {time.perf_counter() - began:.1f} s"
+        f"first step after {statistics.median(seconds):.1f} s (median of {args.repeats}, "
+        f"{min(seconds):.1f} to {max(seconds):.1f}); importing torch alone takes {torch_alone:.1f} s"
     )
 
 

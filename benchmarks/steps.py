@@ -1,20 +1,35 @@
-"""Time of a training step of each experiment beside its floor: python benchmarks/steps.py [SCRIPT ...] [--batch N] [--width W].
+"""Time of a training step of each experiment beside its floor.
+
+    python benchmarks/steps.py [SCRIPT ...] [--batch N] [--width W] [--plain]
 
 SCRIPT: of exps/, as in exps/baseline.specnorm.sh; by default one of every system. Data are random, of the
-experiment's shape, so nothing is needed. One line each: seconds a step, averaged over a whole period of the
-algorithm's updates; images/s; the operations of its convolutions and matrix products, counted as they run,
-second derivatives included; and the time over the floor, which is those operations at the rate of a 2048x2048
-matrix product measured between the steps. Medians, everything alternating in one process.
+experiment's shape, so nothing is downloaded. One line for each has, as medians:
 
---plain adds the same mathematics without the savings, for scripts whose network can: `unfolded` (resampling
-apart from convolution), `contiguous` (NCHW), `norm per forward` (a power iteration and a division of each
-weight at each forward), `original` (all of these, with the passes that the original of system 1 makes in each
-step and does not need), `by hand` (our networks and losses in a bare loop); the last two for a GAN without
-mixup, penalties or further terms. All of them keep freed memory, as the launcher does; GLIBC_TUNABLES= in
-front of the command gives the times without that.
+  s/step     seconds a step, averaged over a whole period of the algorithm's updates
+  images/s   the batch size over that
+  GFLOP      operations of convolutions and matrix products, counted as they run, second derivatives included
+  of floor   the time over the floor: those operations at the best rate that a library reaches here, in the
+             form's arithmetic (common.workloads)
+
+That rate is measured between the steps. All that is compared takes turns in one process.
+
+--bf16 adds the form `bf16`, the same flags with --amp=bf16. Column x is its time over that of float32. It
+needs a processor with that arithmetic.
+
+--plain adds the same mathematics without the savings, for scripts whose network has both forms:
+
+  unfolded           resampling apart from convolution
+  contiguous         images in the layout NCHW
+  norm per forward   each forward pass does a power iteration and divides each weight
+  original           all of these, and the passes that the code of Verma et al. 2018 makes and does not need
+  by hand            our networks and losses in a bare loop
+
+The last two are for a GAN without mixup, penalties or further terms. All forms keep freed memory, as the
+launcher does. GLIBC_TUNABLES= in front of the command gives the times without that.
 """
 
 import argparse
+import functools
 import os
 import re
 import resource
@@ -25,12 +40,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from benchmarks.common import ROOT, command_line, machine, matrix_product, medians, words_of  # noqa: E402
-from engine import flags, memory, setup  # noqa: E402
-from engine.errors import UserError  # noqa: E402
-from engine.randomness import seed_step  # noqa: E402
-from engine.record import Means  # noqa: E402
-from losses.penalties import zero_centred  # noqa: E402
+from benchmarks.common import ROOT, best_rate, command_line, machine, medians, words_of, workloads
+from engine import flags, memory, setup
+from engine.errors import UserError
+from engine.randomness import seed_step
+from engine.record import Means
+from losses.penalties import zero_centred
 
 COLOUR, GREY = (3, 32, 32), (1, 32, 32)
 # script: shape of x (and of x_b); batch size as in the script
@@ -67,8 +82,10 @@ SCRIPTS = {
 
 
 class Operations(TorchDispatchMode):
-    """Counts the operations of convolutions and products that run inside it, in `total`. torch's own counter follows modules too, which
-    autograd.grad does not allow."""
+    """Counts the operations of convolutions and products that run inside it, in `total`.
+
+    torch's own counter also follows modules. autograd.grad does not allow that.
+    """
 
     total = 0
 
@@ -84,15 +101,12 @@ class Case:
 
     def __init__(self, words, shapes, layout=torch.channels_last, refresh=True):
         self.args = args = flags.parse(words)
-        args.data_shape, args.n_classes, args.steps_per_epoch, args.total_steps = (
-            list(shapes[0]),
-            10,
-            100,
-            1000,
-        )
-        args.schedule_steps = args.schedule_steps or 1000
+        args.data_shape, args.n_classes = list(shapes[0]), 10
         if len(shapes) > 1:
             args.data_shape_b = list(shapes[1])
+        args.steps_per_epoch, args.total_steps = 100, 1000
+        args.schedule_steps = args.schedule_steps or 1000
+        flags.resolve(args)
         os.chdir(ROOT)
         memory.keep_freed()
         setup.check_precision(args, torch.device("cpu"))
@@ -106,17 +120,19 @@ class Case:
         if "semi_supervised" in args.trainer:
             self.batch |= {"x_unlabelled": self.batch["x"].flip(0), "x_unlabelled_g": self.batch["x"]}
         if not refresh:
-            self.trainer.renew = lambda module: None
+            self.trainer.refresh_caches = lambda module: None
         self.step_number, self.means = 0, Means()
         self.period = getattr(args, "update_g_every", 1)
 
     def step(self):
+        """One training step, with its log."""
         seed_step(0, self.step_number)
         self.trainer.on_step_start(self.step_number)
         self.means.add(self.trainer.step(self.batch, self.step_number))
         self.step_number += 1
 
     def run(self, steps):
+        """So many steps."""
         for _ in range(steps):
             self.step()
 
@@ -128,7 +144,7 @@ class Case:
 
 
 class ByHand(Case):
-    """The same networks and losses in the loop that one would write by hand: no log, no look at whether numbers are finite, D's batches one by one."""
+    """The same networks and losses in a bare loop: no log, no check for finite numbers, D's batches apart."""
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -140,6 +156,7 @@ class ByHand(Case):
         }
 
     def step(self):
+        """One step of G if it is due, and one of D."""
         t, real = self.trainer, self.batch["x"]
         t.refresh_caches(t)
         if self.step_number % self.period == 0:
@@ -154,15 +171,21 @@ class ByHand(Case):
         self.step_number += 1
 
     def apply(self, name):
+        """One step of an optimiser on the gradients that stand there."""
         self.adam[name].step()
         self.adam[name].zero_grad()
 
 
 class Original(ByHand):
-    """The same networks and losses, passes as the original of system 1 makes them in each step: G's graph and D's verdict on it whether or not G is due, gradients down to the real
-    images and, in G's step, of D's weights, and a gradient norm, ready to be differentiated, that nothing but the log uses."""
+    """The same networks and losses with the passes that the code of Verma et al. 2018 makes in each step.
+
+    It builds G's graph and computes D's logits of it in steps without an update of G too. It computes
+    gradients with respect to the real images and, in G's step, to D's weights. And it computes a gradient
+    norm with a graph of its own, which only the log uses.
+    """
 
     def step(self):
+        """One step of G if it is due, and one of D, on the same fakes."""
         t, real = self.trainer, self.batch["x"].detach().requires_grad_()
         self.adam["gen"].zero_grad()
         fake = t.gen(t.noise(len(real)))
@@ -179,7 +202,7 @@ class Original(ByHand):
 
 
 def bare(case):
-    """Whether the experiment is an adversarial loss of each player, image by image, and nothing else: what the loops written out here do."""
+    """Whether the experiment is what the loops above do: an adversarial loss for each player, and no more."""
     t, args = case.trainer, case.args
     return (
         type(t).__name__ == "MixupGAN"
@@ -188,10 +211,12 @@ def bare(case):
     )
 
 
-def cases_of(script, shapes, more, plain):
+def cases_of(script, shapes, more, plain, bf16):
     """{name: Case}, ours first."""
     words = [*words_of(script), "--threads=0", "--resume=none", *more]
     cases = {"ours": Case(words, shapes)}
+    if bf16:
+        cases["bf16"] = Case([*words, "--amp=bf16"], shapes)
     if plain:
         unfolded = [*words, "--network_args", "fold=False"]
         try:
@@ -208,17 +233,20 @@ def cases_of(script, shapes, more, plain):
 
 
 def shapes_of(script, text=None):
-    """(the script's path inside the project, shapes of x and x_b), the shapes from `text`, such as 1,28,28:3,28,28, where it is given. Raises UserError."""
+    """(the script's path inside the project, shapes of x and x_b).
+
+    text: the shapes, such as 1,28,28:3,28,28, or None for those in SCRIPTS. Raises UserError.
+    """
     path = script if os.path.isfile(script) else os.path.join(ROOT, script)
     if not os.path.isfile(path):
-        raise UserError(f"{script}: no such script")
+        raise UserError(f"{script}: no such script; use one of exps/")
     known = os.path.relpath(os.path.abspath(path), ROOT)
     if text is None:
         if known not in SCRIPTS:
-            raise UserError(f"{script}: its data's shape is not known here; --shape=3,32,32, say, would do")
+            raise UserError(f"{script}: the shape of its data is not known here; add --shape=C,H,W")
         return known, SCRIPTS[known]
     if not re.fullmatch(r"[1-9]\d*,[1-9]\d*,[1-9]\d*(:[1-9]\d*,[1-9]\d*,[1-9]\d*)?", text):
-        raise UserError(f"--shape: given {text}; channels, height and width, as in 3,32,32, would do")
+        raise UserError(f"--shape: given {text}; use channels, height and width, as in --shape=3,32,32")
     return known, [tuple(map(int, shape.split(","))) for shape in text.split(":")]
 
 
@@ -228,7 +256,7 @@ def main():
     parser.add_argument("scripts", nargs="*", help="scripts of exps/ (default: one of every system)")
     parser.add_argument(
         "--shape",
-        help="shape of x for scripts that the benchmark does not know, as in 3,32,32; of two domains, 1,28,28:3,28,28",
+        help="shape of x for scripts that the benchmark does not know: C,H,W, or C,H,W:C,H,W for two domains",
     )
     parser.add_argument("--batch", type=flags.positive, help="another batch size")
     parser.add_argument("--width", type=flags.positive, help="another width of the networks")
@@ -239,6 +267,7 @@ def main():
         metavar="NAME=VALUE",
         help="further flags of the launcher, without their dashes, as in amp=bf16",
     )
+    parser.add_argument("--bf16", action="store_true", help="--amp=bf16 beside float32")
     parser.add_argument("--plain", action="store_true", help="the plain formulations too")
     parser.add_argument("--repeats", type=flags.positive, default=5)
     parser.add_argument(
@@ -250,10 +279,14 @@ def main():
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
-    product, operations = matrix_product()
+    arithmetics = {"float32": workloads()}
+    if args.bf16 or "amp=bf16" in args.flags:
+        setup.check_precision(flags.parse(["--amp=bf16"]), torch.device("cpu"))
+        arithmetics["bf16"] = workloads(torch.bfloat16)
     print(machine())
     print(
-        f"{'script':<40}{'form':<18}{'s/step':>9}{'images/s':>10}{'GFLOP/step':>12}{'GFLOP/s':>9}{'product':>9}{'of floor':>10}{'x':>7}",
+        f"{'script':<40}{'form':<18}{'s/step':>9}{'images/s':>10}{'GFLOP/step':>12}{'GFLOP/s':>9}"
+        f"{'best':>9}{'of floor':>10}{'x':>7}",
         flush=True,
     )
     more = [
@@ -263,21 +296,28 @@ def main():
     ]
     for script in args.scripts or SCRIPTS:
         known, shapes = shapes_of(script, args.shape)
-        cases = cases_of(known, shapes, more, args.plain)
+        cases = cases_of(known, shapes, more, args.plain, args.bf16)
         period, counted = cases["ours"].period, cases["ours"].operations()
-        steps = (
-            period * max(1, 20 // period) if counted < 1e9 else period
-        )  # short steps are timed by the dozen
-        seconds = medians(
-            {"product": product} | {name: lambda case=case: case.run(steps) for name, case in cases.items()},
-            args.repeats,
-        )
-        rate = operations / seconds.pop("product")
+        # steps so short that a clock and its call matter are timed by the dozen
+        steps = period * max(1, 20 // period) if counted < 1e9 else period
+        work_of = {
+            (kind, name): function
+            for kind, work in arithmetics.items()
+            for name, (function, _) in work.items()
+        }
+        runs = {name: functools.partial(case.run, steps) for name, case in cases.items()}
+        seconds = medians(work_of | runs, args.repeats)
+        rates = {
+            kind: best_rate(work, {name: seconds.pop((kind, name)) for name in work})[0]
+            for kind, work in arithmetics.items()
+        }
         for name, s in seconds.items():
             s /= steps
+            rate = rates["bf16" if cases[name].args.amp == "bf16" else "float32"]
             flop = counted if name == "ours" else cases[name].operations()
             print(
-                f"{known:<40}{name:<18}{s:9.4f}{cases['ours'].args.batch_size / s:10.1f}{flop / 1e9:12.2f}{flop / s / 1e9:9.1f}{rate / 1e9:9.1f}"
+                f"{known:<40}{name:<18}{s:9.4f}{cases['ours'].args.batch_size / s:10.1f}"
+                f"{flop / 1e9:12.2f}{flop / s / 1e9:9.1f}{rate / 1e9:9.1f}"
                 f"{s / (counted / rate):10.2f}{s / (seconds['ours'] / steps):7.2f}",
                 flush=True,
             )

@@ -1,4 +1,7 @@
-"""Processes: the only user of torch.distributed. Started by torchrun; alone, every function is the identity or nothing."""
+"""Processes: the only user of torch.distributed.
+
+Started by torchrun; alone, every function is the identity or nothing.
+"""
 
 import contextlib
 import datetime
@@ -9,40 +12,32 @@ from importlib import import_module
 import torch
 import torch.distributed as dist
 
-from engine.errors import UserError
+from engine import devices
+from engine.errors import Interrupted
 
 
 def start(device="auto"):
-    """Joins the group that torchrun announces (NCCL on GPUs, gloo on CPUs) and returns this process's device.
+    """Joins the group that torchrun announces (NCCL on CUDA, XCCL on XPU, gloo on CPUs and MPS) and returns this process's device.
 
-    device: "auto" (a GPU where there is one), "cpu", "cuda" or "cuda:<n>". Raises UserError for a device that is not there.
+    device: see devices.choose. Raises UserError for a device that is not there.
     """
     local = int(os.environ.get("LOCAL_RANK", 0))
-    if device == "auto":
-        device = f"cuda:{local}" if torch.cuda.is_available() else "cpu"
-    elif device == "cuda":
-        device = f"cuda:{local}"
-    try:
-        device = torch.device(device)
-    except RuntimeError:
-        raise UserError(f"--device: given {device}; auto, cpu, cuda or cuda:<n> would do") from None
-    if device.type not in ("cpu", "cuda"):
-        raise UserError(f"--device: given {device}; auto, cpu, cuda or cuda:<n> would do")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise UserError(
-            f"--device: given {device}, this machine has {torch.cuda.device_count()} GPUs; --device=cpu would do"
-        )
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
+    device = devices.choose(device, local)
+    if device.type != "cpu":
+        torch.accelerator.set_device_index(device.index)
     if int(os.environ.get("WORLD_SIZE", 1)) > 1 and not dist.is_initialized():
-        # its functions have the default group as a default argument: imported later, by whatever part of torch, they would keep the group, and so its
-        # threads, beyond stop(), where a thread that still lets go of a tensor while the interpreter ends aborts the process (pytorch issue 190489)
+        # Its functions have the default group as a default argument. Imported later, by any part of torch,
+        # they would
+        # keep the group and its threads beyond stop(); a thread that frees a tensor while the interpreter
+        # ends aborts
+        # the process (pytorch issue 190489).
         import_module("torch.distributed.nn.functional")
         store, number, size = next(dist.rendezvous("env://"))
-        # torchrun keeps one store over its restarts: without a prefix a restarted worker may find the address of its dead predecessor
+        # torchrun keeps one store over its restarts: without a prefix a restarted worker may find the address
+        # of its dead predecessor
         store = dist.PrefixStore(f"start{os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)}", store)
         dist.init_process_group(
-            "nccl" if device.type == "cuda" else "gloo",
+            dist.get_default_backend_for_device(device),
             store=store,
             rank=number,
             world_size=size,
@@ -68,7 +63,10 @@ def world_size():
 
 
 def sum_over(tensors):
-    """Element-wise sums over processes of a list of tensors of one dtype, by one flat all-reduce. Returns new tensors."""
+    """Element-wise sums over processes of a list of tensors of one dtype, by one flat all-reduce.
+
+    Returns new tensors.
+    """
     if world_size() == 1:
         return list(tensors)
     flat = torch.cat([t.reshape(-1) for t in tensors])
@@ -89,7 +87,8 @@ def broadcast(tensors):
 
 
 def gather(value):
-    """Every process's value (plain types or tensors on the CPU), as a list in the order of ranks, in every process."""
+    """Every process's value (plain types or tensors on the CPU), as a list in the order of ranks, in every
+    process."""
     if world_size() == 1:
         return [value]
     values = [None] * world_size()
@@ -112,14 +111,15 @@ def _cpus():
 
 
 def on_rank0(function):
-    """Process 0's function(), in every process; an error there is raised everywhere, so that no one waits for the others."""
+    """Process 0's function(), in every process; an error there is raised everywhere, so that no one waits for
+    the others."""
     if world_size() == 1:
         return function()
     outcome = [None, None]
     if rank() == 0:
         try:
             outcome = [function(), None]
-        except Exception as error:
+        except (Exception, Interrupted) as error:
             outcome = [None, error]
     dist.broadcast_object_list(outcome)
     value, error = outcome
@@ -136,7 +136,10 @@ def barrier():
 
 @contextlib.contextmanager
 def rank0_first():
-    """Process 0 runs the block before the others do: it downloads or decodes, they find the result. Its error is raised everywhere."""
+    """Process 0 runs the block before the others do: it downloads or decodes, they find the result.
+
+    Its error is raised everywhere.
+    """
     if rank() != 0:
         on_rank0(None)
         yield
@@ -144,7 +147,7 @@ def rank0_first():
     error = None
     try:
         yield
-    except Exception as caught:
+    except (Exception, Interrupted) as caught:
         error = caught
 
     def outcome():
@@ -155,7 +158,8 @@ def rank0_first():
 
 
 def average(tensors, share=1.0):
-    """Means over processes of a list of tensors, one flat all-reduce; `share` weighs this process's (1: all alike)."""
+    """Means over processes of a list of tensors, one flat all-reduce; `share` weighs this process's (1: all
+    alike)."""
     if world_size() == 1:
         return list(tensors)
     return sum_over([t * (share / world_size()) for t in tensors])

@@ -12,13 +12,15 @@ import os
 import sys
 from typing import NamedTuple
 
+from engine import devices
 from engine.errors import MissingError, UserError
+from engine.files import read_regular
 from engine.load import find, load_file, located, named, other_clone, pairs, same_text
 
 DEFAULT_TRAINER = "trainers/gan.py"
 FILES = ("network", "iterator", "trainer")  # flags that name a file; compared by content, not by name
 # not flags, but kept beside them: what the data said, and what follows from it and the flags
-FACTS = ("data_shape", "data_shape_b", "n_classes", "steps_per_epoch")
+FACTS = ("data_shape", "data_shape_b", "n_classes", "steps_per_epoch", "data_digest")
 DERIVED = ("total_steps",)
 
 
@@ -34,15 +36,16 @@ class Parser(argparse.ArgumentParser):
     """argparse whose errors are UserErrors of one line, with the nearest flag for a misspelt one."""
 
     def __init__(self, **options):
-        super().__init__(allow_abbrev=False, **options)
+        super().__init__(**{"allow_abbrev": False} | options)
         self.flags = {}  # name: argparse.Action, of those that were declared by a Group
         self.resolvers = []  # functions of the flags that complete them, see Group.resolve
         self.served = set()  # see Group.serves
 
     def error(self, message):
         if message.startswith("unrecognized arguments: "):
-            word = message.split(": ", 1)[1].split()[0].split("=")[0]
-            near = difflib.get_close_matches(word, [f"--{name}" for name in self.flags], 1)
+            word = [*message.split(": ", 1)[1].split(), "(an empty word)"][0].split("=")[0]
+            known = [string for action in self._actions for string in action.option_strings]
+            near = difflib.get_close_matches(word, known, 1)
             message = (
                 f"{word}: unknown flag; use {near[0] + ' or another' if near else 'one'} that --help lists"
             )
@@ -156,10 +159,11 @@ class Flags(argparse.Namespace):
     """The flags; after freeze() setting one raises UserError. What belongs to them without being one is in slots:
 
     declared: {name: argparse.Action}; defaults: {name: default}; resolvers: see Group.resolve; unserved: names of
-    modes' flags that no mode of this trainer's runs reads, which flags.json leaves out.
+    modes' flags that no mode of this trainer's runs reads, which flags.json leaves out; folder: of the run that a mode
+    was asked for.
     """
 
-    __slots__ = ("declared", "defaults", "resolvers", "unserved", "frozen")
+    __slots__ = ("declared", "defaults", "resolvers", "unserved", "folder", "frozen")
 
     def __setattr__(self, name, value):
         if getattr(self, "frozen", False):
@@ -180,6 +184,7 @@ def add_shared(parser):
     g.add_argument(
         "--name",
         changes_run=False,
+        kept=False,  # a run may have been copied or moved: it is where it was asked for
         default="deleteme",
         type=run_name,
         help="folder of the run inside save_path (default deleteme; GAN mixup)",
@@ -187,6 +192,7 @@ def add_shared(parser):
     g.add_argument(
         "--save_path",
         changes_run=False,
+        kept=False,
         default="results",
         help="folder of all runs (default results; GAN mixup)",
     )
@@ -248,6 +254,13 @@ def add_shared(parser):
         default={},
         metavar="KEY=VALUE",
         help="its keyword arguments, as in --iterator_args root=data (default: the file's own)",
+    )
+    g.add_argument(
+        "--accept_new_data",
+        changes_run=False,
+        kept=False,
+        action="store_true",
+        help="with --resume=auto: go on although the files or labels of the data have changed",
     )
     g.add_argument(
         "--trainer",
@@ -432,7 +445,7 @@ def add_shared(parser):
         changes_run=False,
         kept=False,
         default="auto",
-        help="auto, cpu, cuda or cuda:<n> (default auto: a GPU where there is one)",
+        help=devices.HELP,
     )
     g.add_argument(
         "--cpu",
@@ -489,18 +502,19 @@ def add_shared(parser):
     )
 
 
-def parse(argv, modes=("train",), add_mode_flags=lambda declare: None):
+def parse(argv, modes=("train",), add_mode_flags=lambda declare: None, alone=()):
     """The flags in `argv` (default: the command line's) as Flags. Raises UserError in one line.
 
     Any mode but train restores a run: its own flags.json then gives the defaults, so --name (and --seed) are enough,
     and the flags come resolved and frozen. add_mode_flags(declare): declares the flags of modes; declare(*modes) is
-    the Group of those that these modes read.
+    the Group of those that these modes read. alone: modes that need no run; without --name they look at none.
     """
     argv = sys.argv[1:] if argv is None else argv
     for before, word in zip(["", *argv], argv):
         if word == "--" or word.endswith("=--"):  # argparse would drop it, and miss a value then
             flag = word.removesuffix("=--") if word != "--" else before.split("=")[0]
             raise UserError(f"{flag or '--'}: given --; use a value of the flag, or leave it out")
+    given = {word.split("=")[0].removeprefix("--") for word in argv if word.startswith("--")}
     first = Parser(add_help=False)
     for name in ("name", "save_path", "seed", "mode", "trainer"):
         first.add_argument("--" + name)
@@ -521,17 +535,16 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None):
     add_shared(parser)
     parser.flags["mode"].metavar = "|".join(modes)
     saved, file = {}, ""
-    if mode != "train":
-        folder = os.path.join(
-            known.save_path or parser.get_default("save_path"),
-            known.name or parser.get_default("name"),
-            f"s{known.seed or parser.get_default('seed')}",
+    if mode != "train" and not (mode in alone and known.name is None):
+        folder = folder_of(
+            *(getattr(known, n) or parser.get_default(n) for n in ("save_path", "name", "seed"))
         )
         file = os.path.join(folder, "flags.json")
         saved = read(folder)
         if saved is None:
             raise MissingError(f"--name: no run in {folder}; train one with this --name and --seed first")
         saved = restored(saved, folder)
+        check_files(saved, folder, given)
     trainer = named(find(known.trainer)) if known.trainer else saved.get("trainer", DEFAULT_TRAINER)
     group = Group(parser, f"trainer {trainer}")
     module = load_file(located(trainer), "--trainer", "get_trainer")
@@ -546,7 +559,6 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None):
     args.defaults = {name: parser.get_default(name) for name in vars(args)}
     modes_own = {name: action for name, action in parser.flags.items() if action.read_by}
     args.unserved = {n for n, a in modes_own.items() if a.served_by and a.served_by not in parser.served}
-    given = {word.split("=")[0].removeprefix("--") for word in argv if word.startswith("--")}
     for name in sorted(given & modes_own.keys()):
         action = modes_own[name]
         if mode == "train" and action.kept and name not in args.unserved or mode in action.read_by:
@@ -555,8 +567,12 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None):
             f"--{name}: --mode={mode} does not read it; leave it out, or use --mode={' or '.join(action.read_by)}"
         )
     vars(args).update({name: saved[name] for name in (*FACTS, *DERIVED) if name in saved})
+    if (
+        mode != "train"
+    ):  # a copy of a run in the folder of another seed is still of the seed that it was trained with
+        args.folder, args.seed = folder, saved.get("seed", args.seed)
     check(args)
-    if mode != "train":
+    if mode != "train" and mode not in alone:
         resolve(args)
     return args
 
@@ -610,6 +626,11 @@ def files_of(flags):
     return [(flag, flags[flag]) for flag in FILES] + keys
 
 
+def folder_of(save_path, name, seed):
+    """The folder of a run."""
+    return os.path.join(save_path, name, f"s{seed}")
+
+
 def copied(folder, flag, name):
     """Where the run in `folder` keeps its copy of the file that `flag` named."""
     return os.path.join(folder, "files", flag, os.path.basename(name))
@@ -621,22 +642,23 @@ def record(args):
 
 
 def read(folder):
-    """The flags.json of a run's folder, or None. Raises UserError for a file that is not a run's."""
+    """The flags.json of a run's folder, or None. Raises MissingError for a file that is not a run's."""
     path = os.path.join(folder, "flags.json")
     try:
-        with open(path, encoding="utf8") as file:
-            flags = json.load(file)
+        flags = json.loads(read_regular(path))
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise UserError(
+        raise MissingError(
             f"{path}: cannot be read: {error.strerror}; mend that or use another --name"
         ) from None
-    except ValueError as error:
-        raise UserError(f"{path}: not readable as JSON ({error}); restore it or use another --name") from None
+    except (ValueError, RecursionError) as error:
+        raise MissingError(
+            f"{path}: not readable as JSON ({error}); restore it or use another --name"
+        ) from None
     wanted = {**dict.fromkeys(FILES, str), "data_shape": list, "n_classes": int}
     if not isinstance(flags, dict) or not all(isinstance(flags.get(n), kind) for n, kind in wanted.items()):
-        raise UserError(f"{path}: does not hold a run's flags; restore it or use another --name")
+        raise MissingError(f"{path}: does not hold a run's flags; restore it or use another --name")
     return flags
 
 
@@ -681,6 +703,21 @@ def restored(saved, folder):
     return saved
 
 
+def check_files(saved, folder, given):
+    """For modes: raises UserError for a file outside the project, to be imported because flags.json names it, that is
+    not what the run has kept a copy of; unless its flag is among those `given`. A run's folder may be someone else's.
+    """
+    for flag, name in files_of(saved):
+        path, copy = located(name), copied(folder, flag, name)
+        if flag in given or not os.path.isfile(path) or not os.path.isabs(named(path)):
+            continue
+        if not os.path.isfile(copy) or not same_text(copy, path):
+            raise UserError(
+                f"--{flag}: {name}, which the run's flags.json names, is outside the project and not the file that the "
+                f"run keeps a copy of; use --{flag}={name} if you trust it"
+            )
+
+
 # --- on resume
 
 
@@ -700,6 +737,13 @@ def differences(then, args, folder):
             if name == "iterator_args":  # data may move; steps_per_epoch tells if it changed
                 old, new = ({k: v for k, v in d.items() if k not in ("root", "cache")} for d in (old, new))
         if old == new or name in DERIVED:
+            continue
+        if name == "data_digest" or name == "steps_per_epoch" and getattr(args, "accept_new_data", False):
+            if not getattr(args, "accept_new_data", False) and None not in (old, new):
+                found.append(
+                    f"the data: their files or labels have changed (sha256 {old[:8]} then, {new[:8]} now); "
+                    "use --accept_new_data to go on with the new ones"
+                )
             continue
         if action is not None and action.planned:
             plan = action.planned

@@ -181,6 +181,10 @@ def literal(text):
         return {"true": True, "false": False, "none": None}.get(text.lower(), text)
 
 
+# words that are paths, or parts of names: what is written is meant, whatever number it looks like
+PATHS = ("root", "cache", "base", "photos", "table", "npz")
+
+
 def pairs(words):
     """["width=64", "norm=vbn", "my/own.py=0.3"] -> {"width": 64, "norm": "vbn", "my/own.py": 0.3}: keys are names, or
     paths of Python files. Raises ValueError, naming the word that is not key=value."""
@@ -192,5 +196,5 @@ def pairs(words):
             name = start + ".py"
         elif not sign or not name.isidentifier():
             raise ValueError(f"given {word!r}; use key=value")
-        result[name] = literal(value)
+        result[name] = value if name in PATHS and literal(value) is not None else literal(value)
     return result

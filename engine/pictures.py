@@ -1,4 +1,4 @@
-"""Pictures that a person looks at: grids, curves, animations. Needs no torch of its own, so that reports start without it."""
+"""Pictures for people: grids, curves, animations. Does not import torch, so that reports start without it."""
 
 import io
 import math
@@ -15,17 +15,40 @@ COLOURS = 128
 
 
 def to_uint8(images):
-    """[-1, 1] -> 0 .. 255 by rounding 127.5 (x + 1), clipped; the one place where images become bytes. Not a number -> 0."""
+    """127.5 (x + 1), rounded and clipped to 0 .. 255; NaN becomes 0. All images become bytes here."""
     return images.float().nan_to_num(-1.0).add(1).mul(127.5).round().clamp(0, 255).byte().cpu()
 
 
-def grid(images, columns=None):
-    """Images [n, C, H, W] in [-1, 1] as one PIL image, row by row; small ones enlarged (each pixel a square) so that a person can read them.
+MORE_CHANNELS = 5  # shown beside the colours of images that have more than three channels
 
-    Images [rows, columns, C, H, W] are laid out as they are given.
+
+def shown(images):
+    """Images [n, C, H, W] as grey or colour ones, [n, 1 or 3, H, W'].
+
+    If C is neither 1 nor 3, channels stand side by side: the first three in colour if C > 3, the others each in
+    grey. Of more than MORE_CHANNELS others, so many are shown, evenly spread.
+    """
+    channels = images.shape[1]
+    if channels in (1, 3):
+        return images
+    first = [images[:, :3]] if channels > 3 else []
+    others = list(range(3 if first else 0, channels))
+    if len(others) > MORE_CHANNELS:
+        others = [others[round(k * (len(others) - 1) / (MORE_CHANNELS - 1))] for k in range(MORE_CHANNELS)]
+    greys = [images[:, k : k + 1].expand(-1, 3 if first else 1, -1, -1) for k in others]
+    import torch  # not above: reports start without it
+
+    return torch.cat(first + greys, 3)
+
+
+def grid(images, columns=None):
+    """Images [n, C, H, W] in [-1, 1] as one PIL image, row by row. Small images are enlarged, pixel by pixel.
+
+    Images [rows, columns, C, H, W] keep their rows and columns. Channels other than grey or colour: see `shown`.
     """
     if images.ndim == 5:
         images, columns = images.flatten(0, 1), images.shape[1]
+    images = shown(images)
     n, channels, height, width = images.shape
     columns = columns or math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)
@@ -36,10 +59,8 @@ def grid(images, columns=None):
     for i, tile in enumerate(tiles):
         top, left = gap + i // columns * (height + gap), gap + i % columns * (width + gap)
         sheet[:, top : top + height, left : left + width] = tile
-    sheet = sheet[:3] if channels >= 3 else sheet[:1]
-    return Image.fromarray(
-        sheet.permute(1, 2, 0).squeeze(2).numpy() if channels < 3 else sheet.permute(1, 2, 0).numpy()
-    )
+    sheet = sheet.permute(1, 2, 0)
+    return Image.fromarray((sheet.squeeze(2) if channels == 1 else sheet).numpy())
 
 
 def save_picture(picture, path):
@@ -49,34 +70,93 @@ def save_picture(picture, path):
     write_atomically(path, data.getvalue())
 
 
+COLUMNS = 3  # panels of curves beside one another
+LINES = 8  # in a panel, at most
+APART = 100.0  # terms whose sizes differ by more have panels of their own; one that spans more has a log axis
+
+
 def curves(records, path, title):
-    """A picture of the logged scalars over steps: one panel a network (the part of the name before the slash)."""
+    """A plot of the logged scalars over steps: a panel for each network (a name's part before the slash).
+
+    A network has several panels if its terms differ in size by more than a factor of APART, or are more than
+    LINES. A row has three panels. An axis is logarithmic if a term spans more than that factor.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    names = sorted(
-        {n for record in records for n, v in record.items() if n != "step" and isinstance(v, (int, float))}
-    )
-    panels = sorted({n.split("/")[0] for n in names})
-    if not panels:
+    series = {}
+    for record in records:
+        for name, value in record.items():
+            if name != "step" and isinstance(value, (int, float)) and not isinstance(value, bool):
+                series.setdefault(name, []).append((record["step"], value))
+    found = panels(series)
+    if not found:
         return
-    figure = Figure(figsize=(5.5 * len(panels), 4), layout="constrained")
+    columns, rows = min(COLUMNS, len(found)), math.ceil(len(found) / COLUMNS)
+    figure = Figure(figsize=(5.5 * columns, 4 * rows), layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, panel in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels):
-        for name in (n for n in names if n.split("/")[0] == panel):
-            points = [(r["step"], r[name]) for r in records if isinstance(r.get(name), (int, float))]
-            axes.plot(*zip(*points), label=name.split("/", 1)[-1], linewidth=1)
-        axes.set(title=panel, xlabel="step")
+    every = figure.subplots(rows, columns, squeeze=False).flatten()
+    for axes, (panel, names) in zip(every, found):
+        for name in names:
+            axes.plot(
+                *zip(*series[name]), label=name.split("/", 1)[-1].replace("_", " ").strip(), linewidth=1
+            )
+        axes.set_title(panel, parse_math=False)
+        axes.set(xlabel="step")
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8)
-    figure.suptitle(title)
-    temporary = path + ".tmp.png"
-    figure.savefig(temporary, dpi=110)
-    os.replace(temporary, path)
+        for text in axes.legend(fontsize=8).get_texts():
+            text.set_parse_math(False)  # a name with $ is no formula
+        scale(axes, [abs(value) for name in names for _, value in series[name]], series, names)
+    for axes in every[len(found) :]:
+        axes.set_axis_off()
+    figure.suptitle(title, parse_math=False)
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=110)
+    write_atomically(path, data.getvalue())
+
+
+def panels(series):
+    """[(title, names)] of terms {name: [(step, value), ...]}: by network, then by size, then at most LINES."""
+    found = []
+    for network in sorted({name.split("/")[0] for name in series}):
+        groups = []
+        for name in sorted(
+            (n for n in series if n.split("/")[0] == network), key=lambda n: (size(series[n]), n)
+        ):
+            if (
+                groups
+                and size(series[name]) <= APART * size(series[groups[-1][0]])
+                and len(groups[-1]) < LINES
+            ):
+                groups[-1].append(name)
+            else:
+                groups.append([name])
+        for k, names in enumerate(groups):
+            found.append(
+                (network if len(groups) == 1 else f"{network} {k + 1} of {len(groups)}", sorted(names))
+            )
+    return found
+
+
+def size(points):
+    """The median of a term's magnitudes that are not 0; those below 1e-8 count as that."""
+    values = sorted(abs(value) for _, value in points if value)
+    return max(values[len(values) // 2], 1e-8) if values else 1e-8
+
+
+def scale(axes, magnitudes, series, names):
+    """A logarithmic y axis where magnitudes span more than a factor of APART; linear around 0 where values cross it."""
+    sizes = sorted(value for value in magnitudes if value)
+    if not sizes or sizes[-1] <= APART * sizes[len(sizes) // 20]:  # a few values near 0 are no decades
+        return
+    if all(value > 0 for name in names for _, value in series[name]):
+        axes.set_yscale("log")
+    else:
+        axes.set_yscale("symlog", linthresh=sizes[len(sizes) // 20])
 
 
 def gif(path, frames, seconds=0.1):
-    """PIL images as an animation that repeats. seconds: how long a frame is shown, or one number a frame."""
+    """Writes PIL images as an animation that repeats. seconds: for one frame, or a list of those of each."""
     times = [round(1000 * t) for t in seconds] if isinstance(seconds, list) else round(1000 * seconds)
     frames[0].save(path, "gif", save_all=True, append_images=frames[1:], duration=times, loop=0)
 
@@ -84,7 +164,8 @@ def gif(path, frames, seconds=0.1):
 def frames(folder, every=0):
     """{name: [(step, path), ...] by step} of the pictures step_<8 digits>[_<name>].png in a folder.
 
-    every: only multiples of so many steps, and the last; a run that was prolonged has pictures of its earlier ends besides.
+    every: take only multiples of so many steps, and the last. That leaves out pictures of the earlier ends of
+    a run that was prolonged.
     """
     found = {}
     for file in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
@@ -100,21 +181,22 @@ def frames(folder, every=0):
 
 
 def animate(run, args):
-    """Writes <run>/animation.gif, or animation_<name>.gif where pictures have names, from samples/; returns [(path, number of frames), ...].
+    """Writes <run>/animation.gif from samples/; if pictures have names, animation_<name>.gif for each.
 
-    A frame a tenth of a second, the last for a second; one palette for all. Raises MissingError where there is no picture.
+    A frame is shown for a tenth of a second, the last for a second. All have one palette. Returns [(path,
+    number of frames), ...]. Raises MissingError if there is no picture.
     """
     found = frames(run.samples, args.steps_per_epoch * args.save_images_every)
     if not found:
         raise MissingError(
-            f"--mode=animate: no pictures in {run.samples}; a run that trained with --save_images_every=1 has one an epoch"
+            f"--mode=animate: no pictures in {run.samples}; "
+            "train with --save_images_every=1 to have one for each epoch"
         )
     written = []
     for name, entries in found.items():
         pictures = [Image.open(path).convert("RGB") for _, path in entries]
-        pictures = [
-            picture for picture in pictures if picture.size == pictures[-1].size
-        ]  # --samples may have changed
+        # --samples may have changed
+        pictures = [picture for picture in pictures if picture.size == pictures[-1].size]
         path = os.path.join(run.folder, f"animation{'_' + name if name else ''}.gif")
         palette = side_by_side([pictures[0], pictures[len(pictures) // 2], pictures[-1]]).quantize(COLOURS)
         gif(
@@ -128,7 +210,7 @@ def animate(run, args):
 
 
 def side_by_side(pictures):
-    """Pictures of one size as one."""
+    """Pictures of one size as one picture, from left to right."""
     width, height = pictures[0].size
     sheet = Image.new("RGB", (width * len(pictures), height))
     for k, picture in enumerate(pictures):

@@ -1,4 +1,7 @@
-"""What a run leaves behind for eyes and scripts: means, metrics.jsonl, the console. Reads the device only when it writes."""
+"""What a run leaves behind for eyes and scripts: means, metrics.jsonl, the console.
+
+Reads the device only when it writes.
+"""
 
 import json
 import math
@@ -8,19 +11,25 @@ import time
 
 import torch
 
-from engine import distributed
-from engine.errors import MissingError
+from engine import devices, distributed, results
+from engine.errors import MissingError, UserError
 from engine.files import write_atomically
 
 
 class Means:
-    """Means of the logged scalars since the last line, added up in float64 on their device. A part of the checkpoint."""
+    """Means of the logged scalars since the last line, added up in float64 (devices.widest) on their device.
+
+    A part of the checkpoint.
+    """
 
     def __init__(self):
         self.sums = {}  # names that came together: their sums [n], and how often they came
 
     def add(self, values):
-        """values: {name: scalar tensor}. A name that comes only now and then is averaged over the times it came."""
+        """values: {name: scalar tensor}.
+
+        A name that comes only now and then is averaged over the times it came.
+        """
         if values:
             new = torch.stack(list(values.values()))
             self.add_sums(tuple(values), new, 1)
@@ -36,7 +45,7 @@ class Means:
                 pairs[name] = total + value, times + count
         names, device = sorted(pairs), sums.device
         (totals,) = distributed.sum_over(
-            [torch.tensor([pairs[n] for n in names], dtype=torch.float64, device=device)]
+            [torch.tensor([pairs[n] for n in names], dtype=devices.widest(device), device=device)]
         )
         return {n: total / times for n, (total, times) in zip(names, totals.tolist())}
 
@@ -60,53 +69,78 @@ class Means:
 
     def add_sums(self, names, new, count):
         """Adds sums [n] of names that came `count` times."""
-        sums, before = self.sums.get(names, (torch.zeros_like(new, dtype=torch.float64), 0))
-        self.sums[names] = sums.to(new.device).add_(new), before + count  # restored sums are the host's
+        sums, before = self.sums.get(names, (torch.zeros_like(new, dtype=devices.widest(new.device)), 0))
+        self.sums[names] = (
+            sums.to(new.device, devices.widest(new.device)).add_(new),
+            before + count,
+        )  # restored sums are the host's
 
 
 class Metrics:
-    """metrics.jsonl: one object a logged step, key "step"; the same bytes whether or not the run was interrupted."""
+    """metrics.jsonl: one object a logged step, key "step"; the same bytes whether or not the run was
+    interrupted."""
 
     def __init__(self, path):
         self.path = path
 
     def read(self):
-        """The records, oldest first; a last line cut short by a crash is left out."""
-        return [record for _, record in self.lines()]
-
-    def lines(self):
-        if os.path.exists(self.path):
-            with open(self.path, encoding="utf8") as file:
-                for line in file:
-                    try:
-                        yield line, json.loads(line)
-                    except ValueError:
-                        return
+        """The records, oldest first; lines that are none are left out."""
+        return results.read_records(self.path)
 
     def cut(self, step, provisional=()):
-        """Drops records later than `step`, which the run is about to make again, and the `provisional` names of the record at it."""
+        """Drops records later than `step`, which the run is about to make again, and the `provisional` names
+        of the record at it. Lines that are no records are moved to metrics.jsonl.damaged, with a warning;
+        a last one that was cut short by a crash is dropped, since its record is made again."""
         if not os.path.exists(self.path):
             return
-        kept = []
-        for line, record in self.lines():
-            if record["step"] == step and provisional:
-                record = {n: v for n, v in record.items() if n not in provisional}
-                line = json.dumps(record) + "\n" if len(record) > 1 else ""
-            if record["step"] <= step:
-                kept.append(line.encode())
+        kept, damaged = [], []
+        with open(self.path, "rb") as file:
+            for line in file:
+                entry = results.parse(line)
+                if entry is None:
+                    if line.endswith(b"\n"):
+                        damaged.append(line)
+                    continue
+                if entry["step"] == step and provisional:
+                    entry = {n: v for n, v in entry.items() if n not in provisional}
+                    line = encoded(entry) if len(entry) > 1 else b""
+                if entry["step"] <= step:
+                    kept.append(line.rstrip(b"\r\n") + b"\n" if line else b"")
+        results.set_aside(self.path, damaged)
         write_atomically(self.path, *kept)
 
     def write(self, step, values):
         """Appends {"step": step, name: value, ...}; a value that is not finite is written null."""
-        record = {"step": step} | {n: v if math.isfinite(v) else None for n, v in values.items()}
-        with open(self.path, "a", encoding="utf8") as file:
-            file.write(json.dumps(record) + "\n")
+        with open(self.path, "ab") as file:
+            file.write(encoded({"step": step} | finite(values)))
+
+    def join(self, step, values):
+        """Adds values to the record of `step`, which is the last if there is one: one object a step."""
+        lines = []
+        if os.path.exists(self.path):
+            with open(self.path, "rb") as file:
+                lines = file.readlines()
+        last = results.parse(lines[-1]) if lines else None
+        if last is None or last["step"] != step:
+            self.write(step, values)
+        else:
+            write_atomically(self.path, *lines[:-1], encoded(last | finite(values)))
 
     def sync(self):
         """Makes what was written outlast a power cut; called before a checkpoint is."""
         if os.path.exists(self.path):
             with open(self.path, "rb") as file:
                 os.fsync(file.fileno())
+
+
+def finite(values):
+    """The values by name; None for one that is not finite, which JSON has no word for."""
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
+
+
+def encoded(entry):
+    """A record as its line in the file."""
+    return (json.dumps(entry) + "\n").encode()
 
 
 class Console:
@@ -139,7 +173,8 @@ class Console:
                 f", {duration((self.total - step) / speed)} left" if speed > 0 and step < self.total else ""
             )
             self.say(
-                f"step {step}/{self.total}  epoch {math.ceil(step / self.per_epoch)}  {speed:.3g} steps/s{left}  {text}"
+                f"step {step}/{self.total}  epoch {math.ceil(step / self.per_epoch)}  "
+                f"{speed:.3g} steps/s{left}  {text}"
             )
 
     def close(self):
@@ -162,19 +197,27 @@ class TensorBoard:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             raise MissingError(
-                "--tensorboard: the package tensorboard is not installed; pip install tensorboard would do"
+                "--tensorboard: the package tensorboard is not installed; use pip install tensorboard"
             ) from None
-        self.writer = SummaryWriter(folder, purge_step=step + 1)
+        try:
+            self.writer = SummaryWriter(folder, purge_step=step + 1)
+        except OSError as error:
+            raise UserError(
+                f"--tensorboard: cannot write to {folder}: {error.strerror}; move away what is there"
+            ) from None
 
     def log(self, step, values):
+        """Scalars by name."""
         for name, value in values.items():
             self.writer.add_scalar(name, value, step)
 
     def image(self, step, name, picture):
+        """A PIL image."""
         import numpy as np
 
         array = np.asarray(picture)
         self.writer.add_image(name, array, step, dataformats="HWC" if array.ndim == 3 else "HW")
 
     def close(self):
+        """Writes what is left, and closes the file."""
         self.writer.close()

@@ -22,7 +22,7 @@ def parse(line):
     as "step"."""
     try:
         record = json.loads(line)
-    except ValueError:  # UnicodeDecodeError is one
+    except (ValueError, RecursionError):  # UnicodeDecodeError is one
         return None
     step = record.get("step") if isinstance(record, dict) else None
     return record if isinstance(step, int) and not isinstance(step, bool) else None
@@ -74,19 +74,19 @@ class Results:
                 with open(self.path, "rb") as file:
                     lines = file.read().splitlines(keepends=True)
             records = [(line.rstrip(b"\r\n") + b"\n", parse(line)) for line in lines]
-            self.set_aside([line for line, record in records if record is None])
+            set_aside(self.path, [line for line, record in records if record is None])
             kept = [line for line, record in records if record is not None and keep(record)]
             write_atomically(self.path, *kept, *[line.encode() + b"\n" for line in new])
 
-    def set_aside(self, lines):
-        """Moves lines that are not readable to evaluations.jsonl.damaged, with a warning."""
-        lines = [line for line in lines if line.strip()]
-        if lines:
-            with open(self.path + ".damaged", "ab") as file:
-                file.writelines(lines)
-            print(
-                f"warning: {self.path}: {len(lines)} damaged line(s) moved to {FILE}.damaged", file=sys.stderr
-            )
+
+def set_aside(path, lines):
+    """Adds lines that are no records to <path>.damaged, with a warning."""
+    lines = [line for line in lines if line.strip()]
+    if lines:
+        with open(path + ".damaged", "ab") as file:
+            file.writelines(lines)
+        name = os.path.basename(path)
+        print(f"warning: {path}: {len(lines)} damaged line(s) moved to {name}.damaged", file=sys.stderr)
 
 
 def finite(value):

@@ -1,5 +1,8 @@
 """A run's folder, results/<name>/s<seed>/: who may write to it, what it began with, where it stands."""
 
+import contextlib
+import copy
+import errno
 import json
 import os
 import platform
@@ -7,26 +10,31 @@ import shutil
 import subprocess
 import sys
 import time
+import traceback
 
 import torch
 
 from engine import checkpoint, distributed, flags, pictures, record
 from engine.errors import MissingError, UserError
-from engine.files import write_atomically
+from engine.files import remove_temporary, write_atomically
 from engine.load import located
-from engine.lock import Lock
+from engine.lock import Lock, who
+from engine.randomness import seeded
 from engine.results import Results
+
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.ESTALE)
 
 
 class RunDirectory:
     """The folder of one run. Process 0 writes; the others hold the same object and write nothing.
 
-    flags.json, files/ (copies of the three loaded files), checkpoints/, samples/, metrics.jsonl, curves.png, log.txt, status.json.
+    flags.json, files/ (copies of the three loaded files), checkpoints/, samples/, metrics.jsonl,
+    curves.png, log.txt, status.json.
     """
 
     def __init__(self, args):
         self.args = args
-        self.folder = os.path.join(args.save_path, args.name, f"s{args.seed}")
+        self.folder = getattr(args, "folder", None) or flags.folder_of(args.save_path, args.name, args.seed)
         self.checkpoints, self.samples = (
             os.path.join(self.folder, "checkpoints"),
             os.path.join(self.folder, "samples"),
@@ -35,22 +43,42 @@ class RunDirectory:
         self.results = Results(self.folder)
         self.writes = distributed.rank() == 0
         self.lock = Lock(self.folder)
-        self.board = None
-        self.painter = None  # function(trainer, step) -> PIL image: drawn in place of the sample grid
-        self.saved = None  # the step of the newest checkpoint of this start
+        self.tensorboard = None
+        self.picture_fn = None  # function(trainer, step) -> PIL image: drawn in place of the sample grid
+        self.saved = None  # the step of the newest checkpoint
+        self.good = set()  # steps whose checkpoints are known to verify
 
     def say(self, text, error=False):
         """One line to the console and to log.txt."""
         if self.writes:
             print(text, file=sys.stderr if error else sys.stdout, flush=True)
-            with open(os.path.join(self.folder, "log.txt"), "a", encoding="utf8") as file:
-                file.write(time.strftime("%Y-%m-%d %H:%M:%S ") + text + "\n")
+            self.note(time.strftime("%Y-%m-%d %H:%M:%S ") + text + "\n")
 
     def note(self, text):
         """Lines for log.txt alone."""
         if self.writes:
-            with open(os.path.join(self.folder, "log.txt"), "a", encoding="utf8") as file:
+            path = os.path.join(self.folder, "log.txt")
+            with open(path, "a", encoding="utf8", errors="backslashreplace") as file:
                 file.write(text)
+
+    def warn(self, text):
+        """A warning, to stderr and log.txt."""
+        self.say(f"warning: {text}", error=True)
+
+    def guard(self):
+        """Raises UserError, in every process, where another process has taken the folder over.
+
+        From then on nothing is written here.
+        """
+
+        def look():
+            try:
+                self.lock.check()
+            except UserError:
+                self.writes = False
+                raise
+
+        distributed.on_rank0(look)
 
     def newest_step(self):
         """The step of the newest checkpoint; 0 before the first."""
@@ -64,11 +92,21 @@ class RunDirectory:
                 json.dumps({"state": state, "step": step, "text": text}, indent=1).encode(),
             )
 
-    def open(self, trainer):
-        """Restores the checkpoint that --resume asks for and prepares the folder for writing. Returns (step, sums of the log), the sums None where nothing
-        was restored.
+    def finished(self, step):
+        """Whether the run was said to be finished at this step: nothing that was due at it is left to do."""
+        try:
+            with open(os.path.join(self.folder, "status.json"), encoding="utf8") as file:
+                found = json.load(file)
+            return found["state"] == "finished" and found["step"] >= step
+        except (OSError, ValueError, TypeError, KeyError):
+            return False
 
-        Raises UserError when that would overwrite or lose something, or when flags differ that would change the run.
+    def open(self, trainer):
+        """Restores the checkpoint that --resume asks for and prepares the folder for writing. Returns (step,
+        state), the state None where nothing was restored.
+
+        Raises UserError when that would overwrite or lose something, or when flags differ that would
+        change the run.
         """
         distributed.on_rank0(self.lock_up)
         self.step, state, fresh = distributed.on_rank0(
@@ -86,36 +124,42 @@ class RunDirectory:
                 self.step, (state or {}).get("provisional", []) if self.step < self.args.total_steps else []
             )
             if self.args.tensorboard:
-                self.board = record.TensorBoard(os.path.join(self.folder, "tensorboard"), self.step)
+                self.tensorboard = record.TensorBoard(os.path.join(self.folder, "tensorboard"), self.step)
             self.header()
         if state is not None:
             trainer.restore(state)
-        return self.step, None if state is None else state["means"]
+            self.saved = None if fresh else self.step
+        return self.step, state
 
     def lock_up(self):
         """Makes the folder, takes its lock, and clears what a killed process left half written."""
         try:
             for folder in (self.checkpoints, self.samples):
                 os.makedirs(folder, exist_ok=True)
+                if not os.access(folder, os.W_OK | os.X_OK):
+                    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
             dead = self.lock.take()
         except OSError as error:
             raise UserError(
-                f"--save_path: cannot write to {self.folder}: {error.strerror}; another folder would do"
+                f"--save_path: cannot write to {self.folder}: {error.strerror}; use another folder"
             ) from error
         if dead:
-            self.say(f"took over the lock of process {dead.get('pid')} on {dead.get('host')}, which is gone")
-        for folder in (self.folder, self.checkpoints, self.samples):
-            for name in os.listdir(folder):
-                if ".tmp" in name:
-                    os.remove(os.path.join(folder, name))
+            self.say(f"took over the lock of {who(dead)}, which is gone")
+        copies = [
+            os.path.join(self.folder, "files", flag) for flag, _ in flags.files_of(flags.record(self.args))
+        ]
+        for folder in (self.folder, self.checkpoints, self.samples, *filter(os.path.isdir, copies)):
+            remove_temporary(folder)
 
     def find(self):
-        """(step, state, whether the folder is begun afresh) to start from; (0, None, True) where there is nothing to go on from."""
+        """(step, state, whether the folder is begun afresh) to start from; (0, None, True) where there is
+        nothing to go on from."""
         args, own, then = self.args, checkpoint.steps(self.checkpoints), flags.read(self.folder)
         if args.resume == "none":
             if own:
                 raise UserError(
-                    f"--resume: {self.folder} holds checkpoints up to step {own[0]}; --resume=auto goes on from there, "
+                    f"--resume: {self.folder} holds checkpoints up to step {own[0]}; "
+                    f"--resume=auto goes on from there, "
                     "another --name or --seed starts a new run"
                 )
             return 0, None, True
@@ -123,14 +167,21 @@ class RunDirectory:
             if own and then is not None:
                 self.check(then)
                 for line in flags.edited(then, args, self.folder):
-                    self.say(f"warning: {line}", error=True)
-            step, state = checkpoint.newest(
-                self.checkpoints, lambda text: self.say(f"warning: {text}", error=True)
-            )
+                    self.warn(line)
+            damaged = {}
+            step, state = checkpoint.newest(self.checkpoints, damaged.__setitem__)
             if own and state is None:
+                for path, why in damaged.items():
+                    self.warn(f"{path}: {why}")
                 raise UserError(
-                    f"--resume: none of the {len(own)} checkpoints in {self.checkpoints} can be read; move them away to start afresh"
+                    f"--resume: none of the {len(own)} checkpoints in {self.checkpoints} can be read; "
+                    "move them away to start afresh"
                 )
+            if state is not None:
+                self.check(state["flags"])
+            for path, why in damaged.items():
+                aside = os.path.basename(checkpoint.set_aside(path))
+                self.warn(f"skipped {path}: {why}; moved to {aside}")
             return step, state, state is None
         state = checkpoint.named(args.resume)
         step, inside = (
@@ -139,7 +190,8 @@ class RunDirectory:
         )
         if own and not (inside and step == own[0]):
             raise UserError(
-                f"--resume: {self.folder} holds checkpoints up to step {own[0]}; --resume=auto goes on from there, "
+                f"--resume: {self.folder} holds checkpoints up to step {own[0]}; "
+                f"--resume=auto goes on from there, "
                 "another --name starts a new run from the one you gave"
             )
         if inside:
@@ -148,12 +200,22 @@ class RunDirectory:
             other = os.path.dirname(os.path.dirname(os.path.abspath(args.resume)))
             for line in flags.differences(state["flags"], args, other):
                 print(f"warning: starts from {args.resume} with {line}", file=sys.stderr)
+            state = {
+                name: value for name, value in state.items() if name != "due"
+            }  # of the other run's records
         if args.last_epoch is not None:
+            if inside:
+                raise UserError(
+                    f"--last_epoch: given with a checkpoint of {self.folder} itself, "
+                    f"whose later steps are there "
+                    "already; use another --name"
+                )
             step = args.last_epoch * args.steps_per_epoch
         return step, state, not inside
 
     def restore(self, trainer):
-        """For modes: takes over the checkpoint that --at names, or the one of --resume=PATH; returns its step."""
+        """For modes: takes over the checkpoint that --at names, or the one of --resume=PATH; returns its
+        step."""
         if self.args.at == "all":
             raise UserError(
                 f"--at=all: --mode={self.args.mode} writes of one checkpoint; use latest, best or a step"
@@ -163,7 +225,8 @@ class RunDirectory:
         return state["step"]
 
     def states(self, which):
-        """(file name, state) of the "latest" checkpoint, the "best", "all", or that of a step; with --resume=PATH, of that one."""
+        """(file name, state) of the "latest" checkpoint, the "best", "all", or that of a step; with
+        --resume=PATH, of that one."""
         if self.args.resume not in ("none", "auto"):
             if which != "latest":
                 raise UserError(f"--at={which}: given with --resume={self.args.resume}; use one of the two")
@@ -173,10 +236,10 @@ class RunDirectory:
         if which == "best":
             found = ["best.pt"] if os.path.exists(os.path.join(self.checkpoints, "best.pt")) else []
         elif which == "latest":
-            step, state = checkpoint.newest(
-                self.checkpoints, lambda text: print(f"warning: {text}", file=sys.stderr)
-            )
+            skipped = lambda path, why: print(f"warning: skipped {path}: {why}", file=sys.stderr)
+            step, state = checkpoint.newest(self.checkpoints, skipped)
             if state is not None:
+                self.check_own(state, checkpoint.path_of("", step))
                 yield os.path.basename(checkpoint.path_of("", step)), state
                 return
             found = []
@@ -185,25 +248,45 @@ class RunDirectory:
             found = [os.path.basename(checkpoint.path_of("", step)) for step in wanted if step in steps]
         if not found:
             raise MissingError(
-                f"{'--name: no checkpoint' if which == 'latest' else f'--at={which}: no such checkpoint'} in {self.checkpoints}"
+                ("--name: no checkpoint" if which == "latest" else f"--at={which}: no such checkpoint")
+                + f" in {self.checkpoints}"
                 + (f"; there is {', '.join(map(str, steps))}" if steps else "; train first")
             )
+        read = 0
         for name in found:
             try:
-                state = checkpoint.load(os.path.join(self.checkpoints, name))
+                state = checkpoint.load_run(os.path.join(self.checkpoints, name))
             except (ValueError, OSError) as error:
                 if which != "all":
                     raise MissingError(f"--at={which}: {name}: {error}; use another step") from None
                 print(f"warning: skipped {name}: {error}", file=sys.stderr)
                 continue
+            self.check_own(state, name)
+            read += 1
             yield name, state
+        if not read:
+            raise MissingError(
+                f"--at=all: none of the {len(found)} checkpoints in "
+                f"{self.checkpoints} can be read; restore one"
+            )
+
+    def check_own(self, state, name):
+        """For modes: raises UserError for a checkpoint whose flags are another run's than flags.json's."""
+        trained = copy.copy(self.args)
+        vars(trained).update(flags.read(self.folder) or {})
+        found = flags.differences(state["flags"], trained, self.folder)
+        if found:
+            raise UserError(
+                f"--name: {name} in {self.checkpoints} is of another run: {'; '.join(found)}; move it away"
+            )
 
     def check(self, then):
         """Raises UserError where flags differ from an earlier start's in what would change the run."""
         found = flags.differences(then, self.args, self.folder)
         if found:
             raise UserError(
-                f"{'; '.join(found)}: this would change the run in {self.folder}; use the flags that it began with, "
+                f"{'; '.join(found)}: this would change the run in {self.folder}; "
+                f"use the flags that it began with, "
                 "or another --name"
             )
 
@@ -213,7 +296,8 @@ class RunDirectory:
             copy = flags.copied(self.folder, flag, name)
             if not os.path.exists(copy):
                 os.makedirs(os.path.dirname(copy), exist_ok=True)
-                shutil.copyfile(located(name), copy)
+                with open(located(name), "rb") as file:
+                    write_atomically(copy, file.read())
 
     def write_flags(self):
         """flags.json: every flag, and steps_per_epoch as the data gave it."""
@@ -228,19 +312,29 @@ class RunDirectory:
         self.say(
             f"start at step {self.step} on {platform.node()}, process {os.getpid()}"
             + (f", job {job}" if job else "")
-            + f", {distributed.world_size()} process(es), python {platform.python_version()}, torch {torch.__version__}, "
+            + f", {distributed.world_size()} process(es), python {platform.python_version()}, "
+            f"torch {torch.__version__}, "
             f"{self.args.device}, {torch.get_num_threads()} threads, code {commit()}"
         )
 
     def save_best(self, trainer, step):
-        """checkpoints/best.pt: the state at the step with the best score so far, to be evaluated or sampled from. Called in every process."""
+        """checkpoints/best.pt: the state at the step with the best score so far, to be evaluated or sampled
+        from.
+
+        Called in every process.
+        """
+        self.guard()
         state = {"step": step, **trainer.capture(), "flags": flags.record(self.args)}
         if self.writes:
             checkpoint.save(os.path.join(self.checkpoints, "best.pt"), state)
 
-    def save(self, trainer, step, means, provisional=()):
-        """A checkpoint of everything that outlives a step. Called in every process. provisional: names in this step's record that
-        are there only because the run ends here."""
+    def save(self, trainer, step, means, provisional=(), due=()):
+        """A checkpoint of everything that outlives a step. Called in every process.
+
+        provisional: names in this step's record that are there only because the run ends here. due: the
+        measures of this step that are still to be made; a start from this checkpoint makes them first.
+        """
+        self.guard()
         state = {
             "step": step,
             **trainer.capture(),
@@ -248,67 +342,101 @@ class RunDirectory:
             "provisional": list(provisional),
             "flags": flags.record(self.args),
         }
+        if due:
+            state["due"] = list(due)
         if self.writes:
             self.metrics.sync()
             checkpoint.save(checkpoint.path_of(self.checkpoints, step), state)
-            checkpoint.prune(self.checkpoints, self.args.keep_last, self.args.keep_every)
+            self.good.discard(step)
+            checkpoint.prune(
+                self.checkpoints,
+                step,
+                self.args.keep_last,
+                self.args.keep_every,
+                self.good,
+                lambda text: self.say(text, error=True),
+            )
         self.saved = step
 
     def log(self, step, values):
         """One record of metrics.jsonl, and of TensorBoard where asked for."""
+        self.guard()
         if self.writes:
             self.metrics.write(step, values)
-            if self.board:
-                self.board.log(step, values)
+            if self.tensorboard:
+                self.tensorboard.log(step, values)
+
+    def join(self, step, values):
+        """Adds values that came later to the record of this step."""
+        self.guard()
+        if self.writes:
+            self.metrics.join(step, values)
+            if self.tensorboard:
+                self.tensorboard.log(step, values)
 
     def draw(self, trainer, step, batch):
-        """samples/step_<8 digits>.png from fixed noise, or what the trainer's pictures(batch) gives: {name: images [n, C, H, W]}; or what
-        the painter draws, where data are no images."""
+        """samples/step_<8 digits>.png from fixed noise, or what the trainer's pictures(batch) gives: {name:
+        images [n, C, H, W]}; or what picture_fn draws, where data are no images. A picture that fails is
+        warned of."""
+        self.guard()
         if not self.writes:
             return
-        if self.painter is not None:
-            made = {"": self.painter(trainer, step)}
-        else:
-            from engine.randomness import seeded
+        with self.no_reason_to_stop(f"the picture of step {step}"):
+            if self.picture_fn is not None:
+                made = {"": self.picture_fn(trainer, step)}
+            else:
+                with trainer.evaluating(), seeded(self.args.seed, "samples"):
+                    drawn = trainer.pictures(batch)
+                made = {name: pictures.grid(images) for name, images in drawn.items()}
+            for name, picture in made.items():
+                pictures.save_picture(
+                    picture, os.path.join(self.samples, f"step_{step:08d}{'_' + name if name else ''}.png")
+                )
+                if self.tensorboard:
+                    self.tensorboard.image(step, name or "samples", picture)
 
-            with trainer.evaluating(), seeded(self.args.seed, "samples"):
-                drawn = trainer.pictures(batch)
-            made = {name: pictures.grid(images) for name, images in drawn.items()}
-        for name, picture in made.items():
-            pictures.save_picture(
-                picture, os.path.join(self.samples, f"step_{step:08d}{'_' + name if name else ''}.png")
+    @contextlib.contextmanager
+    def no_reason_to_stop(self, what):
+        """Inside the block an error is a warning, and the run goes on; but for a full or failing disk, which
+        the next checkpoint would meet as well."""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+                raise
+            self.warn(
+                f"{what} failed ({type(error).__name__}: "
+                f"{' '.join(str(error).split())[:150]}); training goes on"
             )
-            if self.board:
-                self.board.image(step, name or "samples", picture)
+            self.note(traceback.format_exc())
 
     def plot(self):
         """curves.png from metrics.jsonl."""
         if self.writes:
-            pictures.curves(
-                self.metrics.read(),
-                os.path.join(self.folder, "curves.png"),
-                f"{self.args.name}, seed {self.args.seed}",
-            )
+            with self.no_reason_to_stop("curves.png"):
+                pictures.curves(
+                    self.metrics.read(),
+                    os.path.join(self.folder, "curves.png"),
+                    f"{self.args.name}, seed {self.args.seed}",
+                )
 
     def tell_where(self):
         """Prints where to look at the end."""
         if self.writes:
-            newest = lambda folder: max(
-                (os.path.join(folder, name) for name in os.listdir(folder)), default="none"
-            )
+            drawn = sorted(name for name in os.listdir(self.samples) if name.endswith(".png"))
             for what, path in (
-                ("samples", newest(self.samples)),
+                ("samples", os.path.join(self.samples, drawn[-1]) if drawn else "none"),
                 ("curves", os.path.join(self.folder, "curves.png")),
                 ("metrics", self.metrics.path),
-                ("checkpoint", newest(self.checkpoints)),
+                ("checkpoint", checkpoint.path_of(self.checkpoints, self.newest_step())),
             ):
                 print(f"  {what:<11}{path}")
 
     def close(self):
         """Closes what is open and gives the lock back."""
-        if self.board:
-            self.board.close()
-        if self.writes:
+        if self.tensorboard:
+            self.tensorboard.close()
+        if distributed.rank() == 0:
             self.lock.release()
 
 

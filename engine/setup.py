@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
-from engine import distributed, flags, memory
+from engine import data_digest, distributed, flags, memory
 from engine.errors import UserError
 from engine.load import call, load_file, located
 from engine.randomness import seed_all
@@ -39,7 +39,7 @@ def check_precision(args, device):
     if device.type == "cuda":
         if args.amp == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
             raise UserError("--amp: given bf16, which this GPU emulates; use fp16")
-    elif args.amp == "fp16" or not bf16:
+    elif device.type == "cpu" and (args.amp == "fp16" or not bf16):
         raise UserError(
             f"--amp: given {args.amp}, which this processor "
             f"{'has no training for' if args.amp == 'fp16' else 'emulates'}; use {'bf16 or off' if bf16 else 'off'}"
@@ -116,6 +116,7 @@ def resolve(args, data):
     if hasattr(train, "data_shape_b"):  # data of two domains
         args.data_shape_b = list(train.data_shape_b)
     args.steps_per_epoch = len(train)
+    args.data_digest = distributed.on_rank0(lambda: data_digest.of(data))
     args.total_steps = args.max_steps or args.epochs * len(train)
     args.schedule_steps = args.schedule_steps or max(args.total_steps, 1)
     flags.resolve(args)

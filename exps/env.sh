@@ -8,15 +8,14 @@ else PYTHON=python3
 fi
 LAUNCH="${LAUNCH:-$PYTHON}"
 
-# Where the data lie, for every script that reads any from disk: DATA, else DATA_DIR, else the folder data of
-# the project. DATA wins where both are given. FOLDER is for the scripts that train on images of your own: a
-# folder or a zip of them. Relative paths start in the folder that the script was called in. Paths may have
-# blanks.
+# The folder with data, for every script that reads data from disk: DATA, else DATA_DIR, else the folder data
+# of the project. FOLDER is for the scripts that train on images of your own: a folder or a zip of them.
+# Relative paths start in the folder that the script was called in. Paths may have blanks.
 for name in DATA DATA_DIR FOLDER; do
   eval "place=\${$name:-}"
   case "$place" in "" | /*) ;; *) place="${OLDPWD:-$PWD}/$place"; eval "$name=\$place" ;; esac
 done
-# iterator files read DATA_DIR; scripts whose runs record where their data lie give root="$DATA" beside it
+# iterator files read DATA_DIR; scripts whose flags.json records the folder give root="$DATA" too
 [ -z "${DATA:-}" ] || export DATA_DIR="$DATA"
 DATA="${DATA_DIR:-data}"
 

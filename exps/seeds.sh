@@ -1,6 +1,6 @@
 #!/bin/sh
 # seeds.sh SCRIPT FIRST-LAST [flags]: runs a script of exps/ once for each seed, one after the other.
-# Interrupted runs go on.
+# Interrupted runs are resumed.
 set -eu
 case "${2:-}" in
   *[!0-9-]* | "" | -* | *- | *-*-*)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# until_done.sh SCRIPT [flags]: runs a script of exps/ again and again while it exits 75 (interrupted,
-# resumable). A signal to this shell is passed on to the run; when the run has saved and ended, the loop ends.
+# until_done.sh SCRIPT [flags]: runs a script of exps/ again as long as it exits with 75 (interrupted,
+# resumable). A signal to this shell goes to the run; when the run has saved and ended, the loop ends.
 set -u
 [ -f "${1:-}" ] || { echo "usage: $0 SCRIPT [flags]" >&2; exit 2; }
 stop=

@@ -1,6 +1,6 @@
 #!/bin/sh
 # GAN mixup on CIFAR-10: pixel ("visible") mixup with spectral norm.
-# Published (README of the original): IS 8.00 +/- 0.08, FID 21.5; runs not restated; the README speaks of 500
+# Published (README of the original): IS 8.00 +/- 0.08, FID 21.5; runs not stated; the README says 500
 # epochs, its script trains 600.
 set -eu; cd "$(dirname "$0")/.."; . exps/env.sh; . exps/data_sets.sh; . exps/methods/gan_mixup.sh
 exec $LAUNCH task_launcher.py --name=visible_dnorm0_specnorm $GAN_MIXUP \

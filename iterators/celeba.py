@@ -8,7 +8,8 @@ from engine import distributed
 from engine.errors import MissingError
 from iterators import common
 from iterators.library import vision
-from iterators.library.cache import IN_MEMORY, Files, cached_images
+from iterators.library.cache import IN_MEMORY, cached_images
+from iterators.library.files import Files, digest, listing
 
 LAYOUT = (
     "celeba/img_align_celeba/ (or celeba/img_align_celeba.zip), celeba/list_eval_partition.txt and "
@@ -27,13 +28,16 @@ def get_iterators(
     subset=None,
     cache=None,
     in_memory=IN_MEMORY,
+    subset_seed=None,
 ):
-    """x [N, 3, size, size] and attributes [N, 40] in {0, 1}; 162,770 train, 19,867 valid and 19,962 test images.
+    """x [N, 3, size, size] and attributes [N, 40] in {0, 1}; 162,770 train, 19,867 valid and 19,962 test
+    images.
 
-    The official partition; there is no y. crop: the middle 108x108 of 178x218 pixels, as in the code of DCGAN (Radford et
-    al. 2015), then resized by Lanczos; crop=None takes all. root: $DATA_DIR, or data, by default; torchvision's layout,
-    which is read here since torchvision decodes anew in each epoch, and downloads from an address that often refuses.
-    subset, flip: see `common.iterators`; cache, in_memory: see `images`.
+    The official partition; there is no y. crop: the middle 108x108 of 178x218 pixels, as in the code of DCGAN
+    (Radford et al. 2015), then resized by Lanczos; crop=None takes all. root: $DATA_DIR, or data, by default;
+    torchvision's layout, which is read here since torchvision decodes anew in each epoch, and downloads from
+    an address that often refuses. subset, subset_seed, flip: see `common.iterators`; cache, in_memory: see
+    `images`.
     """
     root = vision.data_root(root)
     folder = os.path.join(root, "celeba")
@@ -42,15 +46,16 @@ def get_iterators(
     source = next(filter(os.path.exists, sources), None)
     if source is None or not all(map(os.path.isfile, tables)):
         raise MissingError(
-            f"--iterator_args root={root}: no CelebA there, or not all of it ({LAYOUT}); put these files there, "
+            f"--iterator_args root={root}: no CelebA there, or not all of it ({LAYOUT}); put these files "
+            "there, "
             "or give root=... or set DATA_DIR"
         )
     files = Files(source)
-    key = [files.key] + [(os.path.getsize(table), os.stat(table).st_mtime_ns) for table in tables]
+    described = listing(folder, tables)
     with distributed.rank0_first():
         splits, _ = cached_images(
             source,
-            key,
+            (digest(files.key, described.key), digest(files.identity, described.identity)),
             lambda: plan(files, *tables),
             files.read,
             files.label,
@@ -61,11 +66,12 @@ def get_iterators(
             cache,
             in_memory,
         )
-    return common.iterators(splits, batch_size, seed, subset=subset, flip=flip)
+    return common.iterators(splits, batch_size, seed, subset=subset, flip=flip, subset_seed=subset_seed)
 
 
 def plan(files, partition, attributes):
-    """({split: names}, {"attributes": int64 [N, 40]}, {}) for `cache.cached_images`. Raises MissingError for a damaged table."""
+    """({split: names}, {"attributes": int64 [N, 40]}, {}) for `cache.cached_images`. Raises MissingError for
+    a damaged table."""
     path_of = {os.path.basename(name): name for name in files.names}
     try:
         part_of = dict(line.split() for line in _lines(partition))
@@ -81,11 +87,11 @@ def plan(files, partition, attributes):
     except (ValueError, KeyError) as error:
         raise MissingError(
             f"{partition}, {attributes}: they do not describe the images in {files.root} ({error}); "
-            "the tables that came with the images would do"
+            "use the tables that came with the images"
         ) from None
     if not groups["train"]:
         raise MissingError(
-            f"{partition}: names no training image (part 0); the table that came with the images would do"
+            f"{partition}: names no training image (part 0); use the table that came with the images"
         )
     return {split: group for split, group in found.items() if group}, {"attributes": (values + 1) // 2}, {}
 

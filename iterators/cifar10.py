@@ -1,4 +1,5 @@
-"""CIFAR-10 (Krizhevsky 2009, Learning multiple layers of features from tiny images), through torchvision or as image files."""
+"""CIFAR-10 (Krizhevsky 2009, Learning multiple layers of features from tiny images), through torchvision or
+as image files."""
 
 import os
 
@@ -24,12 +25,15 @@ def get_iterators(
     download=True,
     cache=None,
     dequantise=False,
+    subset_seed=None,
+    stratify=False,
 ):
     """x [N, 3, 32, 32] (or size x size), y [N] in 0 .. 9; 50,000 train and 10,000 test images.
 
-    root ($DATA_DIR, or data, by default): torchvision's; or a folder or zip of images in train/<class>/ and test/<class>/, or
-    a folder that holds one named cifar10-jpeg.zip. The classes are numbered alphabetically, which is the official order.
-    valid, subset, flip, dequantise: see `common.iterators`. Raises UserError if the class folders are not CIFAR-10's.
+    root ($DATA_DIR, or data, by default): torchvision's; or a folder or zip of images in train/<class>/ and
+    test/<class>/, or a folder that holds one named cifar10-jpeg.zip. The classes are numbered alphabetically,
+    which is the official order. valid, subset, subset_seed, stratify, flip, dequantise: see
+    `common.iterators`. Raises UserError if the class folders are not CIFAR-10's.
     """
     root = vision.data_root(root)
     inside = os.path.join(root, "cifar10-jpeg.zip")
@@ -53,4 +57,15 @@ def get_iterators(
             num_workers,
             also=ALSO,
         )
-    return common.iterators(splits, batch_size, seed, 10, valid, subset, flip, dequantise)
+    return common.iterators(
+        splits,
+        batch_size,
+        seed,
+        10,
+        valid,
+        subset,
+        flip,
+        dequantise,
+        subset_seed=subset_seed,
+        stratify=stratify,
+    )

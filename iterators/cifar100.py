@@ -15,10 +15,12 @@ def get_iterators(
     subset=None,
     download=True,
     cache=None,
+    subset_seed=None,
+    stratify=False,
 ):
     """x [N, 3, 32, 32] (or size x size), y [N] in 0 .. 99 (fine labels); 50,000 train and 10,000 test images.
 
-    root: $DATA_DIR, or data, by default. valid, subset, flip: see `common.iterators`.
+    root: $DATA_DIR, or data, by default. valid, subset, subset_seed, stratify, flip: see `common.iterators`.
     """
     splits = vision.load(
         "CIFAR100",
@@ -30,4 +32,6 @@ def get_iterators(
         cache,
         num_workers,
     )
-    return common.iterators(splits, batch_size, seed, 100, valid, subset, flip)
+    return common.iterators(
+        splits, batch_size, seed, 100, valid, subset, flip, subset_seed=subset_seed, stratify=stratify
+    )

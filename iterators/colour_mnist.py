@@ -1,24 +1,30 @@
-"""Digits, and digits coloured by a photograph inside out: two unpaired domains of 28x28 pixels, the second made here.
+"""Digits, and digits coloured by a photograph inside out: two unpaired domains of 28x28 pixels, the second
+made here.
 
-Domain B is made as in W. Bulten's tutorial on "colorful MNIST", which a course at UC Berkeley (CS294-158) took up. For each digit:
+Domain B is made as in W. Bulten's tutorial on "colorful MNIST", which a course at UC Berkeley (CS294-158)
+took up. For each digit:
 
   1  it is enlarged from 28 to 64 pixels (bilinear, corners on corners); its mask is where it is above 1/2
   2  a random 64x64 crop of a photograph, values 0 .. 1; inside the mask v becomes 1 - v
   3  the crop is shrunk to 28 pixels by averaging over areas
 
-Differs from the tutorial: the photograph is a procedural texture (below) unless a folder of photographs is given.
+Differs from the tutorial: the photograph is a procedural texture (below) unless a folder of photographs is
+given.
 """
+
+import hashlib
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+from engine import data_digest
 from engine.errors import MissingError, UserError
 from engine.load import call
 from engine.randomness import generator, key
 from iterators import digits as sklearn_digits
 from iterators import fashion_mnist, kmnist, mnist
-from iterators.library import cache
+from iterators.library import decoding, files
 from iterators.library.unpaired import Unpaired
 
 SOURCES = {"mnist": mnist, "digits": sklearn_digits, "kmnist": kmnist, "fashion_mnist": fashion_mnist}
@@ -36,16 +42,18 @@ def get_iterators(
     texture_size=512,
     data_seed=0,
 ):
-    """x [N, 1, 28, 28], grey digits, and x_b [N, 3, 28, 28], coloured ones, unpaired; y and y_b [N] in 0 .. 9.
+    """x [N, 1, 28, 28], grey digits, and x_b [N, 3, 28, 28], coloured ones, unpaired; y and y_b [N] in 0 ..
+    9.
 
-    The splits are the source's: for MNIST 60,000 train and 10,000 test images, in both domains the same digits. source: mnist, kmnist,
-    fashion_mnist (root, download: see theirs), or digits, scikit-learn's 8x8 ones enlarged, which need no download. photos: a
-    folder or zip of photographs of 64x64 pixels or more, used as they are; by default one texture of texture_size pixels.
-    data_seed: of the texture and the crops; the data do not depend on the run's seed. Raises UserError for another source or
-    photographs that are too small, MissingError where data are missing.
+    The splits are the source's: for MNIST 60,000 train and 10,000 test images, in both domains the same
+    digits. source: mnist, kmnist, fashion_mnist (root, download: see theirs), or digits, scikit-learn's 8x8
+    ones enlarged, which need no download. photos: a folder or zip of photographs of 64x64 pixels or more,
+    used as they are; by default one texture of texture_size pixels. data_seed: of the texture and the crops;
+    the data do not depend on the run's seed. Raises UserError for another source or photographs that are too
+    small, MissingError where data are missing.
     """
     if source not in SOURCES:
-        raise UserError(f"--iterator_args source: given {source!r}; {', '.join(SOURCES)} would do")
+        raise UserError(f"--iterator_args source: given {source!r}; use {', '.join(SOURCES)}")
     words = {"size": SIZE} if source == "digits" else {"root": root, "download": download}
     grey = call(
         SOURCES[source].get_iterators,
@@ -53,7 +61,9 @@ def get_iterators(
         words,
         "--iterator_args",
     )
-    pictures = [texture(texture_size, data_seed)] if photos is None else photographs(photos)
+    pictures, of_photos = (
+        ([texture(texture_size, data_seed)], None) if photos is None else photographs(photos)
+    )
     made = {}
     for split, iterator in grey.items():
         a = iterator.source
@@ -66,12 +76,14 @@ def get_iterators(
             shuffle=split == "train",
             n_classes=10,
             what=f"{split} images",
+            digest=data_digest.of_facts(data_digest.of_iterator(iterator), of_photos),
         )
     return made
 
 
 def coloured(x, pictures, *words):
-    """Coloured digits uint8 [n, 3, 28, 28] of grey ones uint8 [n, 1, 28, 28], by crops of the pictures (uint8 [H, W, 3]) that `words` fix."""
+    """Coloured digits uint8 [n, 3, 28, 28] of grey ones uint8 [n, 1, 28, 28], by crops of the pictures (uint8
+    [H, W, 3]) that `words` fix."""
     draw = generator("colour", *words)
     n = len(x)
     which = torch.randint(len(pictures), (n,), generator=draw)
@@ -95,13 +107,15 @@ def crop(picture, corner):
 
 
 def blend(digit, crops, areas):
-    """Digits [n, 1, 28, 28] in 0 .. 1 and crops uint8 [n, 3, 64, 64] -> coloured digits float [n, 3, 28, 28] in 0 .. 255."""
+    """Digits [n, 1, 28, 28] in 0 .. 1 and crops uint8 [n, 3, 64, 64] -> coloured digits float [n, 3, 28, 28]
+    in 0 .. 255."""
     mask = F.interpolate(digit, (LARGE, LARGE), mode="bilinear", align_corners=True) > 0.5
     return areas @ torch.where(mask, 255 - crops, crops).float() @ areas.t()
 
 
 def area_weights(large, small):
-    """[small, large]: the share of each of `large` pixels in each of `small` ones that cover the same length; rows sum to 1."""
+    """[small, large]: the share of each of `large` pixels in each of `small` ones that cover the same length;
+    rows sum to 1."""
     edges = torch.arange(small + 1, dtype=torch.float64) * large / small
     low, high = torch.arange(large, dtype=torch.float64), torch.arange(1, large + 1, dtype=torch.float64)
     covered = torch.minimum(edges[1:, None], high) - torch.maximum(edges[:-1, None], low)
@@ -109,14 +123,16 @@ def area_weights(large, small):
 
 
 def texture(side=512, seed=0):
-    """A colourful picture uint8 [side, side, 3] with smooth parts, gradients, edges and some grain, as photographs have.
+    """A colourful picture uint8 [side, side, 3] with smooth parts, gradients, edges and some grain, as
+    photographs have.
 
-    Three layers of smooth colour (Gaussian fields with a power spectrum f^-5) lie over one another, cut out along the level lines
-    of further fields, as objects hide what is behind them; shading (f^-3) runs over all. Ranks of each channel's values then become v =
-    (1 - cos(pi rank)) / 2, so that light and dark are more frequent than the middle, where 1 - v would look like v.
+    Three layers of smooth colour (Gaussian fields with a power spectrum f^-5) lie over one another, cut out
+    along the level lines of further fields, as objects hide what is behind them; shading (f^-3) runs over
+    all. Ranks of each channel's values then become v = (1 - cos(pi rank)) / 2, so that light and dark are
+    more frequent than the middle, where 1 - v would look like v.
     """
     if type(side) is not int or side < LARGE:
-        raise UserError(f"--iterator_args texture_size: given {side!r}; {LARGE} or more would do")
+        raise UserError(f"--iterator_args texture_size: given {side!r}; use {LARGE} or more")
     draw = np.random.default_rng(key("texture", side, seed))
     fy, fx = np.fft.fftfreq(side)[:, None], np.fft.rfftfreq(side)[None]
     frequency = np.maximum(np.hypot(fy, fx), 1 / side)
@@ -141,17 +157,21 @@ def texture(side=512, seed=0):
 
 
 def photographs(root):
-    """The images below a folder or in a zip, uint8 [H, W, 3] each, sorted by name."""
-    files = cache.Files(root)
-    if not files.names:
+    """(the images below a folder or in a zip, uint8 [H, W, 3] each, sorted by name; the digest of their
+    files)."""
+    found_in = files.Files(root)
+    if not found_in.names:
         raise MissingError(
-            f"--iterator_args photos={root}: no images in it; photographs of {LARGE}x{LARGE} pixels or more would do"
+            f"--iterator_args photos={root}: no images in it; use photographs of {LARGE}x{LARGE} pixels or "
+            "more"
         )
-    found = []
-    for name in files.names:
-        found.append(cache.decode(files.label(name), lambda: files.read(name), channels=3))
+    found, hashes = [], []
+    for name in found_in.names:
+        hashes.append(hashlib.sha256(found_in.read(name)).hexdigest())
+        found.append(decoding.decode(found_in.label(name), lambda name=name: found_in.read(name), channels=3))
         if min(found[-1].shape[:2]) < LARGE:
             raise UserError(
-                f"--iterator_args photos: {files.label(name)} has {found[-1].shape[1]}x{found[-1].shape[0]} pixels; {LARGE}x{LARGE} or more would do"
+                f"--iterator_args photos: {found_in.label(name)} has "
+                f"{found[-1].shape[1]}x{found[-1].shape[0]} pixels; use {LARGE}x{LARGE} or more"
             )
-    return found
+    return found, data_digest.of_facts(hashes)

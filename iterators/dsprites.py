@@ -1,4 +1,5 @@
-"""dSprites: every combination of shape, scale, orientation and position (Matthey et al. 2017), rendered here or read from the published file."""
+"""dSprites: every combination of shape, scale, orientation and position (Matthey et al. 2017), rendered here
+or read from the published file."""
 
 import functools
 import math
@@ -8,30 +9,26 @@ import zipfile
 import numpy as np
 import torch
 
+from engine import data_digest
 from engine.errors import MissingError, UserError
 from iterators.common import Arrays, DataIterator, split
 
-SIZES = (
-    3,
-    6,
-    40,
-    32,
-    32,
-)  # shape (square, ellipse, heart), scale, orientation, x, y: 737,280 in all, in the order of the published file
+# shape (square, ellipse, heart), scale, orientation, x, y: 737,280 in all, in the order of the published file
+SIZES = (3, 6, 40, 32, 32)
 NAMES = ("shape", "scale", "orientation", "x", "y")
-SIDE, MARGIN = (
-    64,
-    16,
-)  # pixels of an image; centres lie MARGIN to MARGIN + 31 pixels from the left and the top
+# pixels of an image; centres lie MARGIN to MARGIN + 31 pixels from the left and the top
+SIDE, MARGIN = 64, 16
 TABLE = 2 * SIDE  # side of a drawn sprite with an empty border, so that any shift is one slice of it
 
 
 def get_iterators(batch_size, seed=0, npz=None, valid=0):
-    """x [N, 1, 64, 64] in {-1, 1} and factors int64 [N, 5], indices into SIZES; 737,280 training images, no labels.
+    """x [N, 1, 64, 64] in {-1, 1} and factors int64 [N, 5], indices into SIZES; 737,280 training images, no
+    labels.
 
-    Rendered: shape, scale (0.5, 0.6, ... 1), orientation (40 steps from 0 to 2 pi, both ends included as in the published set),
-    and centres on a grid of 32 x 32 pixels; no antialiasing. npz: dsprites_ndarray_*.npz, whose sprites have other outlines.
-    it.source.images(factors) gives images by factors. valid: how many, or which fraction, to hold out.
+    Rendered: shape, scale (0.5, 0.6, ... 1), orientation (40 steps from 0 to 2 pi, both ends included as in
+    the published set), and centres on a grid of 32 x 32 pixels; no antialiasing. npz: dsprites_ndarray_*.npz,
+    whose sprites have other outlines. it.source.images(factors) gives images by factors. valid: how many, or
+    which fraction, to hold out.
     """
     source = Rendered() if npz is None else Published(npz)
     chosen, held = split(len(source), valid)
@@ -67,7 +64,8 @@ def factors_of(index, sizes=SIZES):
 
 
 class Factored(Arrays):
-    """What both sources share: a batch is images(factors_of(index)), moved to [-1, 1] by the iterator as any uint8 image is."""
+    """What both sources share: a batch is images(factors_of(index)), moved to [-1, 1] by the iterator as any
+    uint8 image is."""
 
     sizes, names = SIZES, NAMES
 
@@ -80,6 +78,9 @@ class Factored(Arrays):
     def gather(self, indices):
         """{"x": uint8 [m, 1, 64, 64] of 0 and 255, "factors": int64 [m, 5]}."""
         return {"x": self.bytes_at(indices), "factors": factors_of(indices)}
+
+    def digest(self):
+        """None: rendered images are made by this file alone."""
 
     def images(self, factors):
         """float [n, 1, 64, 64] in {-1, 1} of factors int64 [n, 5]."""
@@ -96,6 +97,7 @@ class Rendered(Factored):
         self.window = (line[:, None] * TABLE + line).flatten()
 
     def to(self, device):
+        """Moves the sprites once: some 70 MB."""
         self.table, self.window, self.device = self.table.to(device), self.window.to(device), device
 
     def bytes_at(self, indices):
@@ -110,7 +112,8 @@ class Rendered(Factored):
 
 @functools.lru_cache(1)
 def sprites():
-    """The 720 sprites at the centre of a TABLE x TABLE square, uint8 [720 TABLE TABLE] of 0 and 255: a pixel is on if its centre lies inside."""
+    """The 720 sprites at the centre of a TABLE x TABLE square, uint8 [720 TABLE TABLE] of 0 and 255: a pixel
+    is on if its centre lies inside."""
     axis = torch.arange(TABLE, dtype=torch.float64) - SIDE
     down, right = axis[:, None], axis[None, :]
     table = torch.zeros(SIZES[0], SIZES[1], SIZES[2], TABLE, TABLE, dtype=torch.uint8)
@@ -125,7 +128,8 @@ def sprites():
 
 
 def square(u, v):
-    """18.5 pixels wide at scale 1; u to the right, v down. No edge meets a pixel's centre, where rounding would decide."""
+    """18.5 pixels wide at scale 1; u to the right, v down. No edge meets a pixel's centre, where rounding
+    would decide."""
     return (u.abs() <= 9.25) & (v.abs() <= 9.25)
 
 
@@ -135,7 +139,8 @@ def ellipse(u, v):
 
 
 def heart(u, v):
-    """The curve (a^2 + b^2 - 1)^3 = a^2 b^3, b upwards, a unit of 10.1 pixels; it has no symmetry under rotation."""
+    """The curve (a^2 + b^2 - 1)^3 = a^2 b^3, b upwards, a unit of 10.1 pixels; it has no symmetry under
+    rotation."""
     a, b = u / 10.1, -v / 10.1
     return (a.square() + b.square() - 1) ** 3 <= a.square() * b**3
 
@@ -151,8 +156,9 @@ class Published(Factored):
         path = os.path.expanduser(str(path))
         if not os.path.isfile(path):
             raise MissingError(
-                f"--iterator_args npz={path}: no such file; dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz of "
-                "github.com/google-deepmind/dsprites-dataset would do, or nothing: then images are rendered"
+                f"--iterator_args npz={path}: no such file; use "
+                "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz of "
+                "github.com/google-deepmind/dsprites-dataset, or no npz: then images are rendered"
             )
         try:
             with np.load(path, allow_pickle=False) as archive:
@@ -161,24 +167,33 @@ class Published(Factored):
                 self.bits = packed(file)
         except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
             raise MissingError(
-                f"--iterator_args npz={path}: cannot be read as dSprites ({error}); the published file would do"
+                f"--iterator_args npz={path}: cannot be read as dSprites ({error}); use the published file"
             ) from None
         self.sizes = tuple(int(n) for n in classes.max(0)[1:] + 1)  # the first is the colour, white
         if len(self.bits) != math.prod(self.sizes):
             raise UserError(
-                f"--iterator_args npz={path}: {len(self.bits):,} images for {math.prod(self.sizes):,} combinations of factors; the whole file would do"
+                f"--iterator_args npz={path}: {len(self.bits):,} images for {math.prod(self.sizes):,} "
+                "combinations of "
+                "factors; use the whole file"
             )
+
+    def digest(self):
+        """The sha256 of the images' bits."""
+        return data_digest.of_tensors({"bits": torch.from_numpy(self.bits)})
 
     def to(self, device):
         """Stays in memory; batches move."""
 
     def gather(self, indices):
+        """{"x": uint8 [m, 1, 64, 64] of 0 and 255, "factors": int64 [m, 5]}."""
         return {"x": self.bytes_at(indices), "factors": factors_of(indices, self.sizes)}
 
     def images(self, factors):
+        """float [n, 1, 64, 64] in {-1, 1} of factors int64 [n, 5]."""
         return self.bytes_at(index_of(factors.cpu(), self.sizes)).float() / 127.5 - 1
 
     def bytes_at(self, indices):
+        """uint8 [m, 1, 64, 64]."""
         bits = np.unpackbits(self.bits[indices.numpy()], axis=1)
         return torch.from_numpy(bits * np.uint8(255)).view(-1, 1, SIDE, SIDE)
 

@@ -15,11 +15,16 @@ def get_iterators(
     subset=None,
     download=True,
     cache=None,
+    subset_seed=None,
+    stratify=False,
 ):
     """x [N, 1, 28, 28] (or size x size), y [N] in 0 .. 9; 60,000 train and 10,000 test images.
 
-    root: $DATA_DIR, or data, by default; the files lie in root/MNIST/raw. valid, subset, flip: see `common.iterators`.
+    root: $DATA_DIR, or data, by default; the files lie in root/MNIST/raw. valid, subset, subset_seed,
+    stratify, flip: see `common.iterators`.
     """
     parts = {"train": [{"train": True}], "test": [{"train": False}]}
     splits = vision.load("MNIST", parts, "MNIST/raw/*-ubyte", root, size, download, cache, num_workers)
-    return common.iterators(splits, batch_size, seed, 10, valid, subset, flip)
+    return common.iterators(
+        splits, batch_size, seed, 10, valid, subset, flip, subset_seed=subset_seed, stratify=stratify
+    )

@@ -1,8 +1,9 @@
 """Mixtures of round Gaussians in the plane: a ring of 8, a grid of 25, and Dist-GAN's square, plus and sine.
 
-ring, grid: Lin et al. 2018 (PacGAN), section 4.1 and released code: centres on the circle of radius 1 with sigma 0.01, and at
-{-4, -2, 0, 2, 4}^2 with sigma 0.05; 100,000 training points. The ring of Metz et al. 2017 (Unrolled GAN), released notebook, has the
-same radius and sigma. square, plus, sine: Tran et al. 2018 (Dist-GAN), released code, distgan_toy2d, sigma 0.05.
+ring, grid: Lin et al. 2018 (PacGAN), section 4.1 and released code: centres on the circle of radius 1 with
+sigma 0.01, and at {-4, -2, 0, 2, 4}^2 with sigma 0.05; 100,000 training points. The ring of Metz et al. 2017
+(Unrolled GAN), released notebook, has the same radius and sigma. square, plus, sine: Tran et al. 2018
+(Dist-GAN), released code, distgan_toy2d, sigma 0.05.
 """
 
 import itertools
@@ -30,9 +31,11 @@ def plus():
 
 
 def sine():
-    """12 centres, 30 degrees apart, on the upper half of the unit circle about (-1, 0) and the lower half of that about (1, 0).
+    """12 centres, 30 degrees apart, on the upper half of the unit circle about (-1, 0) and the lower half of
+    that about (1, 0).
 
-    The first arc has 150, 120, ..., 0 degrees, the second 0, -30, ..., -150: the ends at (-2, 0) and, again, (0, 0) are left out.
+    The first arc has 150, 120, ..., 0 degrees, the second 0, -30, ..., -150: the ends at (-2, 0) and, again,
+    (0, 0) are left out.
     """
     angles = [math.radians(30 * k) for k in range(6)]
     return [(math.cos(a) - 1, math.sin(a)) for a in reversed(angles)] + [
@@ -41,7 +44,8 @@ def sine():
 
 
 GRID = list(itertools.product((-4, -2, 0, 2, 4), repeat=2))
-# centres, sigma, training points, scale, and what counts: within how many sigma of a centre, and how many such points make it covered
+# centres, sigma, training points, scale, and what counts: within how many sigma of a centre, and how many
+# such points make it covered
 LAYOUTS = {
     "ring": (ring(), 0.01, 100_000, "raw", 3.0, 1),
     "grid": (GRID, 0.05, 100_000, "raw", 3.0, 1),
@@ -65,21 +69,23 @@ def get_iterators(
     modes=None,
     radius=None,
 ):
-    """x [N, 1, 1, 2]: n train (by default as many as the layout's authors drew) and n_test test points, equally many a mode.
+    """x [N, 1, 1, 2]: n train (by default as many as the layout's authors drew) and n_test test points,
+    equally many a mode.
 
-    layout: ring, grid, square, plus or sine. scale: "raw"; "unit", (x / max|x| + 1) / 2 in [0, 1]^2; "symmetric", x / max|x| in
-    [-1, 1]^2; max|x| is one number, the largest absolute coordinate of the training points. By default that of the layout's authors:
-    raw for ring and grid, unit for the others. sigma: the Gaussians' deviation before scaling; modes, radius: of the ring, 8 on the
-    circle of radius 1. data_seed fixes the points; --seed orders them. "train" carries `mixture`, the centres and sigma in the units
-    of x, and what counts as covered: for ring and grid one point within 3 sigma (PacGAN), for the others 20 points within 2.83 sigma
-    (Dist-GAN). Raises UserError for what cannot be.
+    layout: ring, grid, square, plus or sine. scale: "raw"; "unit", (x / max|x| + 1) / 2 in [0, 1]^2;
+    "symmetric", x / max|x| in [-1, 1]^2; max|x| is one number, the largest absolute coordinate of the
+    training points. By default that of the layout's authors: raw for ring and grid, unit for the others.
+    sigma: the Gaussians' deviation before scaling; modes, radius: of the ring, 8 on the circle of radius 1.
+    data_seed fixes the points; --seed orders them. "train" carries `mixture`, the centres and sigma in the
+    units of x, and what counts as covered: for ring and grid one point within 3 sigma (PacGAN), for the
+    others 20 points within 2.83 sigma (Dist-GAN). Raises UserError for what cannot be.
     """
     if layout not in LAYOUTS:
-        raise UserError(f"--iterator_args layout: given {layout!r}; {', '.join(LAYOUTS)} would do")
+        raise UserError(f"--iterator_args layout: given {layout!r}; use {', '.join(LAYOUTS)}")
     centres, own_sigma, own_n, own_scale, within, least = LAYOUTS[layout]
     if layout == "ring":
         if modes is not None and (type(modes) is not int or modes < 1):
-            raise UserError(f"--iterator_args modes: given {modes!r}; a whole number above 0 would do")
+            raise UserError(f"--iterator_args modes: given {modes!r}; use a whole number above 0")
         if radius is not None:
             check_positive("radius", radius)
         centres = ring(8 if modes is None else modes, 1.0 if radius is None else radius)
@@ -91,7 +97,7 @@ def get_iterators(
         own_scale if scale is None else scale,
     )
     if scale not in SCALES:
-        raise UserError(f"--iterator_args scale: given {scale!r}; {', '.join(SCALES)} would do")
+        raise UserError(f"--iterator_args scale: given {scale!r}; use {', '.join(SCALES)}")
     check_positive("sigma", sigma)
     check_count("n", n)
     check_count("n_test", n_test)

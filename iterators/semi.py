@@ -1,4 +1,5 @@
-"""Few labels: another iterator file's training images as two streams, a few of them labelled, all of them unlabelled."""
+"""Few labels: another iterator file's training images as two streams, a few of them labelled, all of them
+unlabelled."""
 
 import itertools
 
@@ -22,11 +23,13 @@ def get_iterators(
     fresh=True,
     **options,
 ):
-    """As the iterator file `base` gives with `options`, and train batches {"x", "y", "x_unlabelled", "x_unlabelled_g"}.
+    """As the iterator file `base` gives with `options`, and train batches {"x", "y", "x_unlabelled",
+    "x_unlabelled_g"}.
 
-    x, y: of the labels_per_class labelled images of each class, a random part that depends on label_seed, not on seed; x_unlabelled: of all
-    training images; both of batch_size. x_unlabelled_g: all training images in another order, for the generator's step (with fresh=False it
-    is left out). valid and test are the base's. Raises UserError where the base has no labels or too few, or its images are read one by one.
+    x, y: of the labels_per_class labelled images of each class, a random part that depends on label_seed, not
+    on seed; x_unlabelled: of all training images; both of batch_size. x_unlabelled_g: all training images in
+    another order, for the generator's step (with fresh=False it is left out). valid and test are the base's.
+    Raises UserError where the base has no labels or too few, or its images are read one by one.
     """
     offered = {"batch_size": batch_size, "seed": seed, "num_workers": num_workers}
     made = common.wrap(
@@ -45,17 +48,20 @@ def get_iterators(
 
 
 class FewLabels(common.DataIterator):
-    """The unlabelled stream of a DataIterator over arrays, with a labelled batch, of as many examples, beside each.
+    """The unlabelled stream of a DataIterator over arrays, with a labelled batch, of as many examples, beside
+    each.
 
-    An epoch is one of the unlabelled stream. The labelled one is the endless row of permutation(m, seed, "labelled", c), c = 0, 1, ..., of its m
-    images; the batch of each step is the next of that row, so that all is a function of (seed, step). Iterating gives the plain batches.
+    An epoch is one of the unlabelled stream. The labelled one is the endless row of permutation(m, seed,
+    "labelled", c), c = 0, 1, ..., of its m images; the batch of each step is the next of that row, so that
+    all is a function of (seed, step). Iterating gives the plain batches.
     """
 
     def __init__(self, base, labels_per_class, label_seed=0, fresh=True):
         tensors = getattr(base.source, "tensors", {})
         if "x" not in tensors or "y" not in tensors or tensors["y"].ndim != 1 or not base.n_classes:
             raise UserError(
-                "--iterator_args base: its training images have no labels, are made or read one by one, or are of two domains; a data set held in arrays, with labels, would do"
+                "--iterator_args base: its training images have no labels, are made or read one by one, or "
+                "are of two domains; use a data set held in arrays, with labels"
             )
         super().__init__(
             base.source,
@@ -64,6 +70,8 @@ class FewLabels(common.DataIterator):
             augment=base.augment,
             n_classes=base.n_classes,
             indices=base.indices,
+            classes=base.classes,
+            digest=base.digest,
         )
         self.labelled = self.choose(labels_per_class, label_seed)
         self.second = (
@@ -87,7 +95,8 @@ class FewLabels(common.DataIterator):
         least = min(map(len, of_class))
         if type(labels_per_class) is not int or not 0 < labels_per_class <= least:
             raise UserError(
-                f"--iterator_args labels_per_class: given {labels_per_class!r}; 1 to {least}, the images of the smallest class, would do"
+                f"--iterator_args labels_per_class: given {labels_per_class!r}; use 1 to {least}, the "
+                "images of the smallest class"
             )
         return torch.cat(
             [
@@ -97,6 +106,7 @@ class FewLabels(common.DataIterator):
         )
 
     def to(self, device):
+        """See DataIterator.to."""
         if self.second is not None:
             self.second.to(device)
         return super().to(device)
@@ -119,6 +129,8 @@ class FewLabels(common.DataIterator):
             labelled = self._finish(self.source.gather(self.labelled_rows(at).to(self.source.device)))
             x = labelled["x"]
             if self.augment is not None:
-                x = self.augment(x, generator(self.seed, "augment labelled", at, self.rank))
+                x = self.augment(
+                    x, generator(self.seed, "augment labelled", at, self.rank, device=self.device)
+                )
             both = {"x": x, "y": labelled["y"], "x_unlabelled": batch["x"]}
             yield both if other is None else both | {"x_unlabelled_g": other["x"]}

@@ -17,17 +17,17 @@ def get_iterators(
     download=True,
     cache=None,
     split="train",
+    subset_seed=None,
+    stratify=False,
 ):
     """x [N, 3, 96, 96] (or size x size), y [N] in 0 .. 9 where labelled; 8,000 test images, labelled.
 
-    split: what to train on: train (5,000 labelled images), unlabeled (100,000 without y; what GANs usually learn from, with
-    size=48) or train+unlabeled (105,000 without y). root: $DATA_DIR, or data, by default. valid, subset, flip: see
-    `common.iterators`.
+    split: what to train on: train (5,000 labelled images), unlabeled (100,000 without y; what GANs usually
+    learn from, with size=48) or train+unlabeled (105,000 without y). root: $DATA_DIR, or data, by default.
+    valid, subset, subset_seed, stratify, flip: see `common.iterators`.
     """
     if split not in ("train", "unlabeled", "train+unlabeled"):
-        raise UserError(
-            f"--iterator_args split: given {split!r}; train, unlabeled or train+unlabeled would do"
-        )
+        raise UserError(f"--iterator_args split: given {split!r}; use train, unlabeled or train+unlabeled")
     splits = vision.load(
         "STL10",
         {"train": [{"split": split}], "test": [{"split": "test"}]},
@@ -39,4 +39,6 @@ def get_iterators(
         num_workers,
         slow=True,
     )
-    return common.iterators(splits, batch_size, seed, 10, valid, subset, flip)
+    return common.iterators(
+        splits, batch_size, seed, 10, valid, subset, flip, subset_seed=subset_seed, stratify=stratify
+    )

@@ -3,6 +3,8 @@
 All return [N], one value an example; Trainer.update takes their mean over the batch.
 """
 
+import math
+
 import torch.nn.functional as F
 
 
@@ -19,9 +21,12 @@ def l2(recon, x):
 def cross_entropy(recon, x):
     """Binary cross-entropy of each pixel, [N, pixels], with both images mapped from [-1, 1] to [0, 1].
 
-    recon must lie in [-1, 1].
+    recon must lie in [-1, 1]. Not a number stays that: torch's own function ends the run instead of the update.
     """
-    return F.binary_cross_entropy((recon.flatten(1) + 1) / 2, (x.flatten(1) + 1) / 2, reduction="none")
+    p = (recon.flatten(1) + 1) / 2
+    bad = p.isnan()
+    found = F.binary_cross_entropy(p.masked_fill(bad, 0.5), (x.flatten(1) + 1) / 2, reduction="none")
+    return found.masked_fill(bad, math.nan)
 
 
 def bce(recon, x):

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from networks.layers import Conv3x3, Staged, choice, image_shape, normal, spectral
+from networks.layers import Conv3x3, Staged, choice, glorot, image_shape, normal, spectral
 
 SLOPE = 0.01
 
@@ -22,6 +22,8 @@ def get_network(
     output=None,
     probe=True,
     attributes=0,
+    mixer_width=None,
+    slope=SLOPE,
     fold=True,
 ):
     """{"enc", "dec", "disc"}, and "probe" for data with labels, "class_mixer" for `attributes` > 0.
@@ -33,7 +35,10 @@ def get_network(
     disc: enc's stack without norm; the logit is the mean of its output. spec_norm: spectral normalisation of
     all its convolutions but the first, as the original has it.
     probe: a linear layer on the flat code. attributes: their number A. If it is not 0, disc has a second
-    head, disc.attributes, and class_mixer maps attributes [N, A] to a mask [N, maps of the code] in (0, 1).
+    head, disc.attributes, a layer that is spectrally normalised if `spec_norm`, and class_mixer maps
+    attributes [N, A] to a mask [N, maps of the code] in (0, 1), by hidden layers of mixer_width units (None:
+    as many as the code has maps, as in the original).
+    slope: of every LeakyReLU; AMR's code has 0.01, ACAI's 0.2.
     padding: of the first 1x1 convolutions, 0 or 1; "kyle" is 1, as in the original, where images grow to
     34x34 and lose a border row later. norm: "instance" or None. fold: doubling folded into the convolution
     after it. data_shape: (C, H, W), H and W multiples of 2^scales. Raises ValueError for another shape, code
@@ -53,48 +58,50 @@ def get_network(
     latent = code // positions
     choice("norm", norm, ("instance", None))
     choice("output", output, ("tanh", None))
-    enc = nn.Sequential(*encoder_stages(channels, latent, width, scales, pad, norm))
-    nets = {"enc": enc, "dec": decoder(channels, latent, width, scales, norm, output, fold)}
+    enc = nn.Sequential(*encoder_stages(channels, latent, width, scales, pad, norm, slope=slope))
+    nets = {"enc": enc, "dec": decoder(channels, latent, width, scales, norm, output, fold, slope)}
     if probe and n_classes:
         nets["probe"] = nn.Linear(code, n_classes)
-    stages = encoder_stages(channels, latent, width, scales, pad, None, spec_norm)
-    nets["disc"] = Discriminator(stages, width * 2**scales, attributes)
+    stages = encoder_stages(channels, latent, width, scales, pad, None, spec_norm, slope)
+    nets["disc"] = Discriminator(stages, width * 2**scales, attributes, spec_norm)
     if attributes:
-        nets["class_mixer"] = class_mixer(attributes, latent)
+        nets["class_mixer"] = class_mixer(attributes, latent, mixer_width or latent)
     return nets
 
 
-def encoder_stages(channels, latent, width, scales, pad, norm, spec_norm=False):
+def encoder_stages(channels, latent, width, scales, pad, norm, spec_norm=False, slope=SLOPE):
     """A list of modules: one for each scale, then one for each of the two convolutions to the code."""
     wrap = spectral if spec_norm else (lambda layer: layer)
     stages, before = [], width
     for s in range(scales):
         features = width * 2**s
         layers = [scaled(nn.Conv2d(channels, width, 1, padding=pad))] if s == 0 else []
-        layers += block(before, features, norm, wrap) + block(features, features, norm, wrap)
+        layers += block(before, features, norm, wrap, slope=slope)
+        layers += block(features, features, norm, wrap, slope=slope)
         stages.append(nn.Sequential(*layers, nn.AvgPool2d(2)))
         before = features
-    stages.append(nn.Sequential(*block(before, width * 2**scales, norm, wrap)))
+    stages.append(nn.Sequential(*block(before, width * 2**scales, norm, wrap, slope=slope)))
     stages.append(wrap(scaled(Conv3x3(width * 2**scales, latent))))
     return stages
 
 
-def decoder(channels, latent, width, scales, norm, output, fold=True):
+def decoder(channels, latent, width, scales, norm, output, fold=True, slope=SLOPE):
     """Codes [N, latent, h, w] to images [N, channels, 2^scales h, 2^scales w]."""
     layers, before, resample = [], latent, None
     for s in reversed(range(scales)):
         features = width * 2**s
-        layers += block(before, features, norm, resample=resample, fold=fold)
-        layers += block(features, features, norm)
+        layers += block(before, features, norm, resample=resample, fold=fold, slope=slope)
+        layers += block(features, features, norm, slope=slope)
         before, resample = features, "up"
-    layers += block(before, width, norm, resample="up", fold=fold) + [scaled(Conv3x3(width, channels))]
+    layers += block(before, width, norm, resample="up", fold=fold, slope=slope)
+    layers.append(scaled(Conv3x3(width, channels)))
     return nn.Sequential(*layers, *([nn.Tanh()] if output == "tanh" else []))
 
 
-def block(before, features, norm=None, wrap=lambda layer: layer, resample=None, fold=True):
+def block(before, features, norm=None, wrap=lambda layer: layer, resample=None, fold=True, slope=SLOPE):
     """3x3 convolution, norm, LeakyReLU."""
     convolution = wrap(scaled(Conv3x3(before, features, resample, bias=norm is None, fold=fold)))
-    return [convolution] + ([InstanceNorm(features)] if norm else []) + [nn.LeakyReLU(SLOPE, inplace=True)]
+    return [convolution] + ([InstanceNorm(features)] if norm else []) + [nn.LeakyReLU(slope, inplace=True)]
 
 
 def scaled(layer):
@@ -161,13 +168,15 @@ def rows(x):
 class Discriminator(Staged):
     """The encoder's stages; the logit [N] is the mean of the last one's output.
 
-    attributes: the number of logits of a second head, 0 for none.
+    attributes: the number of logits of a second head, 0 for none; its dense layer is spectrally normalised
+    with the rest of the network, as in the original.
     """
 
-    def __init__(self, stages, features, attributes=0):
+    def __init__(self, stages, features, attributes=0, spec_norm=True):
         super().__init__(*stages[:-1], nn.Sequential(stages[-1], MeanOfAll()))
         if attributes:
-            self.head = nn.Sequential(Pooled(), nn.Linear(features, attributes))
+            layer = glorot(nn.Linear(features, attributes))
+            self.head = nn.Sequential(Pooled(), spectral(layer) if spec_norm else layer)
 
     def attributes(self, x, start=0):
         """Attribute logits [N, A] of images or of h_start, linear in the means of the last hidden state."""
@@ -190,7 +199,7 @@ class Pooled(nn.Module):
         return h.mean((2, 3))
 
 
-def class_mixer(attributes, features, hidden=64):
+def class_mixer(attributes, features, hidden):
     """Attributes [N, A] in {0, 1} -> mask [N, features] in (0, 1): three linear layers, ReLU, sigmoid.
 
     Differs from the original: no ReLU after the last linear layer, with which no mask is below 1/2.

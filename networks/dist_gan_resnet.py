@@ -11,12 +11,22 @@ import torch.nn.functional as F
 from torch import nn
 
 from networks import dist_gan, resnet
-from networks.layers import Conv3x3, GlobalPool, Maps, ResBlock, ScaledSigmoid, choice, image_shape
+from networks.layers import (
+    Conv3x3,
+    GlobalPool,
+    Maps,
+    ResBlock,
+    ScaledSigmoid,
+    choice,
+    glorot,
+    image_shape,
+    normal_norm,
+)
 
 PLAIN = {"conv": 1.0, "shortcut": 1.0, "bypass": 1.0, "pre": 1.0}  # Xavier everywhere
 
 
-def get_network(data_shape, n_classes, z_dim, width=None, classes=0, down="conv", fold=True):
+def get_network(data_shape, n_classes, z_dim, width=None, classes=0, down=None, port=False, fold=True):
     """{"gen", "enc", "disc"}: residual generator, encoder and discriminator.
 
     32x32 (and other multiples of 8 but 48x48), width 128: enc 3x3 convolution to 2 width maps and three
@@ -25,11 +35,14 @@ def get_network(data_shape, n_classes, z_dim, width=None, classes=0, down="conv"
     ReLU: Phi = 8192 values for 32x32. 48x48, width 64: enc width, 2, 4, 8 width; gen 8, 4, 2, 1 width; disc
     halving blocks 1, 2, 4, 8 width and a block 16 width: Phi = 9216. The logit is linear in the maps summed
     over pixels, the class logits in Phi. width: None for those. classes: of the head, 4 or 5, 0 for none.
-    down: how disc halves maps, by 1x1 convolutions of stride 2 ("conv", the original's), or by averages
-    ("pool"). n_classes is not used. Raises ValueError for other sizes.
+    down: how disc halves maps, by 1x1 convolutions of stride 2 ("conv", the original's and the default), or
+    by averages ("pool"). port: the networks of the PyTorch port (rmermin/msgan.pytorch) instead: down="pool",
+    no bias in disc's dense layers, one PReLU for all of enc in place of LeakyReLU 0.2, norm scales N(1,
+    0.02^2), dense layers as the framework starts them. n_classes is not used. Raises ValueError for other
+    sizes.
     """
     channels, height, breadth = image_shape(data_shape, 8)
-    choice("down", down, ("conv", "pool"))
+    down = choice("down", down or ("pool" if port else "conv"), ("conv", "pool"))
     large = (height, breadth) == (48, 48)
     width = width or (64 if large else 128)
     ups = [8 * width, 4 * width, 2 * width, width] if large else [2 * width] * 4
@@ -47,11 +60,12 @@ def get_network(data_shape, n_classes, z_dim, width=None, classes=0, down="conv"
         Conv3x3(ups[-1], channels),
         ScaledSigmoid(),
     )
+    shared = nn.PReLU(init=dist_gan.SLOPE) if port else None  # a default argument there, so one for all
     enc = nn.Sequential(
         Conv3x3(channels, ups[-1]),
-        *(enc_block(a, b, fold) for a, b in itertools.pairwise(ups[::-1])),
+        *(enc_block(a, b, fold, shared) for a, b in itertools.pairwise(ups[::-1])),
         nn.BatchNorm2d(ups[0]),
-        dist_gan.leaky(),
+        shared or dist_gan.leaky(),
         nn.Flatten(),
         nn.Linear(flat, z_dim),
     )
@@ -61,13 +75,27 @@ def get_network(data_shape, n_classes, z_dim, width=None, classes=0, down="conv"
         for i, (a, b) in enumerate(itertools.pairwise(widths))
     ]
     pixels = (height >> len(halving)) * (breadth >> len(halving))
+    head = dist_gan.head(widths[-1] * pixels, classes)
+    if port and head:
+        head = nn.Linear(head.in_features, classes, bias=False)
     disc = dist_gan.Discriminator(
         *blocks[:-1],
         nn.Sequential(blocks[-1], nn.ReLU()),
-        nn.Sequential(GlobalPool("sum"), nn.Linear(widths[-1], 1), nn.Flatten(0)),
-        head=dist_gan.head(widths[-1] * pixels, classes),
+        nn.Sequential(GlobalPool("sum"), nn.Linear(widths[-1], 1, bias=not port), nn.Flatten(0)),
+        head=head,
     )
-    return {"gen": dist_gan.xavier(gen), "enc": dist_gan.xavier(enc), "disc": dist_gan.xavier(disc)}
+    start_weights = as_the_port if port else dist_gan.xavier
+    return {"gen": start_weights(gen), "enc": start_weights(enc), "disc": start_weights(disc)}
+
+
+def as_the_port(net):
+    """`net` with Xavier-uniform convolutions and norm scales N(1, 0.02^2); the rest is the framework's."""
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d):
+            glorot(layer)
+        elif isinstance(layer, nn.BatchNorm2d):
+            normal_norm(layer)
+    return net
 
 
 def gen_block(features, out, fold):
@@ -83,14 +111,14 @@ def gen_block(features, out, fold):
     return ResBlock(residual, nn.Sequential(nn.Conv2d(features, out, 1), nn.Upsample(scale_factor=2)))
 
 
-def enc_block(features, out, fold):
+def enc_block(features, out, fold, activation=None):
     """The encoder's block, H -> H / 2: twice [BN, LeakyReLU, conv3], average; shortcut: average, 1x1."""
     residual = nn.Sequential(
         nn.BatchNorm2d(features),
-        dist_gan.leaky(),
+        activation or dist_gan.leaky(),
         Conv3x3(features, out),
         nn.BatchNorm2d(out),
-        dist_gan.leaky(),
+        activation or dist_gan.leaky(),
         Conv3x3(out, out, "down", fold=fold),
     )
     return ResBlock(residual, nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(features, out, 1)))

@@ -17,9 +17,9 @@ def get_network(
 
     enc: four 4x4 convolutions of stride 2 to width maps, dense to hidden twice, ReLU after each, dense to the
     code [N, code]; vae: to 2 code values, means and log variances. dec: the same backwards, a tanh at its
-    end. disc: four such convolutions to ndf maps, spectrally normalised, dense to hidden twice, ReLU, dense
-    to the logit [N]. data_shape: (C, 64, 64), or other multiples of 16; raises ValueError for another.
-    Weights are Kaiming normal (He et al. 2015), biases 0.
+    end. disc: four such convolutions to ndf maps, dense to hidden twice, ReLU, dense to the logit [N], all
+    seven layers spectrally normalised (spec_norm=False: none). data_shape: (C, 64, 64), or other multiples
+    of 16; raises ValueError for another. Weights are Kaiming normal (He et al. 2015), biases 0.
     Differs from the original: so are transposed convolutions, which it leaves at the framework's default.
     """
     channels, height, breadth = image_shape(data_shape, 16)
@@ -34,8 +34,8 @@ def get_network(
     wrap = spectral if spec_norm else (lambda layer: layer)
     nets["disc"] = Staged(
         *convolutions(channels, ndf, wrap),
-        nn.Sequential(nn.Flatten(), *dense(flat // width * ndf, hidden, hidden)),
-        nn.Sequential(kaiming(nn.Linear(hidden, 1)), nn.Flatten(0)),
+        nn.Sequential(nn.Flatten(), *dense(flat // width * ndf, hidden, hidden, wrap=wrap)),
+        nn.Sequential(wrap(kaiming(nn.Linear(hidden, 1))), nn.Flatten(0)),
     )
     return nets
 
@@ -80,11 +80,11 @@ def convolutions(channels, width, wrap=lambda layer: layer):
     return [nn.Sequential(layer, nn.ReLU(inplace=True)) for layer in layers]
 
 
-def dense(*sizes):
+def dense(*sizes, wrap=lambda layer: layer):
     """Linear layers between the sizes, ReLU after each."""
     layers = []
     for a, b in itertools.pairwise(sizes):
-        layers += [kaiming(nn.Linear(a, b)), nn.ReLU(inplace=True)]
+        layers += [wrap(kaiming(nn.Linear(a, b))), nn.ReLU(inplace=True)]
     return layers
 
 

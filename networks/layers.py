@@ -119,7 +119,7 @@ def to_maps(h, channels, height, width):
     After a plain reshape the layers that follow would keep the slower contiguous layout, up to the first
     convolution.
     """
-    return h.reshape(len(h), channels, height, width).contiguous(memory_format=torch.channels_last)
+    return h.reshape(h.shape[0], channels, height, width).contiguous(memory_format=torch.channels_last)
 
 
 class Maps(nn.Module):

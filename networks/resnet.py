@@ -47,7 +47,9 @@ def get_network(
     norm=None,
     pool="mean",
     head_bias=True,
+    relu_shortcut=False,
     gen_shortcut="nearest",
+    upsample="nearest",
     init="glorot",
     fold=True,
 ):
@@ -62,15 +64,17 @@ def get_network(
     first block. hidden: where mixing is offered: "blocks" (after every block and after pooling), "pre" (after
     `pre` only) or "pooled" (the pooled vector only); None: "pre" where there is one, else "blocks".
     norm: None or "batch", after D's 3x3 convolutions. pool: "mean" or "sum", over the last maps. head_bias:
-    whether D's last layer has a bias.
-    gen_shortcut: "nearest" (doubling alone) or "conv" (1x1 as well). init: "glorot" or "sngan", see INITS;
+    whether D's last layer has a bias. relu_shortcut: whether the shortcuts of D's blocks, but the first's,
+    read max(x, 0), as in kwotsin/mimicry, whose ReLU works in place.
+    gen_shortcut: "nearest" (doubling alone) or "conv" (1x1 as well). upsample: "nearest" or "bilinear"
+    doubling in G. init: "glorot" or "sngan", see INITS;
     "sngan" also sets biases to 0. fold: resampling folded into the convolutions.
     Raises ValueError for sizes that are not multiples of 8 and for option values not listed here.
     """
     channels, height, breadth = image_shape(data_shape, 8)
     choice("init", init, INITS)
     start = (height // 8, breadth // 8)
-    gen = generator(channels, start, z_dim, gen_width or width, gen_shortcut, init, fold)
+    gen = generator(channels, start, z_dim, gen_width or width, gen_shortcut, init, fold, upsample)
     disc = discriminator(
         channels,
         width,
@@ -84,34 +88,55 @@ def get_network(
         norm=norm,
         pool=pool,
         head_bias=head_bias,
+        relu_shortcut=relu_shortcut,
         init=init,
         fold=fold,
     )
     return {"gen": gen, "disc": disc}
 
 
-def generator(channels, start, z_dim, width, shortcut="nearest", init="glorot", fold=True):
-    """Dense to `start` = (h, w), three doubling blocks, BN, ReLU, 3x3 convolution, tanh: 8 h x 8 w images."""
+def generator(
+    channels,
+    start,
+    z_dim,
+    width,
+    shortcut="nearest",
+    init="glorot",
+    fold=True,
+    upsample="nearest",
+    widths=None,
+):
+    """Dense to `start` = (h, w), three doubling blocks, BN, ReLU, 3x3 convolution, tanh: 8 h x 8 w images.
+
+    widths: the maps of the dense layer's output and of each block's; None: `width` throughout.
+    """
     choice("gen_shortcut", shortcut, ("nearest", "conv"))
-    layers = [up_block(width, shortcut, INITS[init], fold) for _ in range(3)]
-    layers += [nn.BatchNorm2d(width), nn.ReLU(inplace=True), glorot(Conv3x3(width, channels)), nn.Tanh()]
-    dense = glorot(nn.Linear(z_dim, width * start[0] * start[1]))
-    return _biases(Generator(dense, (width, *start), nn.Sequential(*layers)), init)
+    choice("upsample", upsample, ("nearest", "bilinear"))
+    widths = widths or [width] * 4
+    gains = INITS[init]
+    layers = [up_block(a, b, shortcut, gains, fold, upsample) for a, b in itertools.pairwise(widths)]
+    layers += [nn.BatchNorm2d(widths[-1]), nn.ReLU(inplace=True), glorot(Conv3x3(widths[-1], channels))]
+    dense = glorot(nn.Linear(z_dim, widths[0] * start[0] * start[1]))
+    return _biases(Generator(dense, (widths[0], *start), nn.Sequential(*layers, nn.Tanh())), init)
 
 
-def up_block(width, shortcut, gains, fold):
-    """G's block: BN, ReLU, doubling, conv, BN, ReLU, conv. [N, width, H, W] -> [N, width, 2 H, 2 W]."""
+def up_block(in_width, width, shortcut, gains, fold, upsample="nearest"):
+    """G's block: BN, ReLU, doubling, conv, BN, ReLU, conv. [N, in_width, H, W] -> [N, width, 2 H, 2 W]."""
+    double = nn.Upsample(scale_factor=2)
+    first = glorot(Conv3x3(in_width, width, "up", fold=fold), gains["conv"])
+    if upsample == "bilinear":  # the fold is for nearest-neighbour doubling
+        double = nn.Upsample(scale_factor=2, mode="bilinear")
+        first = nn.Sequential(double, glorot(Conv3x3(in_width, width), gains["conv"]))
     residual = nn.Sequential(
-        nn.BatchNorm2d(width),
+        nn.BatchNorm2d(in_width),
         nn.ReLU(inplace=True),
-        glorot(Conv3x3(width, width, "up", fold=fold), gains["conv"]),
+        first,
         nn.BatchNorm2d(width),
         nn.ReLU(inplace=True),
         glorot(Conv3x3(width, width), gains["conv"]),
     )
-    double = nn.Upsample(scale_factor=2)
     if shortcut == "conv":  # before the doubling, with which it commutes: a quarter of the pixels
-        double = nn.Sequential(glorot(nn.Conv2d(width, width, 1), gains["shortcut"]), double)
+        double = nn.Sequential(glorot(nn.Conv2d(in_width, width, 1), gains["shortcut"]), double)
     return ResBlock(residual, double)
 
 
@@ -128,6 +153,7 @@ def discriminator(
     norm=None,
     pool="mean",
     head_bias=True,
+    relu_shortcut=False,
     init="glorot",
     fold=True,
 ):
@@ -147,11 +173,15 @@ def discriminator(
         parts, features = [sn(convolution) if sn_pre else convolution], pre_width
     elif pre == "block":
         parts, features = [block(channels, pre_width, stride=1)], pre_width
+
+    def later(stride):
+        if relu_shortcut:
+            return nn.Sequential(nn.ReLU(), block(width, width, stride=stride, first=True))
+        return block(width, width, stride=stride)
+
     parts += [
         block(features, width, stride=2, first=True),
-        block(width, width, stride=2),
-        block(width, width, stride=1),
-        block(width, width, stride=1),
+        *(later(stride) for stride in (2, 1, 1)),
         nn.Sequential(nn.ReLU(), GlobalPool(pool)),
         nn.Sequential(sn(glorot(nn.Linear(width, 1, bias=head_bias))), nn.Flatten(0)),
     ]
@@ -162,26 +192,37 @@ def discriminator(
 
 
 def disc_block(
-    in_width, width, stride, sn, gains, first=False, bypass="conv", sn_bypass=True, norm=None, fold=True
+    in_width,
+    width,
+    stride,
+    sn,
+    gains,
+    first=False,
+    bypass="conv",
+    sn_bypass=True,
+    norm=None,
+    fold=True,
+    between=None,
 ):
     """D's block: ReLU, conv, ReLU, conv, pool, plus the shortcut.
 
-    [N, in_width, H, W] -> [N, width, H / stride, W / stride]. stride: 1 (no pooling) or 2. The `first` block
+    [N, in_width, H, W] -> [N, width, H / stride, W / stride]. stride: 1 (no pooling) or 2. between: maps
+    between the two convolutions (None: width). The `first` block
     has no ReLU before its first convolution: raw pixels must not pass one. The 1x1 shortcut of a halving
     block pools first; the two commute, and a quarter of the pixels is left. Batch norm stands between
     convolution and pooling. Its statistics are those of the unpooled maps, so pooling is not folded there.
     """
 
-    def conv(features, resample=None):
-        layer = sn(glorot(Conv3x3(features, width, resample, fold=fold), gains["conv"]))
-        return layer if norm is None else nn.Sequential(layer, nn.BatchNorm2d(width))
+    def conv(features, out, resample=None):
+        layer = sn(glorot(Conv3x3(features, out, resample, fold=fold), gains["conv"]))
+        return layer if norm is None else nn.Sequential(layer, nn.BatchNorm2d(out))
 
-    down, folded = stride == 2, norm is None
+    down, folded, between = stride == 2, norm is None, between or width
     residual = nn.Sequential(
         *([] if first else [nn.ReLU()]),  # not in place: the shortcut reads x as well
-        conv(in_width),
+        conv(in_width, between),
         nn.ReLU(inplace=True),
-        conv(width, "down" if down and folded else None),
+        conv(between, width, "down" if down and folded else None),
         *([nn.AvgPool2d(2)] if down and not folded else []),
     )
     if down:

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Sets up like exps/quickstart.sh, runs ruff (lint and format) over the tracked files, then the tests, TEST_PROCESSES at a time (2).
+# Sets up like exps/quickstart.sh, runs ruff (lint and format) over the tracked files, then the tests,
+# TEST_PROCESSES at a time (2).
 # Arguments go to pytest: -m slow for the long tests, a path for some of them.
 set -eu; cd "$(dirname "$0")/.."
 . exps/env.sh

@@ -1,4 +1,4 @@
-"""The launcher from the outside: what it leaves behind, what it refuses and how."""
+"""The launcher from the outside: the files it writes, and its errors."""
 
 import json
 import os
@@ -177,16 +177,16 @@ def test_bad_files_and_words(tmp_path):
         tmp_path,
         f"--network={tmp_path}/three.py",
         "--network_args",
-        said="--network_args: given width=...; no word would do",
+        said="--network_args: given width=...; use no word",
     )
     refused(tmp_path, f"--iterator={tmp_path}/gone.py", error=MissingError, said="--iterator: no file")
-    refused(tmp_path, "--network_args", "widht=3", said="--network_args: given widht=...; width")
+    refused(tmp_path, "--network_args", "widht=3", said="--network_args: given widht=...; use width")
     refused(
         tmp_path,
         "--iterator_args",
         "rooot=3",
         "--iterator=iterators/digits.py",
-        said="--iterator_args: given channels=...; size",
+        said="--iterator_args: given channels=...; use size",
     )
 
     refused(tmp_path, "--iterator=iterators/images.py", said="--iterator_args")
@@ -397,7 +397,7 @@ def test_two_time_scales(tmp_path):
         assert furthest == pytest.approx(rate, rel=0.02)
     with pytest.raises(
         UserError,
-        match="--disc_lr: given 0.04, trainers/beta_vae.py trains no discriminator; --lr alone would do",
+        match="--disc_lr: given 0.04, trainers/beta_vae.py trains no discriminator; use --lr alone",
     ):
         train(
             tmp_path,
@@ -445,7 +445,7 @@ def test_a_start_does_not_import_a_compiler(tmp_path):
 @pytest.mark.parametrize(
     "words, said",
     (
-        (["--threads=100000"], "--threads: given 100000; at most"),
+        (["--threads=100000"], "--threads: given 100000; must be at most"),
         (["--device=cuda:1"], "--cpu: given with --device=cuda:1"),
     ),
 )
@@ -454,9 +454,42 @@ def test_machines_that_there_are_not(tmp_path, words, said):
         train(tmp_path, *words)
 
 
-@pytest.mark.parametrize("device", ("mps", "meta", "gpu"))
+@pytest.mark.parametrize("device", ("meta", "gpu", "hpu"))
 def test_devices_that_are_not_for_training(device):
     from engine import distributed
 
-    with pytest.raises(UserError, match=f"--device: given {device}; auto, cpu, cuda or cuda:<n> would do"):
+    with pytest.raises(UserError, match=f"--device: given {device}; use auto, cpu, cuda, mps or xpu"):
         distributed.start(device)
+
+
+@pytest.mark.parametrize("device", ("mps", "xpu", "cuda", "xpu:3"))
+def test_an_accelerator_that_is_not_there_is_refused_in_one_line(device):
+    from engine import distributed
+
+    if getattr(torch, device.split(":")[0]).device_count():
+        pytest.skip("it is there")
+    said = f"--device: given {device}, this machine has 0 {device.split(':')[0]} devices; use another, or cpu"
+    with pytest.raises(UserError, match=f"^{said}$"):
+        distributed.start(device)
+
+
+def test_a_process_takes_the_accelerator_of_its_number(monkeypatch):
+    from engine import devices
+
+    monkeypatch.setattr(torch.xpu, "device_count", lambda: 2)
+    assert devices.choose("xpu", 1) == torch.device("xpu", 1) and devices.choose("xpu:0", 1) == torch.device(
+        "xpu", 0
+    )
+    with pytest.raises(
+        UserError, match="has 2 xpu devices and 3 processes want one each; use another, or cpu"
+    ):
+        devices.choose("xpu", 2)
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available: torch.device("xpu"))
+    assert devices.choose("auto", 1) == torch.device("xpu", 1)
+
+
+def test_what_mps_lacks_is_not_asked_of_it():
+    from engine import devices
+
+    assert devices.widest("mps") == torch.float32 and devices.widest("cuda:1") == torch.float64
+    assert not devices.pins(torch.device("mps")) and devices.free_memory(torch.device("mps")) is None

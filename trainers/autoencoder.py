@@ -17,6 +17,7 @@ from torch import nn
 from engine import distributed
 from engine.errors import UserError
 from engine.flags import positive, weight
+from engine.randomness import examples
 from losses.mixing import MIXERS, mix
 from losses.reconstruction import LABELLED, NEEDS_RANGE, RECONSTRUCTION
 from trainers import codes, penalised
@@ -251,7 +252,8 @@ class Autoencoder(codes.Coder):
         """Each --probe_every epochs: accuracies of the probe on valid and test, and the distance of
         reconstructions on valid."""
         if "valid" in data:
-            self.held_out = next(iter(data["valid"]))
+            n = max(2, math.isqrt(self.args.samples - 1) + 1)
+            self.held_out = examples(data["valid"], n, getattr(self.args, "vis_seed", 0))
         every = self.args.steps_per_epoch * self.args.probe_every
         return [
             (every, lambda step: self.held_out_means({s: data[s] for s in ("valid", "test") if s in data}))

@@ -16,13 +16,12 @@ A discriminator may give a map of logits, one a patch: l is taken of each patch,
 example's.
 """
 
-import itertools
-
 import torch
 from torch import nn
 
 from engine.errors import UserError
 from engine.flags import count, weight
+from engine.randomness import examples
 from losses.adversarial import OBJECTIVES
 from losses.penalties import Context
 from losses.reconstruction import l1
@@ -171,15 +170,10 @@ class CycleGAN(Trainer):
         return self.sampling_net("gen_ba")(b)
 
     def measures(self, data):
-        """Measures nothing, but keeps the first 20 images of each domain of test (else train) to draw
-        pictures of: a batch may hold fewer."""
+        """Measures nothing, but keeps 20 random images of each domain of test (else train) to draw pictures
+        of."""
         part = data["test" if "test" in data else "train"]
-        self.shown = [
-            part.still(
-                torch.cat([batch["x"] for batch in itertools.islice(part.domains[name], COLUMNS)])[:COLUMNS]
-            )
-            for name in "ab"
-        ]
+        self.shown = [part.still(examples(part.domains[name], COLUMNS, name)["x"]) for name in "ab"]
         return []
 
     def pictures(self, batch):
@@ -209,8 +203,8 @@ class Pool(nn.Module):
 
     pool(images [N, C, H, W]) -> as many, one after another: while the pool is not full an image is kept in it
     and returned; then with probability 1/2 it is returned and not kept, else it takes the place of a
-    uniformly drawn one, which is returned. size 0: images are returned as they are. The draws are torch's, on
-    the CPU, so that no device waits. Zhu et al. 2017, section 4, and the authors' code.
+    uniformly drawn one, which is returned. size 0: images are returned as they are. All is computed where the
+    images are, so that no device waits. Zhu et al. 2017, section 4, and the authors' code.
     """
 
     def __init__(self, size, shape):
@@ -218,41 +212,32 @@ class Pool(nn.Module):
         self.size = size
         self.register_buffer("images", torch.zeros(size, *shape))
         self.register_buffer("filled", torch.zeros((), dtype=torch.int64))
-        self.full = size == 0  # known here once it is so: a device is asked only until then
-        self.register_load_state_dict_post_hook(lambda pool, keys: setattr(pool, "full", pool.size == 0))
 
     def forward(self, images):
         """Images [N, C, H, W], kept or exchanged, as many."""
         if not self.size:
             return images
-        held = self.size if self.full else int(self.filled)
-        # where each place of the pool, and each returned image, comes from: 0 .. size-1 the old pool, then
-        # the incoming ones
-        place, returned = list(range(self.size)), []
-        swap, slot = (
-            (torch.rand(len(images)) < 0.5).tolist(),
-            torch.randint(self.size, (len(images),)).tolist(),
-        )
-        for i in range(len(images)):
-            incoming = self.size + i
-            if held < self.size:
-                place[held], held = incoming, held + 1
-                returned.append(incoming)
-            elif swap[i]:
-                returned.append(place[slot[i]])
-                place[slot[i]] = incoming
-            else:
-                returned.append(incoming)
-        if not self.full:
-            self.filled.fill_(held)
-            self.full = held == self.size
+        n, device = len(images), images.device
+        swap, slot = torch.rand(n, device=device) < 0.5, torch.randint(self.size, (n,), device=device)
+        order = torch.arange(n, device=device)
+        fills = order < self.size - self.filled
+        writes, slot = fills | swap, torch.where(fills, self.filled + order, slot)
+        # one after another, in one go: a place holds what the last image before wrote there, else what it
+        # held at first
+        wrote = lambda places, earlier: torch.where(
+            (places[:, None] == slot) & writes & earlier, order, -1
+        ).amax(1)
+        before = wrote(slot, order < order[:, None])
+        held = torch.where(before < 0, slot, self.size + before)
+        returned = torch.where(swap & ~fills, held, self.size + order)
+        places = torch.arange(self.size, device=device)
+        last = wrote(places, True)
         both = torch.cat([self.images, images]).permute(
             0, 2, 3, 1
         )  # see iterators/library/iterator.py: channels-last rows are picked faster so
-        pick = lambda rows: both.index_select(
-            0, torch.tensor(rows).to(both.device, non_blocking=True)
-        ).permute(0, 3, 1, 2)
-        self.images.copy_(pick(place))
+        pick = lambda rows: both.index_select(0, rows).permute(0, 3, 1, 2)
+        self.images.copy_(pick(torch.where(last < 0, places, self.size + last)))
+        self.filled.add_(fills.sum())
         return pick(returned)
 
 

@@ -169,6 +169,10 @@ class SemiSupervised(gan.MixupGAN):
             else super().lr_factor(step)
         )
 
+    def classify(self, x):
+        """Class logits [n, K] of images, by D's average where there is one: for --mode=predict."""
+        return (self.disc_ema if "disc" in self.averaged else self.disc)(x)
+
     def measures(self, data):
         """Each --test_every epochs: errors on valid and test, of D and of its average."""
         splits = {name: data[name] for name in ("valid", "test") if name in data}

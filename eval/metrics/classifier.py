@@ -235,6 +235,7 @@ def labelled(data, split, whole=False):
         x, y = given
     elif isinstance(getattr(getattr(given, "source", None), "tensors", None), dict):
         x, y = given.source.tensors["x"], given.source.tensors.get("y")
+        x = getattr(given.source, "scaled", lambda images: images)(x)
         if not whole and given.indices is not None:
             x, y = x[given.indices.to(x.device)], y if y is None else y[given.indices.to(y.device)]
     else:

@@ -6,10 +6,11 @@ FID, Inception score, KID, precision, recall, density, coverage and classes cove
 
 import importlib.metadata
 import platform
+from collections.abc import Mapping
 
 import torch
 
-from engine import distributed
+from engine import distributed, preemption
 from engine.errors import UserError
 from eval.metrics import modes_covered, sources, statistics
 from eval.metrics import protocol as protocols
@@ -43,12 +44,12 @@ def reference(real, extractor, protocol, metrics=("fid", "is", "kid", "prdc"), b
     """
     check(metrics, extractor)
     wanted = protocols.parse(protocol)
-    if isinstance(real, dict) and wanted.split not in real:
+    if isinstance(real, Mapping) and wanted.split not in real:
         raise UserError(
             f"--protocol: given {protocol}, and the data has no {wanted.split} split; use one of "
             f"{', '.join(real)}"
         )
-    source = sources.of(real[wanted.split] if isinstance(real, dict) else real, wanted.split)
+    source = sources.of(real[wanted.split] if isinstance(real, Mapping) else real, wanted.split)
     n_real, n_fake = wanted.resolve(source.n) if source.n is not None else (wanted.real, wanted.fake)
     check_counts(metrics, n_real, n_fake or n_real)
     keep = rows_to_keep(metrics, n_real)
@@ -172,6 +173,7 @@ def compare(real, fake, metrics, extractor, split, seed=None):
     check(metrics, extractor)  # again: only now is it known whether a user's extractor gives logits
     results = []
     for kind in metrics:
+        preemption.break_off()
         for metric, value, std, n_real, n_fake in SCORES[kind](real, fake):
             if not torch.isfinite(torch.tensor(value)):
                 raise UserError(

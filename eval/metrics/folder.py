@@ -10,18 +10,19 @@ import zipfile
 import numpy as np
 import torch
 
-from engine import distributed, memory
+from engine import devices, distributed, memory
 from engine.errors import MissingError, UserError
 from engine.flags import Parser, positive
 from eval import command
 from eval.metrics import evaluate, extractors, statistics
-from iterators.library import cache as decoding
+from iterators.library import decoding
+from iterators.library.files import EXTENSIONS, Files
 
 
 class Folder:
     """The images below a folder or in a zip, decoded when they are read; processes share them.
 
-    All are converted to colour, since a folder may mix modes. size: see `iterators.library.cache.fit`. Raises
+    All are converted to colour, since a folder may mix modes. size: see `iterators.library.decoding.fit`. Raises
     MissingError if there are none or one cannot be decoded, UserError if they differ in size and no size is
     given.
     """
@@ -31,12 +32,10 @@ class Folder:
             raise MissingError(f"{path}: no such file or folder; use a folder or a .zip of images")
         if os.path.isfile(path) and not zipfile.is_zipfile(path):
             raise MissingError(f"{path}: not a zip, or damaged; use a folder or a .zip of images")
-        self.files, self.what, self.size, self.workers = decoding.Files(path), path, size, workers
+        self.files, self.what, self.size, self.workers = Files(path), path, size, workers
         self.names = self.files.names
         if not self.names:
-            raise MissingError(
-                f"{path}: no images in it; use files ending in {' '.join(sorted(decoding.EXTENSIONS))}"
-            )
+            raise MissingError(f"{path}: no images in it; use files ending in {' '.join(sorted(EXTENSIONS))}")
         if len(self.names) < 2:
             raise UserError(f"{path}: holds one image; use two or more")
         self.first = self.decode(0)
@@ -163,7 +162,7 @@ def summary_lines(report):
 def main(argv=None):
     """Compares the two sets of the command line. Prints a JSON object, and a summary on stderr. Returns the
     exit code."""
-    parser = Parser(prog="python -m eval.folder", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="python -m eval.folder", description=__doc__)
     parser.add_argument("real", help="a folder or .zip of images, or a .npz: the reference")
     parser.add_argument(
         "generated", help="the same, of the images to score; the Inception score is of these alone"
@@ -195,7 +194,7 @@ def main(argv=None):
         "no resizing)",
     )
     parser.add_argument("--batch", type=positive, default=64, help="images at a time (default 64)")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:<n> (default auto)")
+    parser.add_argument("--device", default="auto", help=devices.HELP)
     parser.add_argument(
         "--threads", type=positive, default=None, help="CPU threads (default: torch's choice)"
     )

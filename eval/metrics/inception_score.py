@@ -26,7 +26,9 @@ class Score:
         p, split = log_p.exp(), split.to(logits.device)
         self.p.index_add_(0, split, p)
         self.p_log_p.index_add_(0, split, (p * log_p).sum(1))
-        self.n += torch.bincount(split, minlength=len(self.n))
+        self.n += torch.zeros_like(self.n).index_add_(
+            0, split, torch.ones_like(self.n[:1]).expand(len(split))
+        )
 
     def merge(self):
         """Sums over processes. To be called once, in every process."""

@@ -50,7 +50,7 @@ def fetch(path, url=URL, sha256=INCEPTION_SHA256, seconds=20):
 
 def main(argv=None):
     """Fetches and checks the weights, and prints where they are."""
-    parser = Parser(prog="python -m eval.prepare", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="python -m eval.prepare", description=__doc__)
     parser.add_argument(
         "--out",
         default=os.path.join(torch.hub.get_dir(), "checkpoints", INCEPTION_FILES[0]),

@@ -164,16 +164,15 @@ def pca(x, dims):
 
 
 def cluster_distance(points, labels):
-    """Mean squared distance between the centres of classes, with points [n, d] divided by their overall
-    deviation.
+    """Mean squared distance between the centres of classes, with points [n, d] standardised axis by axis.
 
-    It is the measure of clusters in t-SNE plots of the original code of adversarial mixup resynthesis: one
-    deviation over all entries of the centred points. It is large for classes far apart, and near 0 for random
-    labels.
+    It is the measure of clusters in t-SNE plots of the original code of adversarial mixup resynthesis (its
+    tools.py, generate_tsne): a mean over pairs of classes. It is large for classes far apart, and near 0 for
+    random labels.
     """
     points, labels = torch.as_tensor(points).double(), torch.as_tensor(labels)
     points = points - points.mean(0)
-    points = points / points.std(correction=0).clamp_min(1e-12)
+    points = points / points.std(0, correction=0).clamp_min(1e-12)
     centres = torch.stack([points[labels == label].mean(0) for label in labels.unique()])
     if len(centres) < 2:
         return 0.0

@@ -30,7 +30,7 @@ def of(real, split="train"):
         indices = None
     # an Arrays of iterators/library/iterator.py has a dict of tensors; torch's TensorDataset has a tuple
     if isinstance(getattr(source, "tensors", None), dict):
-        return Rows(source.tensors["x"], indices)
+        return Rows(source.tensors["x"], indices, getattr(source, "scaled", None))
     if hasattr(source, "__getitem__") and hasattr(source, "__len__"):
         return Items(source, real, indices)
     return Stream(real)
@@ -40,6 +40,7 @@ class Indexed:
     """A source of n images that are read by index."""
 
     what = "the real images"
+    apart = True  # each process's share comes without a word to the others
 
     def order(self, n):
         """The indices of the first n of all images in a random order, int64. The order depends on the number
@@ -59,10 +60,14 @@ class Indexed:
 
 
 class Rows(Indexed):
-    """Images in memory, or memory-mapped: those of x [N, C, H, W] with the indices `rows`, by default all."""
+    """Images in memory, or memory-mapped: those of x [N, C, H, W] with the indices `rows`, by default all.
 
-    def __init__(self, x, rows=None):
+    scaled: makes of stored images what `to_bytes` takes, where they are not that already.
+    """
+
+    def __init__(self, x, rows=None, scaled=None):
         self.x, self.rows = x, torch.arange(len(x)) if rows is None else rows
+        self.scaled = scaled or (lambda images: images)
         self.n = len(self.rows)
 
     def fingerprint(self, n):
@@ -77,7 +82,7 @@ class Rows(Indexed):
         channels_last = self.x.permute(0, 2, 3, 1)  # index_select of [N, C, H, W] itself is five times slower
         for rows in parts:
             images = channels_last.index_select(0, self.rows[rows].to(self.x.device))
-            yield images.permute(0, 3, 1, 2)
+            yield self.scaled(images.permute(0, 3, 1, 2))
 
 
 class Items(Indexed):
@@ -109,6 +114,7 @@ class Stream:
 
     n = None
     what = "the real images"
+    apart = False
 
     def __init__(self, batches):
         self.given = batches
@@ -149,6 +155,7 @@ class Generated:
     """
 
     what = "the generator's samples"
+    apart = True
 
     def __init__(self, sample_fn, seed):
         self.sample_fn, self.seed = sample_fn, seed

@@ -9,8 +9,8 @@ import sys
 import numpy as np
 import torch
 
-from engine import checkpoint, distributed
-from engine.errors import UserError
+from engine import checkpoint, distributed, preemption
+from engine.errors import Interrupted, UserError
 from eval.metrics import sources
 from eval.metrics.inception_score import Score, split_of
 
@@ -101,12 +101,15 @@ def collect(source, extractor, n, batch=64, keep=0, splits=None):
     gathered = error = None
     for positions, images in source.batches(n, batch):
         try:
+            preemption.break_off()
             images = sources.to_bytes(images, source.what)
             out = extractor(images)
-        except UserError as problem:
+        except (UserError, Interrupted) as problem:
             if distributed.world_size() == 1:
                 raise
             error = problem  # raised after the loop: until then the others wait for this process's part
+            if source.apart:
+                break
             continue
         if gathered is None:
             classes = 0 if out["logits"] is None else out["logits"].shape[1]
@@ -143,7 +146,7 @@ class _Accumulator:
             self.rows.append((positions[held], features[held.to(features.device)].cpu()))
         if self.counts is not None:
             confidence, label = logits.double().softmax(1).max(1)
-            self.counts += torch.bincount(label, minlength=len(self.counts))
+            self.counts.index_add_(0, label, torch.ones_like(self.counts[:1]).expand(len(label)))
             self.confidence += confidence.sum()
         if self.score is not None:
             self.score.add(logits, self.split[positions])

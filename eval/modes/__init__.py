@@ -4,15 +4,16 @@ data: {split: DataIterator}, made when first looked into. Each module declares t
 """
 
 from engine.flags import checkpoint_name
-from eval.modes import autoencoder, gan, translation
+from eval.modes import autoencoder, classifying, data, gan, translation
 
-MODES = gan.MODES | autoencoder.MODES | translation.MODES
+MODES = gan.MODES | autoencoder.MODES | translation.MODES | classifying.MODES | data.MODES
+ALONE = ("data",)  # need no run: trainer and run are None
 SHARED = ("sample", "evaluate")  # what several processes can do together; other modes are for one
 
 
 def add_flags(declare):
     """Declares the flags of all modes; declare(*modes) is the group of those that these modes read."""
-    declare(*(name for name in MODES if name != "animate")).add_argument(
+    declare(*(name for name in MODES if name not in ("animate", "data"))).add_argument(
         "--at",
         type=checkpoint_name,
         kept=False,

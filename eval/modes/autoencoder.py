@@ -1,13 +1,12 @@
 """What --mode can do with a trained encoder: functions of (trainer, data, run, args), see __init__.py.
 
-Each writes to <run>/<mode>/, under names with the step. A trainer (trainers/codes.py) has a network enc, and offers encode(x), decode(h) and
-interpolate(h, other, p).
+Each writes to <run>/<mode>/, under names with the step. A trainer (trainers/codes.py) has a network enc, and
+offers encode(x), decode(h) and interpolate(h, other, p).
 """
 
 import csv
 import itertools
 import json
-import math
 import os
 import shutil
 import subprocess
@@ -16,7 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from engine import pictures, setup
+from engine import pictures, randomness, setup
 from engine.errors import MissingError, UserError
 from engine.flags import count, number, positive
 from engine.pictures import gif
@@ -85,7 +84,7 @@ def add_flags(declare):
 
 
 def restored(trainer, run, args, needs="encode"):
-    """The step of the checkpoint that --at names, taken over. Raises UserError for a trainer without what is needed."""
+    """Restores the checkpoint that --at names; returns its step. Raises UserError without trainer.<needs>."""
     if getattr(trainer, needs) is None:
         right = "trainers/class_mixing.py" if needs == "blend" else "trainers/amr.py or another autoencoder"
         raise UserError(
@@ -100,7 +99,10 @@ def mixer_name(args):
 
 
 def untrained(trainer, data, args):
-    """The encoder as it was before training, in evaluation mode, batch norms' statistics estimated on the training split."""
+    """The encoder as it was before training, in evaluation mode.
+
+    Its batch norms have statistics of the training split.
+    """
     enc = setup.networks(args)["enc"].to(trainer.device, memory_format=torch.channels_last)
     return probe.estimate_batch_norm(enc, (batch["x"] for batch in data["train"]))
 
@@ -123,21 +125,16 @@ def split_of(data, name):
 
 
 def examples(iterator, n, seed):
-    """The first n examples in an order that the seed fixes, as a batch; at most all of them."""
-    parts = list(itertools.islice(iter(iterator), max(2, math.ceil(4 * n / iterator.batch_size))))
-    batch = {
-        name: torch.cat([part[name] for part in parts])
-        for name, value in parts[0].items()
-        if torch.is_tensor(value)
-    }
-    order = torch.randperm(len(batch["x"]), generator=torch.Generator().manual_seed(seed))[:n].to(
-        batch["x"].device
-    )
-    return {name: value[order] for name, value in batch.items()}
+    """n random examples of the whole split, which may be stored by class, as a batch; at most all of them."""
+    batch = randomness.examples(iterator, n, seed)
+    return {name: value[:n] for name, value in batch.items() if torch.is_tensor(value)}
 
 
 def codes_of(encode, iterator, most=None):
-    """(codes float32 [n, d], labels int64 [n] or None) of a split, on the CPU, in its order (the training split's is that of epoch 0)."""
+    """(codes float32 [n, d], labels int64 [n] or None) of a split, on the CPU, in its order.
+
+    The training split has the order of epoch 0. most: the largest n.
+    """
     codes, labels, n = [], [], 0
     for batch in iterator:
         codes.append(encode(batch["x"]).flatten(1).float().cpu())
@@ -150,7 +147,7 @@ def codes_of(encode, iterator, most=None):
 
 
 def strips(path, walks):
-    """Walks [k, n, C, H, W], one picture a pair and all.png with a row a pair."""
+    """Writes walks [k, n, C, H, W]: a picture for each of n pairs, and all.png with a row for each."""
     for i in range(walks.shape[1]):
         pictures.grid(walks[:, i : i + 1].transpose(0, 1)).save(os.path.join(path, f"pair_{i:04d}.png"))
     pictures.grid(walks.transpose(0, 1)).save(os.path.join(path, "all.png"))
@@ -161,7 +158,7 @@ def strips(path, walks):
 
 
 def interpolation(split, space):
-    """A mode that walks from partners to examples of a split (p = 0 .. 1), in code space by --mixer or between pixels."""
+    """A mode that walks from partners (p = 0) to examples (p = 1): in codes, by --mixer, or in pixels."""
 
     def mode(trainer, data, run, args):
         step = restored(trainer, run, args, "encode" if space == "pixel" else "decode")
@@ -176,22 +173,28 @@ def interpolation(split, space):
             walks = torch.stack([trainer.decode(trainer.interpolate(h, h.roll(1, 0), p)) for p in ps])
         return strips(folder_of(run, args, f"{mixer_name(args)}_step{step:08d}"), walks) or 0
 
-    mode.__doc__ = f"Strips of --num_interps images between --val_batch_size pairs of {split} in {space} space, from the partner (p = 0) to the example (p = 1)."
+    mode.__doc__ = (
+        f"Strips of --num_interps images between --val_batch_size pairs of {split} in {space} space, "
+        "from the partner (p = 0) to the example (p = 1)."
+    )
     return mode
 
 
 def supervised(split):
-    """A mode that decodes every combination of attributes between two examples' attributes, with the class mixer."""
+    """A mode that decodes every combination of the attributes of two examples, by the class mixer."""
 
     def mode(trainer, data, run, args):
         step = restored(trainer, run, args, "blend")
         batch = examples(split_of(data, split), args.val_batch_size, args.vis_seed)
         path, x, a = folder_of(run, args, f"step{step:08d}"), batch["x"], batch["attributes"].float()
+        cut = 0  # pairs that differ in more attributes than are combined
         with trainer.evaluating():
             h = trainer.encode(x)
             for i in range(len(x)):
                 first, second = a[i - 1], a[i]
-                differ = (first != second).nonzero().flatten()[:6]  # 64 combinations at most
+                differ = (first != second).nonzero().flatten()
+                cut += len(differ) > 6
+                differ = differ[:6]  # 64 combinations at most
                 wanted = second.repeat(2 ** len(differ), 1)
                 for row, bits in enumerate(itertools.product((0, 1), repeat=len(differ))):
                     for at, bit in zip(differ, bits):
@@ -210,10 +213,18 @@ def supervised(split):
                 squares(torch.cat([first[None], wanted, second[None]])).save(
                     os.path.join(path, f"pair_{i:04d}_attributes.png")
                 )
-        print(f"{len(x)} pairs: {path}")
+        more = (
+            f"; {cut} of them differ in more than 6 attributes, of which the first 6 are combined"
+            if cut
+            else ""
+        )
+        print(f"{len(x)} pairs: {path}{more}")
         return 0
 
-    mode.__doc__ = f"All combinations of the attributes in which two examples of {split} differ, decoded with the class mixer; _attributes.png: red 0, green 1."
+    mode.__doc__ = (
+        f"All combinations of the attributes in which two examples of {split} differ, decoded by the class "
+        "mixer. _attributes.png: red 0, green 1."
+    )
     return mode
 
 
@@ -224,7 +235,11 @@ def squares(values, side=12):
 
 
 def save_frames(trainer, data, run, args):
-    """An animation x1 -> x2 -> ... -> x1 of --val_batch_size valid (else training) examples, --num_interps images a leg: out.gif, frames/, and out.mp4 where ffmpeg is found."""
+    """An animation x1 -> x2 -> ... -> x1 of --val_batch_size examples of valid, else of train.
+
+    From one example to the next there are --num_interps images. Writes out.gif and frames/, and out.mp4 if
+    ffmpeg is found.
+    """
     step = restored(trainer, run, args, "decode")
     x = examples(data.get("valid", data["train"]), args.val_batch_size, args.vis_seed)["x"]
     ps = torch.linspace(0, 1, args.num_interps + 1)[1:].tolist()
@@ -288,7 +303,10 @@ def save_frames(trainer, data, run, args):
 
 
 def embedding(trainer, data, run, args):
-    """Codes and labels: train.npz (X_train, y_train), valid.npz and test.npz likewise, X float32 [n, d], y int64 [n] where there are labels."""
+    """Codes and labels of each split: train.npz (X_train, y_train), valid.npz and test.npz likewise.
+
+    X is float32 [n, d]; y is int64 [n], if there are labels.
+    """
     step = restored(trainer, run, args)
     path = folder_of(run, args, f"step{step:08d}")
     with trainer.evaluating():
@@ -304,8 +322,12 @@ def embedding(trainer, data, run, args):
 
 
 def tsne(trainer, data, run, args):
-    """Five t-SNE maps (seeds 0 to 4) of --tsne_examples training codes: a scatter plot (.pdf, .png), the points (.npz), and in clusters.txt the mean squared
-    distance between class centres after division by the overall deviation. --use_labels=0: classes are k-means clusters of the codes."""
+    """Five t-SNE maps (seeds 0 to 4) of --tsne_examples training codes.
+
+    Writes for each a scatter plot (.pdf, .png) and the points (.npz). clusters.txt has, for codes and maps,
+    the mean squared distance between class centres, with each axis divided by its deviation. With
+    --use_labels=0, classes are k-means clusters of the codes.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -342,15 +364,22 @@ def tsne(trainer, data, run, args):
             figure.savefig(os.path.join(path, f"seed{seed}.{kind}"), dpi=100)
     with open(os.path.join(path, "clusters.txt"), "w", encoding="utf8") as file:
         file.write(
-            "\n".join(["mean squared distance between class centres / variance of all points", *lines]) + "\n"
+            "\n".join(
+                ["mean squared distance between class centres, each axis divided by its deviation", *lines]
+            )
+            + "\n"
         )
     print("\n".join(lines) + f"\n{path}")
     return 0
 
 
 def logreg(trainer, data, run, args):
-    """The frozen probe (eval/metrics/probe.py) of codes, and of two yardsticks of the same dimension: PCA of the pixels, and the untrained encoder.
-    Fitted on train, chosen on valid, reported on test: probe.json (probe_step<...>.json for another --at), and lines for `python -m eval.tables` in evaluations.jsonl."""
+    """The frozen probe (eval/metrics/probe.py) of codes, and of two baselines of the same dimension.
+
+    The baselines are a PCA of the pixels, and the untrained encoder. Probes are fitted on train, chosen on
+    valid and scored on test. Writes probe.json (for --at=latest, else probe_step<...>.json), and lines of
+    evaluations.jsonl, which `python -m eval.tables` reads.
+    """
     step = restored(trainer, run, args)
     parts = [split_of(data, name) for name in ("train", "valid", "test")]
     with trainer.evaluating():
@@ -393,18 +422,19 @@ def logreg(trainer, data, run, args):
             n_real=counts[2],
         )
         print(
-            f"{kind}: test {100 * result['test']:.2f}%, valid {100 * result['valid']:.2f}%, train {100 * result['train']:.2f}%, "
-            f"{result['dims']} dimensions, L2 {result['l2']:g}"
+            f"{kind}: test {100 * result['test']:.2f}%, valid {100 * result['valid']:.2f}%, "
+            f"train {100 * result['train']:.2f}%, {result['dims']} dimensions, L2 {result['l2']:g}"
         )
     return 0
 
 
 def encoder(trainer, data, run, args):
-    """E and an untrained E of the same architecture, frozen, by four accuracies on test; and how well G inverts E, as in the table of Donahue et al. 2017's code.
+    """Four test accuracies of E, frozen, and of an untrained E; and how well G inverts E.
 
-    NNC: one nearest neighbour among the training images, CLS: logistic regression (eval/metrics/probe.py), on E(x) (_e) and on the layer before it (_e-).
-    EGr: mean |x - G(E(x))|_2 with pixels in [0, 1]; EGr_b: the same of another test image x. Writes step<...>.json, and lines for
-    `python -m eval.tables` in evaluations.jsonl.
+    These are the measures of the table of Donahue et al. 2017's code. NNC: one nearest neighbour among the
+    training images. CLS: logistic regression (eval/metrics/probe.py). Both are on E(x) (_e) and on the layer
+    before it (_e-). EGr: mean |x - G(E(x))|_2 with pixels in [0, 1]. EGr_b: the same with another test image
+    in place of x. Writes step<...>.json, and lines of evaluations.jsonl, which `python -m eval.tables` reads.
     """
     step = restored(trainer, run, args, "decode")
     parts = {name: split_of(data, name) for name in ("train", "valid", "test")}
@@ -415,7 +445,7 @@ def encoder(trainer, data, run, args):
                 codes = {name: codes_of(encode, part) for name, part in parts.items()}
                 if codes["train"][1] is None:
                     raise UserError("--mode=encoder: the data has no labels y; use data with labels")
-                # in a thousand dimensions classes are soon separable, and without a penalty there is no minimum
+                # in a thousand dimensions classes are often separable; then only a penalty gives a minimum
                 result = probe.linear_probe(*codes.values(), probe.GRID if at == "e" else probe.GRID[:-1])
                 found[f"{kind} {at}"] = {
                     "NNC": probe.nearest_neighbour(codes["train"], codes["test"]),
@@ -463,18 +493,21 @@ def encoder(trainer, data, run, args):
 
 
 def layers_of(trainer, enc):
-    """{"e": x -> codes, "e-": x -> the layer before}; the latter for encoders of several stages."""
+    """{"e": x -> codes, "e-": x -> the layer before}; "e-" only for encoders of several stages."""
     before = {"e-": lambda x: enc(x, stop=enc.layers - 1)} if getattr(enc, "layers", 1) > 1 else {}
     return {"e": lambda x: trainer.code(enc(x))} | before
 
 
 def recon_errors(trainer, batches, seed=0):
-    """{"EGr", "EGr_b"}: means of |x - G(E(x))|_2 and of |x' - G(E(x))|_2, pixels in [0, 1]; x' is another image, each once."""
+    """{"EGr", "EGr_b"}: means of |x - G(E(x))|_2 and of |x' - G(E(x))|_2, with pixels in [0, 1].
+
+    x' is another image; each image is x' once.
+    """
     x = torch.cat([batch["x"] for batch in batches])
     recon = torch.cat([trainer.decode(trainer.encode(part)) for part in x.split(512)])
     order = permutation(len(x), seed, "another image").to(x.device)
     other = torch.empty_like(order)
-    other[order] = order.roll(1)  # a cycle through all: none is its own other
+    other[order] = order.roll(1)  # one cycle through all images, so none is its own x'
     return {
         name: float((recon - images).flatten(1).norm(dim=1).double().mean() / 2)
         for name, images in (("EGr", x), ("EGr_b", x[other]))
@@ -482,12 +515,13 @@ def recon_errors(trainer, batches, seed=0):
 
 
 def class_embeddings(trainer, data, run, args):
-    """The class mixer's mask for every combination of attributes (at most 2^12): class_embeddings.csv, a row a combination."""
+    """The class mixer's mask for every combination of attributes, at most 2^12: a .csv, one row for each."""
     step = restored(trainer, run, args, "blend")
     n = trainer.class_mixer[0].in_features
     if n > 12:
         raise UserError(
-            f"--mode=class_embeddings: {n} attributes have {2**n:,} combinations; use it for a model of 12 or fewer"
+            f"--mode=class_embeddings: {n} attributes have {2**n:,} combinations; "
+            "use it for a model of 12 or fewer"
         )
     combinations = torch.tensor(list(itertools.product((0.0, 1.0), repeat=n)))
     with trainer.evaluating():
@@ -504,12 +538,16 @@ def class_embeddings(trainer, data, run, args):
 
 
 def disentangle(trainer, data, run, args):
-    """The FactorVAE and the beta-VAE metric of the codes (eval/metrics/disentanglement.py) on data that renders factors, as dSprites does."""
+    """The FactorVAE and the beta-VAE metric of the codes (eval/metrics/disentanglement.py).
+
+    The data must render images of given factors, as dSprites does.
+    """
     step = restored(trainer, run, args)
     source = getattr(data["train"], "source", None)
     if not hasattr(source, "images"):
         raise UserError(
-            f"--mode=disentangle: {args.iterator} has no images by factors; use --iterator=iterators/dsprites.py"
+            f"--mode=disentangle: {args.iterator} has no images by factors; "
+            "use --iterator=iterators/dsprites.py"
         )
     device = trainer.device
 

@@ -1,5 +1,9 @@
-"""What --mode can do with the runs of any trainer that draws samples: functions of (trainer, data, run, args), see __init__.py."""
+"""What --mode can do with a trainer that has samples: functions of (trainer, data, run, args).
 
+See __init__.py.
+"""
+
+import itertools
 import os
 
 from engine import distributed, pictures
@@ -14,11 +18,12 @@ from eval.modes.walks import slerp
 
 def add_flags(declare):
     """Declares the flags of these modes; --samples, which training reads too, is a shared one."""
-    declare("sample").add_argument(
+    declare("sample", "data").add_argument(
         "--out",
         kept=False,
         default="",
-        help="a .png grid, a .npz array, else a folder of PNGs (default: samples_<step>.png in the run's folder)",
+        help="a .png grid, a .npz array, or else a folder of PNGs (default: samples_<step>.png of the run); "
+        "of --mode=data a .png (default data.png)",
     )
     declare("interpolate").add_argument(
         "--frames", type=number(int, 2), kept=False, default=10, help="images of each walk (default 10)"
@@ -26,14 +31,21 @@ def add_flags(declare):
 
 
 def sample(trainer, data, run, args):
-    """Draws --samples images from a checkpoint and writes them to --out: a .png grid, a .npz array
-    "images" uint8 [n, H, W, C], or a folder of numbered PNGs. The i-th image does not depend on how many are drawn, nor on the
-    number of processes that share the work. Points: the picture of training, or a .npz array "points" float32 [n, d]."""
+    """Draws --samples images from a checkpoint and writes them to --out.
+
+    --out is a .png grid, a .npz with the array "images" uint8 [n, H, W, C], or a folder of numbered PNGs. For
+    points it is the picture of training, or a .npz with the array "points" float32 [n, d]. The i-th image
+    does not depend on how many are drawn, nor on the number of processes that share the work.
+    """
     step = run.restore(trainer)
     out = args.out or os.path.join(run.folder, f"samples_{step:08d}.png")
     kind = os.path.splitext(out)[1].lower()
     if kind not in ("", ".png", ".npz"):
         raise UserError(f"--out: given {out}; use a .png, a .npz or a folder")
+    if not kind and args.data_shape[0] > 4:
+        raise UserError(
+            f"--out: given the folder {out}; images of {args.data_shape[0]} channels are no PNGs: use a .npz"
+        )
     if distributed.on_rank0(lambda: os.path.exists(out) and (kind or os.listdir(out))):
         raise UserError(f"--out: {out} exists; use another path")
     if points.are(args.data_shape) and kind != ".npz":
@@ -48,14 +60,16 @@ def sample(trainer, data, run, args):
     images = draw(trainer, args.samples, args.seed)
     if distributed.rank() == 0:
         write(images, out, kind)
-        print(
-            f"{args.samples} {'points' if points.are(args.data_shape) else 'images'} of {run.folder} at step {step}: {out}"
-        )
+        what = "points" if points.are(args.data_shape) else "images"
+        print(f"{args.samples} {what} of {run.folder} at step {step}: {out}")
     return 0
 
 
 def write(images, out, kind):
-    """Images [n, C, H, W] in [-1, 1] to a .png grid, a .npz or (kind "") a folder; points [n, 1, 1, d] to a .npz as they are."""
+    """Writes images [n, C, H, W] in [-1, 1] to a .png grid, a .npz or (kind "") a folder.
+
+    Points [n, 1, 1, d] are written to a .npz as they are.
+    """
     os.makedirs(os.path.dirname(os.path.abspath(out)) if kind else out, exist_ok=True)
     if kind == ".png":
         pictures.grid(images).save(out)
@@ -75,7 +89,10 @@ def write(images, out, kind):
 
 
 def interpolate(trainer, data, run, args):
-    """--samples walks of --frames images each, on the arc between two noise points: interpolate_<step>.png (a row a walk) and .gif (there and back)."""
+    """--samples walks of --frames images each, on the arc between two noise points.
+
+    Writes interpolate_<step>.png with a row for each walk, and a .gif that runs forwards and backwards.
+    """
     import torch
 
     points.refuse(args, "--mode=interpolate")
@@ -98,8 +115,10 @@ def interpolate(trainer, data, run, args):
 
 
 def draw(trainer, n, seed, batch=256):
-    """n images [n, C, H, W] in [-1, 1] on the CPU, in every process, in evaluation mode, from noise that depends on (seed, number of
-    the batch); the batches are shared out among processes."""
+    """n images [n, C, H, W] in [-1, 1], in evaluation mode, on the CPU of every process.
+
+    The noise depends on (seed, number of the batch). Processes share the batches.
+    """
     import torch
 
     mine = {}
@@ -112,13 +131,16 @@ def draw(trainer, n, seed, batch=256):
 
 
 def evaluate(trainer, data, run, args):
-    """Scores of --at latest, best or all checkpoints, or that of a step: printed, and appended to evaluations.jsonl, which eval.tables reads.
-    Points: their measures."""
+    """Scores of the checkpoints that --at names (latest, best, all or a step); for points, their measures.
+
+    They are printed, and written to evaluations.jsonl, which eval.tables reads.
+    """
     if points.are(args.data_shape):
         return measure_points(trainer, data, run, args)
     from eval.modes.scoring import Scorer
 
-    states = list(run.states(args.at))
+    states = run.states(args.at)
+    states = itertools.chain([next(states)], states)  # one at a time; that there is none is said at once
     scorer = Scorer(args, data, trainer.device, run)
     say(scorer.describe())
     results = []
@@ -137,8 +159,7 @@ def evaluate(trainer, data, run, args):
 
 
 def measure_points(trainer, data, run, args):
-    """The measures of `eval.modes.points` of --at latest, best or all checkpoints, or that of a step: printed, and written to
-    evaluations.jsonl."""
+    """`evaluate` for points: the measures of eval/modes/points.py."""
     measured = points.Points(data, args)
     say(measured.describe())
     for name, state in run.states(args.at):
@@ -151,7 +172,7 @@ def measure_points(trainer, data, run, args):
 
 
 def say(text):
-    """A line on the console, from one process alone."""
+    """Prints a line, in process 0 only."""
     if distributed.rank() == 0:
         print(text, flush=True)
 
@@ -164,7 +185,10 @@ def animate(trainer, data, run, args):
 
 
 def neighbours(trainer, data, run, args):
-    """The 5 training images nearest to each of --samples generated ones: neighbours_<step>.png, a row a sample, and their distances in pixels 0 .. 255."""
+    """The 5 training images nearest to each of --samples generated ones, by Euclidean distance.
+
+    Pixels are 0 .. 255. Writes neighbours_<step>.png, a row for each sample.
+    """
     from eval.metrics.neighbours import nearest, picture
 
     points.refuse(args, "--mode=neighbours")
@@ -175,7 +199,8 @@ def neighbours(trainer, data, run, args):
     picture(samples, found["images"]).save(path)
     closest = found["distances"][:, 0]
     print(
-        f"distance to the nearest training image: least {closest.min():.4g}, median {closest.median():.4g} (pixels 0 .. 255, Euclidean); {path}"
+        f"distance to the nearest training image: least {closest.min():.4g}, "
+        f"median {closest.median():.4g} (pixels 0 .. 255, Euclidean); {path}"
     )
     return 0
 

@@ -1,6 +1,6 @@
-"""Points instead of images: x [N, 1, 1, d] with d = 1 or 2. What a trainer of points is measured by, and its pictures.
+"""Measures and pictures of a trainer of points: x [N, 1, 1, d] with d = 1 or 2, in place of images.
 
-For any trainer with sample(n); where it has probability(x), [N, 1, 1, d] -> [N], the pictures show that as D.
+The trainer has sample(n). If it has probability(x), [N, 1, 1, d] -> [N], the pictures show that as D.
 """
 
 import math
@@ -14,10 +14,8 @@ from engine.randomness import seeded
 from eval.metrics import modes_covered, onedim
 from eval.metrics import protocol as protocols
 
-SAMPLES = {
-    1: 5000,
-    2: 2500,
-}  # drawn for each picture and its measures: the homework's number; PacGAN's (Lin et al. 2018)
+# d: points drawn for each picture and its measures, as in the homework and in PacGAN (Lin et al. 2018)
+SAMPLES = {1: 5000, 2: 2500}
 BINS = 50  # of the histograms, as the homework has them
 CURVE, MAP = 1000, 80  # where D is evaluated: points on a line; squares along each side of a plane
 BLUE, ORANGE, GREY = "#2060a0", "#e07020", "#9aa0a6"
@@ -29,15 +27,16 @@ def are(shape):
 
 
 def refuse(args, what):
-    """Raises UserError where the data are points, for which `what` makes no sense."""
+    """Raises UserError if the data are points: `what` is for images."""
     if are(args.data_shape):
         raise UserError(f"{what}: is for images; the data are points: use --mode=sample or --mode=evaluate")
 
 
 class Points:
-    """Measures and pictures of a trainer of points. data: {split: DataIterator}; compares with "test", else with "train". Made in every process.
+    """Measures and pictures of a trainer of points, against the split "test", else "train".
 
-    The points drawn are a function of --seed alone, so that pictures of successive epochs follow the same noise.
+    data: {split: DataIterator}. Every process makes one. Points are drawn with noise that depends on --seed
+    only, so pictures of successive epochs have the same noise.
     """
 
     def __init__(self, data, args):
@@ -59,11 +58,12 @@ class Points:
             return trainer.sample(self.n).flatten(1).cpu().numpy().astype(np.float64)
 
     def measure(self, x):
-        """{name: float} of points [n, d]; not a number where some point is not finite.
+        """{name: float} of points [n, d]; all are NaN if some point is not finite.
 
-        d = 1: w1, js, mean, std; and mode_mass_<k>, the share of points that are fewest standard deviations from centre k.
-        d = 2 and a mixture: modes, high_quality, and reverse_kl = sum_k p_k log(m p_k), p_k the k-th mode's share of the points of
-        high quality (Lin et al. 2018, released code). Points without a mixture have the measures that need none.
+        d = 1: w1, js, mean, std. With a mixture also mode_mass_<k>, the share of points whose nearest centre,
+        in standard deviations, is k. d = 2, with a mixture: modes, high_quality, and reverse_kl = sum_k p_k
+        log(m p_k), where p_k is the k-th mode's share of the points of high quality (Lin et al. 2018,
+        released code).
         """
         if not np.isfinite(x).all():
             return dict.fromkeys(self.measure(self.real), math.nan)
@@ -88,7 +88,7 @@ class Points:
         return {name: float(value) for name, value in found.items()}
 
     def results(self, found, checkpoint):
-        """What `measure` found as results for evaluations.jsonl, named like scores of images: "w1 5k-10k-test".
+        """What `measure` found, as results for evaluations.jsonl, with names such as "w1 5k-10k-test".
 
         checkpoint: the name of the checkpoint's file.
         """
@@ -118,12 +118,15 @@ class Points:
         return np.bincount((np.abs(x - centres) / sigma).argmin(1), minlength=centres.size) / len(x)
 
     def describe(self):
-        """What is measured, for the log, and what real points come out as: the best to be hoped for."""
+        """A line for the log: what is measured, and the measures of real points."""
         best = ", ".join(f"{name} {value:.4g}" for name, value in self.measure(self.some).items())
-        return f"points: {self.n} samples are measured against {len(self.real)} of {self.split}; as many of train give {best}"
+        return (
+            f"points: {self.n} samples are measured against {len(self.real)} of {self.split}; "
+            f"as many of train give {best}"
+        )
 
     def event(self, trainer):
-        """(every, function(step)) for the loop: the measures, as {"points/<name>": value}, whenever a picture is due."""
+        """(every, function(step)) for the loop: {"points/<name>": value}, when a picture is due."""
 
         def measure(step):
             # one process is enough: every process has the same networks
@@ -133,13 +136,13 @@ class Points:
         return self.args.steps_per_epoch * self.args.save_images_every or math.inf, measure
 
     def picture(self, trainer, step):
-        """A PIL image: d = 1: histograms of the samples over the data and D's curve; d = 2: the samples over the data and D as a map."""
+        """A PIL image. d = 1: histograms of samples and data, D as a curve. d = 2: points, and D as a map."""
         x = self.draw(trainer)
         found = self.measure(x)
         figure, axes = blank()
         (self.line if self.d == 1 else self.plane)(axes, trainer, x)
-        told = {1: ("w1", "js"), 2: ("modes", "high_quality")}[self.d]
-        words = [f"{name.replace('_', ' ')} {found[name]:.4g}" for name in told if name in found]
+        shown = {1: ("w1", "js"), 2: ("modes", "high_quality")}[self.d]
+        words = [f"{name.replace('_', ' ')} {found[name]:.4g}" for name in shown if name in found]
         axes.set_title(f"step {step}" + "".join(f", {word}" for word in words), fontsize=10)
         return to_image(figure)
 
@@ -158,7 +161,7 @@ class Points:
                 label=label,
             )
             if label == "data":
-                top = 1.6 * density.max()  # alike in all pictures of a run
+                top = 1.6 * density.max()  # the same in all pictures of a run
         axes.set(xlim=(edges[0], edges[-1]), ylim=(0, top), xlabel="x", ylabel="density")
         if trainer.probability is not None:
             at = torch.linspace(self.low[0], self.high[0], CURVE)
@@ -207,7 +210,7 @@ def everything(iterator):
 
 
 def within_one(values):
-    """Whether D's output is a probability, and not a score."""
+    """Whether all values are in [0, 1], so that D's output looks like a probability."""
     return bool(np.nanmin(values) >= 0 and np.nanmax(values) <= 1) if np.isfinite(values).any() else True
 
 

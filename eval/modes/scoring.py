@@ -1,4 +1,4 @@
-"""Scores of a run: the evaluator's functions on a trainer, as the flags ask, written into the run's folder."""
+"""Scores of a run: the metrics that the flags name, computed of a trainer and written to the run's folder."""
 
 from engine import checkpoint, distributed
 from eval.metrics import evaluate, extractors
@@ -7,10 +7,10 @@ from eval.metrics.results import write_results
 
 
 class Scorer:
-    """Extractor and real statistics, made once; then scores of a trainer at any number of steps.
+    """Makes the extractor and the statistics of real images once, then scores a trainer at many steps.
 
-    data: {split: DataIterator}. Raises MissingError for weights that are not there and UserError for flags that cannot be, both
-    before any training.
+    data: {split: DataIterator}. Raises, before any training, MissingError for missing weights and UserError
+    for flags that do not fit.
     """
 
     def __init__(self, args, data, device, run):
@@ -24,12 +24,15 @@ class Scorer:
         self.best = None
 
     def describe(self):
-        """What is measured with, in one line for the log."""
-        e = self.extractor
-        return f"evaluates {', '.join(self.metrics)} with {e.name} ({e.why}; {e.description}; sha256 {e.sha256[:12]}), {self.reference.n_real} real images of {self.reference.split}"
+        """A line for the log: metrics, extractor and real images."""
+        e, real = self.extractor, self.reference
+        return (
+            f"evaluates {', '.join(self.metrics)} with {e.name} ({e.why}; {e.description}; "
+            f"sha256 {e.sha256[:12]}), {real.n_real} real images of {real.split}"
+        )
 
     def notes(self, results):
-        """What a reader of the results must know: one line for a Frechet distance from too few images."""
+        """Notes on the results: one line if a Frechet distance is from too few images."""
         few = [result for result in results if result["singular"]]
         n = min((min(result["n_real"], result["n_fake"]) for result in few), default=0)
         return (
@@ -37,10 +40,13 @@ class Scorer:
         )
 
     def score(self, trainer, step, name):
-        """The results at this step, in every process; noted in evaluations.jsonl, where they replace older ones of the same step. name: of the checkpoint."""
+        """The results at this step, in every process. name: the checkpoint's.
+
+        They are written to evaluations.jsonl, where they replace older ones of the same step.
+        """
         results = []
         with trainer.evaluating():
-            # an autoencoder has no samples of its own, but mixes and reconstructions of images
+            # an autoencoder has no samples from noise; its mixes and reconstructions are scored
             for kind, sample_fn in trainer.sample_fns(self.data).items():
                 for result in evaluate.evaluate(
                     sample_fn,
@@ -65,7 +71,10 @@ class Scorer:
         return results
 
     def event(self, trainer, save_best):
-        """function(step) for the loop: scores, as {"eval/<name>": value}; calls save_best(step) when the first metric has never been better."""
+        """function(step) for the loop: scores {"eval/<name>": value}.
+
+        It calls save_best(step) when the first metric is better than at every step before.
+        """
 
         def measure(step):
             results = self.score(trainer, step, checkpoint.path_of("", step))

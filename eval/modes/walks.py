@@ -4,9 +4,10 @@ import torch
 
 
 def slerp(z0, z1, t):
-    """Spherical interpolation sin((1-t) w)/sin(w) z0 + sin(t w)/sin(w) z1, w the angle between z0 and z1. White 2016, section 2.1.
+    """Spherical interpolation sin((1-t) w)/sin(w) z0 + sin(t w)/sin(w) z1, w the angle between z0 and z1.
 
-    z0, z1: [n, d]; t: [k] in [0, 1]. Returns [n, k, d]; straight where the points are parallel.
+    z0, z1: [n, d]; t: [k] in [0, 1]. Returns [n, k, d]. Where z0 and z1 are parallel, the interpolation is
+    linear. White 2016, section 2.1.
     """
     unit = [z / z.norm(dim=1, keepdim=True).clamp(min=1e-12) for z in (z0, z1)]
     w = (unit[0] * unit[1]).sum(1).clamp(-1, 1).acos()[:, None, None]

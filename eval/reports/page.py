@@ -603,7 +603,6 @@ def write_report(argv=None):
     """Reads the command line and writes the page. Returns the exit code."""
     parser = flags.Parser(
         prog="python -m eval.report",
-        allow_abbrev=False,
         description="One self-contained HTML page on many runs; see docs/tables.md.",
         epilog="exit codes: 0 done, 2 arguments, 3 no run or no file",
     )

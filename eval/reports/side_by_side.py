@@ -29,7 +29,6 @@ def write_pictures(argv=None):
     code."""
     parser = Parser(
         prog="python -m eval.side_by_side",
-        allow_abbrev=False,
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

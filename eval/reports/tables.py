@@ -529,7 +529,20 @@ def remarks(study):
                 f"{singular}; "
                 "use more images."
             )
+    shared = [g.name for g in study.shown if len(g.counted) > 1 and all(map(shares_subset, g.counted))]
+    if shared:
+        notes.append(
+            f"All seeds of {', '.join(shared)} share one subset of the training images, so the deviation "
+            "leaves out its draw; subset_seed=run draws one for each seed."
+        )
     return notes
+
+
+def shares_subset(run):
+    """Whether a run was trained on a subset whose draw does not depend on its seed."""
+    words = run.flags.get("iterator_args")
+    words = words if isinstance(words, dict) else {}
+    return words.get("subset") is not None and words.get("subset_seed") != "run"
 
 
 def details(study):
@@ -974,7 +987,6 @@ def write_tables(argv=None):
     """Reads the command line, and prints or writes the tables. Returns the exit code."""
     parser = flags.Parser(
         prog="python -m eval.tables",
-        allow_abbrev=False,
         description="Tables over the seeds of many runs; see docs/tables.md.",
         epilog="exit codes: 0 done, 2 arguments or protocols that do not mix, 3 no run or no file",
     )

@@ -1,5 +1,5 @@
 # BiGAN on MNIST without spatial structure (Donahue et al. 2017): codes of 50 dimensions, batches of 128. The
-# authors' weight decay of 2.5e-5 is on the mean of both terms of a loss, ours on their sum: 5e-5. Here
+# authors' losses are means of two terms and ours are sums, so their weight decay of 2.5e-5 is 5e-5 here.
 # --mode=encoder scores the 10,000 test digits.
 cd "$(dirname "$0")/../.."; . exps/env.sh; . exps/data_sets.sh
 TABLE="--trainer=trainers/bigan.py $MNIST --iterator_args valid=10000 --network=networks/bigan_mnist.py

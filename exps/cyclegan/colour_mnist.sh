@@ -1,6 +1,6 @@
 #!/bin/sh
 # CycleGAN, MNIST and coloured MNIST: the setting of a public course solution (5 epochs, batch 128, lr falling
-# to 0, no pool, D's loss in full, one score an image).
+# to 0, no pool, D's loss in full, one logit for each image).
 # Published: pictures only, no number.
 set -eu; . "$(dirname "$0")/common.sh"
 exec $LAUNCH task_launcher.py --name=cyclegan/colour_mnist $DIGITS \

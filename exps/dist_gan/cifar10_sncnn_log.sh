@@ -2,4 +2,4 @@
 # Dist-GAN on CIFAR-10, SN-CNN, log loss.
 # Published (readme of tntrung/gan, its older code): FID 28.23, standard CNN, 10k-5k, 300k iterations.
 set -eu; . "$(dirname "$0")/common.sh"
-exec $LAUNCH task_launcher.py --name=dist_gan/cifar10_sncnn_log $SNCNN $CIFAR10 --loss=log --lambda_p=1 "$@"
+exec $LAUNCH task_launcher.py --name=dist_gan/cifar10_sncnn_log $SNCNN $CIFAR10 --loss=log $OLDER "$@"

@@ -7,6 +7,9 @@ AMR="$AMR_ADAM --weight_decay=1e-5 --update_g_every=5 --network=networks/autoenc
   --save_every=20 --save_images_every=20 --keep_last=2 --resume=auto"
 
 # The methods, to which a row adds its weight of the reconstruction, --lamb. ACAI is as in AMR's code.
+# "Bernoulli mixup" is two distributions there, and so here: of 2 codes fm2, whose p ~ U(0, 1) is one for the
+# whole batch (its scripts mixupfm2); of 3 codes fm, where each channel comes from any of the three alike
+# (gan3fm). BERN3 with --mixer=fm2 draws one vector of three probabilities for the batch instead.
 PLAIN="--trainer=trainers/autoencoder.py"
 BASELINE="--trainer=trainers/amr.py --disable_mix --beta=0"
 MIX="--trainer=trainers/amr.py --mixer=mixup --beta=0"

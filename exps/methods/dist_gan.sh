@@ -3,7 +3,7 @@
 # --batch_size is 192.
 DIST_GAN="--trainer=trainers/dist_gan.py --batch_size=192"
 
-# The tasks. SS: D tells rotations apart. MS: generated images are a fifth class, and G matches.
+# The tasks. SS: D classifies rotations. MS: generated images are a fifth class, and G matches.
 SS="--network_args classes=4 --self_supervised=ss"
 MS="--network_args classes=5 --self_supervised=ms"
 
@@ -21,3 +21,7 @@ DCGAN="$CNN --network=networks/dist_gan_dcgan.py --loss=log --weights=fixed"
 RESNET_SS="$RESNET $SS --lambda_d=0.5" RESNET_MS="$RESNET $MS --lambda_d=0.5 --lambda_g=0.1"
 SNCNN_SS="$SNCNN $SS --lambda_d=1" SNCNN_MS="$SNCNN $MS --lambda_d=1 --lambda_g=0.01"
 DCGAN_SS="$DCGAN $SS --lambda_d=1" DCGAN_MS="$DCGAN $MS --lambda_d=1 --lambda_g=0.1"
+
+# what mdistgan_cifar10.sh and mdistgan_cifar10_port.sh share of the PyTorch port's settings
+PORT="--lambda_p=1 --penalty_norm=l2 --scale=unit --ae_optimisers=two --seed=12345 --keep_every=0
+  --save_images_every=3"

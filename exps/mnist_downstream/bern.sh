@@ -1,4 +1,4 @@
 #!/bin/sh
-# AMR, MNIST, code of 32: Bernoulli mixup, lamb 10. Published (Beckham et al. 2019, Table 1): not found.
+# AMR, MNIST, code of 32: Bernoulli mixup (fm2), lamb 10. Published (Beckham et al. 2019, Table 1): not found.
 set -eu; . "$(dirname "$0")/common.sh"
 exec $LAUNCH task_launcher.py --name=mnist_downstream/bern $TABLE $BERN --lamb=10 --epochs=2000 "$@"

@@ -1,7 +1,7 @@
 # GANs of points. LINE: one dimension, by the public settings of the 2020 homework's solution (CS294-158): z ~
 # U(-1, 1)^5, Adam 1e-4 (0, 0.9), one step of D for one of G, batch 64, 25 epochs of 20,000 points. NETS20,
-# NETS24: its networks, and the 2024 homework's. SETTLED: what keeps that game from circling, with NETS24: a
-# penalty on D's slope, an averaged G, a learning rate that falls to 0. docs/points.md has what came out.
+# NETS24: its networks, and the 2024 homework's. SETTLED, with NETS24, stops the oscillation: a penalty on D's
+# gradient, an averaged G, a learning rate that falls to 0. docs/points.md has results.
 cd "$(dirname "$0")/../.."; . exps/env.sh; . exps/data_sets.sh
 MLP="--network=networks/mlp.py --threads=1 --keep_last=1 --resume=auto"
 LINE="$MLP $POINTS1D --z_dim=5 --z_dist=uniform --lr=1e-4 --beta1=0 --beta2=0.9 --batch_size=64 --epochs=25
@@ -11,8 +11,8 @@ NETS24="--network_args width=128 layers=3 slope=0.2 gen_out=tanh"
 SETTLED="$NETS24 --lr=3e-4 --lr_schedule=linear --penalty r1=0.1 --ema=0.995 --epochs=6"
 
 # RING, GRID: mixtures of 8 and 25 Gaussians in the plane, perceptrons of three layers of 128 for both
-# players, z ~ N(0, I) in the plane. D sees 32 random Fourier features beside x, without which it takes far
-# longer to tell 25 narrow modes from the space between them.
+# players, z ~ N(0, I) in the plane. D also sees 32 random Fourier features. Without them it takes far longer
+# to separate 25 narrow modes from the space between them.
 PLANE="$MLP $POINTS2D --z_dim=2"
 SMALL="$PLANE --network_args width=128 layers=3 gen_out=linear fourier=32 --lr=1e-3 --batch_size=128
   --epochs=8 --save_every=1"

@@ -1,4 +1,5 @@
 #!/bin/sh
-# SSGAN on CIFAR-100: SN-ResNet and rotations. Published (kwotsin/mimicry): FID 22.18, IS 7.56.
+# SSGAN on CIFAR-100: SN-ResNet and rotations.
+# Published (kwotsin/mimicry, 50k-50k): FID 22.18 +/- 0.10, IS 7.56 +/- 0.07, KID 0.0161 +/- 0.0002.
 set -eu; . "$(dirname "$0")/common.sh"
-exec $LAUNCH task_launcher.py --name=ssgan/cifar100_ssgan $TABLE $CIFAR100 $SSGAN "$@"
+exec $LAUNCH task_launcher.py --name=ssgan/cifar100_ssgan $CIFAR $CIFAR100 $SSGAN "$@"

@@ -4,4 +4,4 @@
 # FID 17.61 +/- 0.14, 10k-10k. Published (Chen et al. 2019, as mimicry quotes it, 10k-10k):
 # FID 17.88 +/- 0.64.
 set -eu; . "$(dirname "$0")/common.sh"
-exec $LAUNCH task_launcher.py --name=ssgan/cifar10_ssgan $TABLE $CIFAR10 $SSGAN "$@"
+exec $LAUNCH task_launcher.py --name=ssgan/cifar10_ssgan $CIFAR $CIFAR10 $SSGAN "$@"

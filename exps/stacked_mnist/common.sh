@@ -11,8 +11,15 @@ UNROLLED="$TABLE --network=networks/stacked_mnist.py --z_dim=256 --max_steps=200
 VEEGAN="$TABLE --network=networks/dist_gan_dcgan.py --z_dim=100 --max_steps=100000"
 
 # The methods. DIST_GAN: tntrung/msgan's; the autoencoder's step updates G too. GAN: plain, batches of 64.
-# PACGAN_DCGAN: the protocol's own settings (Lin et al. 2018), D's learning rate 2e-4; z ~ U(-1, 1), its
-# distribution there: not found.
 DIST_GAN="$DIST_GAN --loss=log --weights=fixed --lambda_r=0.01 --ae_updates=enc+gen"
 GAN="--trainer=trainers/ssgan.py --self_supervised=none --loss=jsgan --update_g_every=1 --batch_size=64"
-PACGAN_DCGAN="$GAN --max_steps=500000 --batch_size=128 --lr=1e-4 --disc_lr=2e-4 --beta2=0.99"
+
+# PacGAN's own DCGANs (Lin et al. 2018; code fjxmlzn/PacGAN), whose numbers the rows that have them carry.
+# PACGAN_UNROLLED: 3x3 networks, z ~ N(0, I), 500,000 steps of batch 128 on fresh triples. PACGAN_VEEGAN: 5x5
+# networks, z ~ U(-1, 1), two G steps for one of D, 50 epochs of 128,000 triples of all 70,000 digits in the
+# order drawn.
+PACGAN="$TABLE --network=networks/pacgan_mnist.py"
+PACGAN_UNROLLED="$PACGAN --network_args setting=unrolled --iterator_args fresh=True --z_dim=256
+  --z_dist=normal --batch_size=128 --lr=1e-4 --disc_lr=2e-4 --beta2=0.99 --max_steps=500000"
+PACGAN_VEEGAN="$PACGAN --network_args setting=veegan --iterator_args shuffle=False test_digits=True
+  --z_dim=100 --batch_size=64 --beta2=0.999 --g_steps=2 --epochs=50"

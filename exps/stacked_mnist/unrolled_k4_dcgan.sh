@@ -1,8 +1,7 @@
 #!/bin/sh
-# Stacked MNIST, Unrolled setting, K = 4: DCGAN with the protocol's own settings, 500,000 steps of batch 128.
+# Stacked MNIST, Unrolled setting, D a quarter of G: PacGAN's DCGAN, 500,000 steps of batch 128.
 # Published (PacGAN, Lin et al. 2018, Table 3; 25,600 samples, 50 trials): modes 30.6 +/- 20.73,
 # KL 5.99 +/- 0.42 (DCGAN of Metz et al. 2017, D a quarter of G); modes 78.5 +/- 17.56, KL 5.21 +/- 0.19
 # (PacGAN's own).
 set -eu; . "$(dirname "$0")/common.sh"
-exec $LAUNCH task_launcher.py --name=stacked_mnist/unrolled_k4_dcgan \
-  $UNROLLED --network_args k=4 $PACGAN_DCGAN "$@"
+exec $LAUNCH task_launcher.py --name=stacked_mnist/unrolled_k4_dcgan $PACGAN_UNROLLED "$@"

@@ -1,4 +1,4 @@
 #!/bin/sh
-# AMR, 1,000 SVHN images: Bernoulli mixup, lamb 20. Published (Beckham et al. 2019, Table 2): not found.
+# AMR, 1,000 SVHN images: Bernoulli mixup (fm2), lamb 20. Published (Beckham et al. 2019, Table 2): not found.
 set -eu; . "$(dirname "$0")/common.sh"
-exec $LAUNCH task_launcher.py --name=svhn32_1k/bern_lamb20 $TABLE $BERN --lamb=20 --epochs=6000 "$@"
+exec $LAUNCH task_launcher.py --name=svhn32_1k_own/bern_lamb20 $TABLE $BERN --lamb=20 --epochs=6000 "$@"

@@ -1,4 +1,4 @@
 #!/bin/sh
 # AMR, 1,000 SVHN images: mixup of 4 codes, lamb 10. Published (Beckham et al. 2019, Table 2): not found.
 set -eu; . "$(dirname "$0")/common.sh"
-exec $LAUNCH task_launcher.py --name=svhn32_1k/mixup4 $TABLE $MIXUP4 --lamb=10 --epochs=6000 "$@"
+exec $LAUNCH task_launcher.py --name=svhn32_1k_own/mixup4 $TABLE $MIXUP4 --lamb=10 --epochs=6000 "$@"

@@ -1,4 +1,4 @@
 #!/bin/sh
 # AMR, 20,000 SVHN images: no mixes, lamb 10. Published (Beckham et al. 2019, Table 2): not found.
 set -eu; . "$(dirname "$0")/common.sh"
-exec $LAUNCH task_launcher.py --name=svhn32_20k/baseline $TABLE $BASELINE --lamb=10 --epochs=4000 "$@"
+exec $LAUNCH task_launcher.py --name=svhn32_20k_own/baseline $TABLE $BASELINE --lamb=10 --epochs=4000 "$@"

@@ -1,4 +1,5 @@
 #!/bin/sh
-# AMR, 20,000 SVHN images: Bernoulli mixup, lamb 10. Published (Beckham et al. 2019, Table 2): not found.
+# AMR, 20,000 SVHN images: Bernoulli mixup (fm2), lamb 10.
+# Published (Beckham et al. 2019, Table 2): not found.
 set -eu; . "$(dirname "$0")/common.sh"
-exec $LAUNCH task_launcher.py --name=svhn32_20k/bern $TABLE $BERN --lamb=10 --epochs=4000 "$@"
+exec $LAUNCH task_launcher.py --name=svhn32_20k_own/bern $TABLE $BERN --lamb=10 --epochs=4000 "$@"

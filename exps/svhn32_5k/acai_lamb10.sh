@@ -1,4 +1,4 @@
 #!/bin/sh
 # AMR, 5,000 SVHN images: ACAI, lamb 10. Published (Beckham et al. 2019, Table 2): not found.
 set -eu; . "$(dirname "$0")/common.sh"
-exec $LAUNCH task_launcher.py --name=svhn32_5k/acai_lamb10 $TABLE $ACAI --lamb=10 --epochs=7000 "$@"
+exec $LAUNCH task_launcher.py --name=svhn32_5k_own/acai_lamb10 $TABLE $ACAI --lamb=10 --epochs=7000 "$@"

@@ -1,4 +1,4 @@
 #!/bin/sh
-# AMR, 5,000 SVHN images: Bernoulli mixup, lamb 10. Published (Beckham et al. 2019, Table 2): not found.
+# AMR, 5,000 SVHN images: Bernoulli mixup (fm2), lamb 10. Published (Beckham et al. 2019, Table 2): not found.
 set -eu; . "$(dirname "$0")/common.sh"
-exec $LAUNCH task_launcher.py --name=svhn32_5k/bern $TABLE $BERN --lamb=10 --epochs=6000 "$@"
+exec $LAUNCH task_launcher.py --name=svhn32_5k_own/bern $TABLE $BERN --lamb=10 --epochs=6000 "$@"

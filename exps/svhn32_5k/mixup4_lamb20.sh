@@ -1,4 +1,4 @@
 #!/bin/sh
 # AMR, 5,000 SVHN images: mixup of 4 codes, lamb 20. Published (Beckham et al. 2019, Table 2): not found.
 set -eu; . "$(dirname "$0")/common.sh"
-exec $LAUNCH task_launcher.py --name=svhn32_5k/mixup4_lamb20 $TABLE $MIXUP4 --lamb=20 --epochs=6000 "$@"
+exec $LAUNCH task_launcher.py --name=svhn32_5k_own/mixup4_lamb20 $TABLE $MIXUP4 --lamb=20 --epochs=6000 "$@"

@@ -1,4 +1,4 @@
 #!/bin/sh
-# AMR, SVHN, code of 32: Bernoulli mixup, lamb 10. Published (Beckham et al. 2019, Table 1): not found.
+# AMR, SVHN, code of 32: Bernoulli mixup (fm2), lamb 10. Published (Beckham et al. 2019, Table 1): not found.
 set -eu; . "$(dirname "$0")/common.sh"
 exec $LAUNCH task_launcher.py --name=svhn32_downstream/bern $TABLE $BERN --lamb=10 --epochs=4500 "$@"

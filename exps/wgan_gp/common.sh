@@ -1,5 +1,5 @@
-# WGAN-GP on CIFAR-10: Adam 2e-4 (0, 0.9), penalty 10, learning rate linearly to zero. A step is one of the
-# critic; G's are those numbered 0, 5, 10, ...: a fifth of them, rounded up.
+# WGAN-GP on CIFAR-10: Adam 2e-4 (0, 0.9), penalty 10, learning rate linearly to zero. A step is an update of
+# the critic. G is updated at steps 0, 5, 10, ...: a fifth of them, rounded up.
 # Published class-based scores are no Inception scores: a CIFAR-10 classifier of 10 classes, a GoogLeNet,
 # 1,000 samples, no splits (README of "Various GAN architectures in PyTorch"). Inception scores of other
 # WGAN-GPs: docs/wgan-gp.md.

@@ -1,4 +1,5 @@
-"""DataIterator: dict batches whose order is a function of (seed, epoch), started at any step, shared among processes."""
+"""DataIterator: dict batches whose order is a function of (seed, epoch), started at any step, shared among
+processes."""
 
 import itertools
 
@@ -6,20 +7,30 @@ import numpy as np
 import torch
 from torch.utils import data as torch_data
 
-from engine import distributed
+from engine import data_digest, devices, distributed
 from engine.errors import UserError
 from engine.randomness import generator, permutation, seeded
+from iterators.library import ranges
 
 
 class Arrays:
     """Tensors of one length n, held in memory or memory-mapped; a batch is one index_select of each.
 
-    arrays: {name: array or tensor [n, ...]}; uint8 [n, C, H, W] are images. Images are kept as [n, H, W, C] in storage, so
-    that a batch is channels-last without being rearranged. Iterators over parts of one set share an Arrays.
+    arrays: {name: array or tensor [n, ...]}; uint8 [n, C, H, W] are images. Images are kept as [n, H, W, C]
+    in storage, so that a batch is channels-last without being rearranged. Iterators over parts of one set
+    share an Arrays. value_range: (black, white) of "x", which `gather` then scales to [-1, 1]; by default
+    uint8 and floats come as they are, and uint16 by the range that holds its largest value (ranges.of_bits).
     """
 
-    def __init__(self, arrays):
+    value_range, unsigned = None, False
+
+    def __init__(self, arrays, value_range=None):
         self.mapped = any(isinstance(array, np.memmap) for array in arrays.values())
+        self.unsigned = str(arrays["x"].dtype).endswith("uint16") if "x" in arrays else False
+        if value_range is not None and tuple(value_range) != (0, 255):
+            self.value_range = tuple(value_range)
+        elif self.unsigned:
+            self.value_range = ranges.of_bits(int(np.asarray(arrays["x"]).max()))
         self.tensors = {name: _tensor(array) for name, array in arrays.items()}
         lengths = {name: len(tensor) for name, tensor in self.tensors.items()}
         if len(set(lengths.values())) != 1:
@@ -30,21 +41,37 @@ class Arrays:
         return len(next(iter(self.tensors.values())))
 
     def to(self, device):
-        """Moves them once. Those that are memory-mapped, or would take more than half of a GPU's free memory, stay."""
+        """Moves them once. Those that are memory-mapped, or would take more than half of a GPU's free memory,
+        stay."""
         if self.mapped or self.device == device:
             return
         size = sum(tensor.numel() * tensor.element_size() for tensor in self.tensors.values())
-        if device.type == "cuda" and 2 * size > torch.cuda.mem_get_info(device)[0]:
+        free = devices.free_memory(device)
+        if free is not None and 2 * size > free:
             return
         self.tensors = {name: tensor.to(device) for name, tensor in self.tensors.items()}
         self.device = device
 
     def gather(self, indices):
         """{name: tensor[indices]}; indices: int64 [m] on self.device."""
-        return {name: _rows(tensor, indices) for name, tensor in self.tensors.items()}
+        rows = {name: _rows(tensor, indices) for name, tensor in self.tensors.items()}
+        return rows if self.value_range is None else rows | {"x": self.scaled(rows["x"])}
+
+    def digest(self):
+        """The sha256 of all that is held."""
+        return data_digest.of_tensors(self.tensors)
+
+    def scaled(self, x):
+        """Stored images as they come in batches: float32 in [-1, 1] where there is a value_range, else as
+        they are."""
+        return x if self.value_range is None else ranges.to_x(x, self.value_range, self.unsigned)
 
 
 def _tensor(array):
+    if str(array.dtype).endswith(
+        "uint16"
+    ):  # torch has few functions for it: its bits as int16, see ranges.to_x
+        array = array.view(torch.int16 if torch.is_tensor(array) else np.int16)
     tensor = torch.as_tensor(array)
     if tensor.ndim != 4 or isinstance(array, np.memmap):  # rearranging a mapped array would read all of it
         return tensor
@@ -61,8 +88,8 @@ def _rows(tensor, indices):
 class _SeededItems(torch_data.Dataset):
     """dataset[i] under a seed made of (seed, step, i).
 
-    A dataset should depend on i alone; one that draws at random nevertheless gives the same whatever the number of worker
-    processes, after a resume too, and leaves this process's generators as they were.
+    A dataset should depend on i alone; one that draws at random nevertheless gives the same whatever the
+    number of worker processes, after a resume too, and leaves this process's generators as they were.
     """
 
     def __init__(self, dataset, seed):
@@ -77,20 +104,21 @@ class _SeededItems(torch_data.Dataset):
 class DataIterator:
     """Batches {"x": float [N, C, H, W] in [-1, 1], "y": int64 [N], ...} of a data set.
 
-    source: {name: array} or an Arrays, or a map-style Dataset whose items are dicts, or tuples named by `keys`; a Dataset
-    is read by `num_workers` worker processes (a TensorDataset as arrays). uint8 tensors [N, C, H, W] become
-    x / 127.5 - 1 on the device; floating-point ones pass as they are, and should lie in [-1, 1].
-    batch_size: the total over processes. Global batch k of an epoch is batch_size consecutive entries of
-    permutation(n, seed, "order", epoch), or of 0 .. n-1 without shuffle; torch.tensor_split gives each process its part, so
-    every example is seen once an epoch by one process. The last, partial batch is kept, except that fewer than
-    2 * world_size examples join the batch before it: batch norm needs two examples in every process.
-    augment: augment(x, generator) -> x for each key that begins with x, under (seed, "augment", step, rank). It is applied by
-    `from_step`, not by `iter`.
-    indices: the examples of source to use, int64 [n]; all by default. what: their name in messages.
-    mixture: of points drawn from Gaussians, {"centres": [m, d], "sigma": their deviation (one for all, or [m]), "radius": in sigmas,
-    "least": points that cover a mode}, which eval.modes.points measures by.
-    n_classes: by default the number of dataset.classes, or 1 + the largest of y, dataset.targets or dataset.labels, if the
-    items have integer labels y [N], else 0.
+    source: {name: array} or an Arrays, or a map-style Dataset whose items are dicts, or tuples named by
+    `keys`; a Dataset is read by `num_workers` worker processes (a TensorDataset as arrays). uint8 tensors [N,
+    C, H, W] become x / 127.5 - 1 on the device; floating-point ones pass as they are, and should lie in [-1,
+    1]. batch_size: the total over processes. Global batch k of an epoch is batch_size consecutive entries of
+    permutation(n, seed, "order", epoch), or of 0 .. n-1 without shuffle; torch.tensor_split gives each
+    process its part, so every example is seen once an epoch by one process. The last, partial batch is kept,
+    except that fewer than 2 * world_size examples join the batch before it: batch norm needs two examples in
+    every process. augment: augment(x, generator) -> x for each key that begins with x, x and generator on the
+    device, under (seed, "augment", step, rank). It is applied by `from_step`, not by `iter`. indices: the examples of source to
+    use, int64 [n]; all by default. what: their name in messages. mixture: of points drawn from Gaussians,
+    {"centres": [m, d], "sigma": their deviation (one for all, or [m]), "radius": in sigmas, "least": points
+    that cover a mode}, which eval.modes.points measures by. n_classes: by default the number of
+    dataset.classes, or 1 + the largest of y, dataset.targets or dataset.labels, if the items have integer
+    labels y [N], else 0. classes: their names, a list; digest: of the data, see engine.data_digest; both None
+    where unknown.
 
     least: how many examples every process must have in each batch.
 
@@ -113,6 +141,8 @@ class DataIterator:
         collate_fn=None,
         what="training images",
         mixture=None,
+        classes=None,
+        digest=None,
     ):
         collate_fn = collate_fn or torch_data.default_collate
         if type(source) is torch_data.TensorDataset and collate_fn is torch_data.default_collate:
@@ -130,6 +160,7 @@ class DataIterator:
             collate_fn,
             mixture,
         )
+        self.classes, self.digest = classes, digest
         self.device = torch.device("cpu")
         self._steps = self.n // batch_size + (self.n % batch_size >= self.least * self.world_size)
         first = self._finish(self._first())
@@ -141,10 +172,11 @@ class DataIterator:
         return self._steps
 
     def to(self, device):
-        """Batches come out on the device. Arrays in memory move there now, once; others batch by batch. Returns self."""
+        """Batches come out on the device. Arrays in memory move there now, once; others batch by batch.
+        Returns self."""
         self.device = torch.device(device)
-        if self.device.type == "cuda" and self.device.index is None:
-            self.device = torch.device("cuda", torch.cuda.current_device())
+        if self.device.type not in ("cpu", "meta") and self.device.index is None:
+            self.device = torch.empty(0, device=self.device).device  # with its number
         if isinstance(self.source, Arrays):
             self.source.to(self.device)
         return self
@@ -152,8 +184,8 @@ class DataIterator:
     def share(self, step):
         """n_local * world_size / n_global of the batch of that step: a float, 1.0 where it divides evenly.
 
-        A process that multiplies the mean over its own examples by it makes the mean over processes the mean over the
-        global batch: (1/P) sum_p (n_p P / n) mean_p = (1/n) sum of all.
+        A process that multiplies the mean over its own examples by it makes the mean over processes the mean
+        over the global batch: (1/P) sum_p (n_p P / n) mean_p = (1/n) sum of all.
         """
         start, stop = self._bounds(step % len(self))
         each, more = divmod(stop - start, self.world_size)  # as torch.tensor_split shares them out
@@ -161,9 +193,9 @@ class DataIterator:
 
     def from_step(self, step):
         """The endless stream of this process's batches from global step `step` (0-based) on."""
-        for step, batch in self._batches(itertools.count(step)):
+        for at, batch in self._batches(itertools.count(step)):
             if self.augment is not None:
-                draws = generator(self.seed, "augment", step, self.rank)
+                draws = generator(self.seed, "augment", at, self.rank, device=self.device)
                 batch = {
                     name: self.augment(value, draws) if name[0] == "x" else value
                     for name, value in batch.items()
@@ -171,8 +203,19 @@ class DataIterator:
             yield batch
 
     def __iter__(self):
-        """One pass: each example once, over all processes together, in the order of epoch 0, without augmentation."""
+        """One pass: each example once, over all processes together, in the order of epoch 0, without
+        augmentation."""
         return (batch for _, batch in self._batches(range(len(self))))
+
+    def pick(self, positions):
+        """The examples at these positions (int64 [m], 0 .. n-1, in the data set's own order) as one batch,
+        without augmentation."""
+        rows = torch.as_tensor(positions, dtype=torch.int64)
+        rows = rows if self.indices is None else self.indices[rows]
+        if isinstance(self.source, Arrays):
+            return self._finish(self.source.gather(rows.to(self.source.device)))
+        items = _SeededItems(self.source, self.seed)
+        return self._finish(self._named(self.collate_fn([items[0, i] for i in rows.tolist()])))
 
     def _bounds(self, k):
         """Where the k-th global batch of an epoch starts and stops in its order."""
@@ -205,7 +248,7 @@ class DataIterator:
             collate_fn=self.collate_fn,
             num_workers=self.num_workers,
             batch_sampler=([(step, i) for i in indices.tolist()] for step, indices in theirs),
-            pin_memory=self.device.type == "cuda",
+            pin_memory=devices.pins(self.device),
             generator=generator(self.seed, "workers"),
         )
         for (step, _), batch in zip(ours, loader):
@@ -225,8 +268,9 @@ class DataIterator:
         parts = batch if isinstance(batch, (tuple, list)) else [batch]
         if len(parts) > len(self.keys):
             raise UserError(
-                f"--iterator: its items have {len(parts)} parts and {len(self.keys)} names, {', '.join(self.keys)}; "
-                "DataIterator(..., keys=(...)) with a name for each would do"
+                f"--iterator: its items have {len(parts)} parts and {len(self.keys)} names, "
+                f"{', '.join(self.keys)}; "
+                "use DataIterator(..., keys=(...)) with a name for each"
             )
         return dict(zip(self.keys, parts))
 
@@ -237,9 +281,10 @@ class DataIterator:
         }
 
     def _finished(self, name, value):
-        """The tensor on the device: uint8 images scaled to [-1, 1] there, floats as float32, images channels-last."""
+        """The tensor on the device: uint8 images scaled to [-1, 1] there, floats as float32, images
+        channels-last."""
         if value.device != self.device:
-            if self.device.type == "cuda" and not value.is_pinned():
+            if devices.pins(self.device) and not value.is_pinned():
                 value = value.pin_memory()  # without it the copy would wait
             value = value.to(self.device, non_blocking=True)
         if value.ndim == 4 and value.dtype == torch.uint8:
@@ -256,17 +301,16 @@ def check_batch_size(batch_size, n, world_size, what, each=2):
     least = each * world_size
     if n < least:
         raise UserError(
-            f"--iterator: the data has {n:,} {what}; at least {least} are needed, {each} for each process ({world_size})"
+            f"--iterator: the data has {n:,} {what}; at least {least} are needed, {each} for each process "
+            f"({world_size})"
         )
     if type(batch_size) is not int or batch_size < least:
         why = "batch norm needs two examples in each process" if each == 2 else f"each process needs {each}"
         raise UserError(
-            f"--batch_size: given {batch_size!r}; {least} or more would do, since {why} ({world_size})"
+            f"--batch_size: given {batch_size!r}; use {least} or more, since {why} ({world_size})"
         )
     if batch_size > n:
-        raise UserError(
-            f"--batch_size: given {batch_size}; the data has {n:,} {what}, so {least} to {n} would do"
-        )
+        raise UserError(f"--batch_size: given {batch_size}; the data has {n:,} {what}, so use {least} to {n}")
 
 
 def count_classes(source, batch):

@@ -7,7 +7,8 @@ from iterators.library.iterator import Arrays, DataIterator
 
 
 class Pair(Arrays):
-    """The arrays of two domains, of any two lengths; a batch is a gather of both. Those of b are named with _b at the end."""
+    """The arrays of two domains, of any two lengths; a batch is a gather of both. Those of b are named with
+    _b at the end."""
 
     def __init__(self, a, b):
         self.a, self.b = (part if isinstance(part, Arrays) else Arrays(part) for part in (a, b))
@@ -19,6 +20,7 @@ class Pair(Arrays):
 
     @property
     def tensors(self):
+        """Those of both domains."""
         return self.a.tensors | {name + "_b": tensor for name, tensor in self.b.tensors.items()}
 
     def to(self, device):
@@ -35,17 +37,20 @@ class Pair(Arrays):
 
 
 class Unpaired(DataIterator):
-    """Batches {"x", "x_b", ...} of two domains a and b, as many examples of each, which have nothing to do with one another.
+    """Batches {"x", "x_b", ...} of two domains a and b, as many examples of each, which have nothing to do
+    with one another.
 
-    a, b: {name: array} or Arrays, with images "x" and, if any, labels "y" (then "y_b" for b). An epoch is as many examples as
-    the longer domain has, n. Each domain is an endless row of permutations of its own, the r-th of permutation(size, seed,
-    "order", domain, r), and epoch e takes the examples e n .. (e + 1) n - 1 of both rows: every example of the longer domain once
-    an epoch, none of the shorter one a second time before all have been seen. Without shuffle the domains come in their own order,
-    again and again. augment: see DataIterator; both domains' images are augmented, each example for itself. still: what
-    `iter` does to images in augment's place, x -> x of the shape that augment gives.
+    a, b: {name: array} or Arrays, with images "x" and, if any, labels "y" (then "y_b" for b). An epoch is as
+    many examples as the longer domain has, n. Each domain is an endless row of permutations of its own, the
+    r-th of permutation(size, seed, "order", domain, r), and epoch e takes the examples e n .. (e + 1) n - 1
+    of both rows: every example of the longer domain once an epoch, none of the shorter one a second time
+    before all have been seen. Without shuffle the domains come in their own order, again and again. augment:
+    see DataIterator; both domains' images are augmented, each example for itself. still: what `iter` does to
+    images in augment's place, x -> x of the shape that augment gives.
 
-    data_shape, n_classes: those of a; data_shape_b: that of b; domains: {"a", "b"} of DataIterators over each alone, in order.
-    Raises UserError for a batch larger than the longer domain or smaller than the number of processes.
+    data_shape, n_classes: those of a; data_shape_b: that of b; domains: {"a", "b"} of DataIterators over each
+    alone, in order. Raises UserError for a batch larger than the longer domain or smaller than the number of
+    processes.
     """
 
     least = 1  # published experiments have batches of one image
@@ -61,10 +66,18 @@ class Unpaired(DataIterator):
         still=None,
         n_classes=0,
         what="training images",
+        digest=None,
     ):
         self.still = still or (lambda x: x)
         super().__init__(
-            Pair(a, b), batch_size, seed, shuffle=shuffle, augment=augment, n_classes=n_classes, what=what
+            Pair(a, b),
+            batch_size,
+            seed,
+            shuffle=shuffle,
+            augment=augment,
+            n_classes=n_classes,
+            what=what,
+            digest=digest,
         )
         self.sizes = len(self.source.a), len(self.source.b)
         first = self._finish(self._first())

@@ -1,4 +1,5 @@
-"""Data sets through torchvision: official splits as uint8 arrays, and one line, soon, if they cannot be had."""
+"""Data sets through torchvision: official splits as uint8 arrays, and one line, soon, if they cannot be
+had."""
 
 import contextlib
 import glob
@@ -17,6 +18,9 @@ import numpy as np
 from engine import distributed
 from engine.errors import MissingError
 from iterators.library import cache as image_cache
+from iterators.library import decoding
+from iterators.library.files import digest, listing
+from iterators.library.splits import Splits, spans
 
 
 def data_root(root):
@@ -25,12 +29,13 @@ def data_root(root):
 
 
 def load(name, parts, files, root=None, size=None, download=True, cache=None, workers=2, slow=False, also=""):
-    """{split: {"x": uint8 [N, C, H, W], "y": int64 [N]}} of a torchvision data set; no y where some are -1 (unlabelled).
+    """{split: {"x": uint8 [N, C, H, W], "y": int64 [N]}} of a torchvision data set; no y where some are -1
+    (unlabelled).
 
-    name: torchvision's. parts: {split: [arguments of the class, ...]}, joined in that order. files: where its files lie below
-    root, as a pattern. size: resized as `cache.fit` says. What is resized, or slow to read, is kept in an image cache.
-    also: a further remedy for the message. Raises MissingError naming root where the data are not, and cannot be
-    downloaded, or are damaged.
+    name: torchvision's. parts: {split: [arguments of the class, ...]}, joined in that order. files: where its
+    files lie below root, as a pattern. size: resized as `decoding.fit` says. What is resized, or slow to
+    read, is kept in an image cache. also: a further remedy for the message. Raises MissingError naming root
+    where the data are not, and cannot be downloaded, or are damaged.
     """
     root = data_root(root)
     image_cache.whole("size", size)
@@ -44,43 +49,49 @@ def load(name, parts, files, root=None, size=None, download=True, cache=None, wo
             ]
         return joined
 
-    def listing():
-        return [
-            (os.path.relpath(path, root), os.stat(path).st_size, os.stat(path).st_mtime_ns)
-            for path in sorted(glob.glob(os.path.join(glob.escape(root), files)))
-        ]
+    def paths():
+        return sorted(glob.glob(os.path.join(glob.escape(root), files)))
+
+    def content():
+        return digest([image_cache.file_sha256(path) for path in paths()], name, parts)
 
     def build(path):
         joined = fetch()
         images = {
-            split: x if size is None else image_cache.resize_all(x, size, workers)
+            split: x if size is None else decoding.resize_all(x, size, workers)
             for split, (x, _) in joined.items()
         }
-        lengths = image_cache.spans({split: len(x) for split, x in images.items()})
+        lengths = spans({split: len(x) for split, x in images.items()})
         last = next(reversed(lengths.values()))[1]
-        out = image_cache.new_array(path, (last, *next(iter(images.values())).shape[1:]))
+        out = decoding.new_array(path, (last, *next(iter(images.values())).shape[1:]))
         for split, (start, stop) in lengths.items():
             out[start:stop] = images[split]
-        return {"y": np.concatenate([y for _, y in joined.values()])}, {"splits": lengths}
+        return {"y": np.concatenate([y for _, y in joined.values()])}, {
+            "splits": lengths,
+            "digest": content(),
+        }
 
     with distributed.rank0_first():  # one process downloads and decodes, the others find it
         if size is None and not slow:
-            splits = {split: {"x": x.transpose(0, 3, 1, 2), "y": y} for split, (x, y) in fetch().items()}
-        else:
-            if not listing():
-                fetch()  # the cache's key needs the files
-            source = os.path.join(root, name)
-            splits = image_cache.by_split(
-                *image_cache.cached(source, [name, parts, size, listing()], build, cache)
+            splits = Splits(
+                {split: {"x": x.transpose(0, 3, 1, 2), "y": y} for split, (x, y) in fetch().items()}
             )
-    return {
-        split: {key: array for key, array in arrays.items() if key != "y" or array.min() >= 0}
-        for split, arrays in splits.items()
-    }
+        else:
+            if not paths():
+                fetch()  # the cache's key needs the files
+            source, listed = os.path.join(root, name), listing(root, paths())
+            described = listed.key, listed.identity
+            splits = image_cache.by_split(
+                *image_cache.cached(source, described, [name, parts, size], build, content, cache)
+            )
+    for split, arrays in splits.items():
+        splits[split] = {key: array for key, array in arrays.items() if key != "y" or array.min() >= 0}
+    return splits
 
 
 def obtain(name, arguments, files, root, download, also=""):
-    """(uint8 [N, H, W, C], int64 [N]) of one torchvision data set: read, or else downloaded if a host answers."""
+    """(uint8 [N, H, W, C], int64 [N]) of one torchvision data set: read, or else downloaded if a host
+    answers."""
     import torchvision
 
     cls = getattr(torchvision.datasets, name)
@@ -92,9 +103,7 @@ def obtain(name, arguments, files, root, download, also=""):
     try:
         return read(False)
     except ImportError as error:
-        raise MissingError(
-            f"{name} needs the package {error.name}; pip install {error.name} would do"
-        ) from None
+        raise MissingError(f"{name} needs the package {error.name}; run pip install {error.name}") from None
     except Exception as error:  # torchvision raises whatever its readers stumble over
         reason = one_line(error)
     there = bool(glob.glob(os.path.join(glob.escape(root), files)))
@@ -116,7 +125,8 @@ def obtain(name, arguments, files, root, download, also=""):
 
 
 def arrays_of(dataset):
-    """(uint8 [N, H, W, C], int64 [N]) of a torchvision data set held in memory. Raises ValueError if it is not whole."""
+    """(uint8 [N, H, W, C], int64 [N]) of a torchvision data set held in memory. Raises ValueError if it is
+    not whole."""
     x = np.asarray(dataset.data)
     y = np.asarray(dataset.targets if hasattr(dataset, "targets") else dataset.labels).astype(np.int64)
     if x.ndim == 3:
@@ -130,7 +140,8 @@ def arrays_of(dataset):
 
 @contextlib.contextmanager
 def quiet(seconds=30):
-    """Without torchvision's printing (its progress bar is kept on a terminal); a connection that stalls fails in `seconds`."""
+    """Without torchvision's printing (its progress bar is kept on a terminal); a connection that stalls fails
+    in `seconds`."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:
@@ -155,7 +166,8 @@ def addresses(cls):
 
 
 def unreachable(urls, seconds=5):
-    """Why none of the hosts answers within some seconds, or None if one does; torchvision would try each for minutes."""
+    """Why none of the hosts answers within some seconds, or None if one does; torchvision would try each for
+    minutes."""
     answers = queue.SimpleQueue()
 
     def ask(url):

@@ -57,21 +57,21 @@ def test_pairs_add_up_and_later_ones_win():
 @pytest.mark.parametrize(
     "words, said",
     [
-        (["--los=hinge"], "--los: unknown flag; --loss or"),
+        (["--los=hinge"], "--los: unknown flag; use --loss or another that --help lists"),
         (["--loss=hing"], "--loss: invalid choice: 'hing'"),
         (["--mixup=visible"], "--mixup: invalid mixup"),
         (["--penalty", "gpp=1"], "--penalty: given gpp=1; one of gp"),
         (["--penalty", "gp=-1"], "--penalty: given gp=-1; a weight of at least 0"),
         (["--penalty", "gp=nan"], "--penalty: given gp=nan; a weight"),
-        (["--penalty", "gp"], "--penalty: given 'gp'; key=value would do"),
-        (["--alpha=0"], "--alpha: given '0'; a number above 0"),
+        (["--penalty", "gp"], "--penalty: given 'gp'; use key=value"),
+        (["--alpha=0"], "--alpha: given '0'; must be a number above 0"),
         (["--alpha=nan"], "--alpha: given 'nan'"),
-        (["--batch_size=1.5"], "--batch_size: given '1.5'; a whole number at least 1"),
-        (["--beta1=2"], "--beta1: given '2'; a number at least 0, at most 1"),
+        (["--batch_size=1.5"], "--batch_size: given '1.5'; must be a whole number of at least 1"),
+        (["--beta1=2"], "--beta1: given '2'; must be a number between 0 and 1"),
         (["--lr=fast"], "--lr: given 'fast'"),
-        (["--mode=fly"], "--mode: invalid choice: 'fly'"),
+        (["--mode=fly"], "--mode: given 'fly'; use one that --help lists"),
         (["--name=../up"], "--name: given '../up'"),
-        (["--last_epoch=3"], "--last_epoch: goes with --resume=PATH"),
+        (["--last_epoch=3"], "--last_epoch: use it with --resume=PATH"),
         (["--trainer=trainers/none.py"], "--trainer: no file trainers/none.py"),
     ],
 )
@@ -111,43 +111,59 @@ def test_other_modes_take_a_runs_own_flags(tmp_path):
         parse("--mode=sample", f"--save_path={tmp_path}", "--name=a")
     folder = tmp_path / "a" / "s3"
     folder.mkdir(parents=True)
-    saved = vars(parse("--z_dim=7", "--name=a", "--seed=3", f"--save_path={tmp_path}", "--penalty", "r1=1"))
+    saved = begun("--z_dim=7", "--name=a", "--seed=3", f"--save_path={tmp_path}", "--penalty", "r1=1")
     (folder / "flags.json").write_text(json.dumps(saved))
     args = parse("--mode=sample", f"--save_path={tmp_path}", "--name=a", "--seed=3", "--samples=5")
     assert (args.z_dim, args.mode, args.samples, args.penalty) == (7, "sample", 5, {"r1": 1})
+    assert (args.data_shape, args.steps_per_epoch) == ([1, 8, 8], 5)
+
+
+def begun(*words):
+    """The flags of a run as flags.json holds them."""
+    facts = {"data_shape": [1, 8, 8], "n_classes": 10, "steps_per_epoch": 5, "total_steps": 500}
+    return flags.record(parse(*words)) | facts
+
+
+def differences(then, *words, folder):
+    """What differs between the words of an earlier start, or its flags, and those of now."""
+    then = begun(*then) if isinstance(then, list) else then
+    return flags.differences(then, parse(*words), str(folder))
 
 
 def test_differences(tmp_path):
-    now = vars(parse())
-    assert flags.differences(dict(now), now, tmp_path) == []
-    then = now | {"epochs": 3, "device": "cuda", "log_every": 1, "num_workers": 9}
-    assert flags.differences(then, now, tmp_path) == []
-    then = now | {"lr": 0.5, "penalty": {"gp": 1}}
-    assert flags.differences(then, now, tmp_path) == [
+    assert differences([], folder=tmp_path) == []
+    may = ["--epochs=3", "--device=cuda", "--log_every=1", "--num_workers=9"]
+    assert differences(may, folder=tmp_path) == []
+    assert differences(["--lr=0.5", "--penalty", "gp=1"], folder=tmp_path) == [
         "--lr: 0.5 then, 0.0002 now",
         "--penalty: {'gp': 1} then, {} now",
     ]
-    then = now | {"iterator_args": {"root": "elsewhere", "size": 8}}
-    assert flags.differences(then, now | {"iterator_args": {"root": "here", "size": 8}}, tmp_path) == []
-    assert flags.differences(then, now | {"iterator_args": {"root": "here", "size": 9}}, tmp_path) != []
-    assert flags.differences(now | {"schedule_steps": 5}, now | {"schedule_steps": 9}, tmp_path) == []
-    (found,) = flags.differences(
-        now | {"schedule_steps": 5}, now | {"schedule_steps": 9, "lr_schedule": "linear"}, tmp_path
-    )[1:]
+    then = ["--iterator_args", "root=elsewhere", "size=8"]
+    assert differences(then, "--iterator_args", "root=here", "size=8", folder=tmp_path) == []
+    assert differences(then, "--iterator_args", "root=here", "size=9", folder=tmp_path) != []
+    assert differences(["--schedule_steps=5"], "--schedule_steps=9", folder=tmp_path) == []
+    then = ["--schedule_steps=5", "--lr_schedule=linear"]
+    (found,) = differences(then, "--schedule_steps=9", "--lr_schedule=linear", folder=tmp_path)
     assert "--schedule_steps=5" in found
 
 
 def test_files_are_compared_by_content(tmp_path):
-    now = vars(parse())
     network = tmp_path / "net.py"
-    network.write_text("a = 1")
-    then = now | {"network": "networks/old_name.py"}
+    network.write_bytes(b"a = 1\nb = 2\n")
+    then = begun() | {"network": "networks/old_name.py"}
     copy = flags.copied(str(tmp_path), "network", then["network"])
     os.makedirs(os.path.dirname(copy))
-    with open(copy, "w") as file:
-        file.write("a = 1")
-    now = now | {"network": str(network)}
+    with open(copy, "wb") as file:
+        file.write(b"a = 1\r\nb = 2\r\n")  # as a clone on Windows had it
+    now = parse(f"--network={network}")
     assert flags.differences(then, now, str(tmp_path)) == [] and flags.edited(then, now, str(tmp_path)) == []
-    network.write_text("a = 2")
-    assert len(flags.differences(then, now, str(tmp_path))) == 1
-    assert len(flags.edited(then, now, str(tmp_path))) == 1
+    network.write_text("a = 2\nb = 2\n")
+    (found,) = flags.differences(then, now, str(tmp_path))
+    assert found == f"--network: networks/old_name.py then, {network} now"
+    then["network"] = str(network)  # the same file, with other text
+    copy = flags.copied(str(tmp_path), "network", str(network))
+    with open(copy, "wb") as file:
+        file.write(b"a = 1\n")
+    assert flags.differences(then, now, str(tmp_path)) == []
+    (found,) = flags.edited(then, now, str(tmp_path))
+    assert "has changed since the run began" in found

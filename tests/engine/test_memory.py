@@ -45,7 +45,7 @@ def run(**environment):
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's malloc is not this system's")
 def test_freed_blocks_come_back_without_the_system():
-    """Blocks of 40 MB, each page of which would be cleared anew each time."""
+    """Blocks of 40 MB. The system would have to clear each of their pages every time."""
     kept, faults = run()
     assert kept and faults < 100
     left, more = run(MALLOC_ARENA_MAX="4")

@@ -108,11 +108,11 @@ def test_float16_scales_the_loss_and_the_scale_follows_overflows():
 def test_precisions_that_the_processor_lacks_are_refused(monkeypatch):
     with pytest.raises(
         UserError,
-        match="--amp: given fp16, which this processor has no training for; (bf16 or )?off would do",
+        match="--amp: given fp16, which this processor has no training for; use (bf16 or )?off",
     ):
         setup.check_precision(arguments("--amp=fp16"), torch.device("cpu"))
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False, raising=False)
-    with pytest.raises(UserError, match="--amp: given bf16.*emulates; off would do"):
+    with pytest.raises(UserError, match="--amp: given bf16.*emulates; use off"):
         setup.check_precision(arguments("--amp=bf16"), torch.device("cpu"))
     setup.check_precision(arguments(), torch.device("cpu"))
 
@@ -138,9 +138,7 @@ def test_compile_takes_the_networks_that_it_suits_and_says_why_not_the_others(
 def test_compile_is_refused_where_it_suits_nothing():
     t = trainer("--penalty", "gp=1")
     t.twice_differentiated = ("gen", "disc")
-    with pytest.raises(
-        UserError, match="--compile: suits no network here: gen .*; disc .*; leaving it out would do"
-    ):
+    with pytest.raises(UserError, match="--compile: suits no network here: gen .*; disc .*; leave it out"):
         setup.compile(t)
 
 

@@ -1,4 +1,4 @@
-"""python -m eval.folder on what people have lying about."""
+"""python -m eval.folder on folders and archives as users have them."""
 
 import json
 import os
@@ -25,7 +25,7 @@ def pictures(path, n=12, size=(8, 8), seed=0, mode="RGB", suffix="png", **option
 
 
 def compare(capsys, *words):
-    """The report and the lines for people."""
+    """(report, printed lines)."""
     assert folder.main([*words, "--extractor=pixels", "--device=cpu"]) == 0
     printed = capsys.readouterr()
     return json.loads(printed.out), printed.err

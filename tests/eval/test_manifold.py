@@ -15,7 +15,7 @@ def draw(n, d=3, seed=0):
 
 
 def loops(real, fake, k_pr=3, k_dc=5):
-    """The definitions, word by word."""
+    """The definitions, as loops over pairs."""
     real, fake = real.double().numpy(), fake.double().numpy()
 
     def radius(points, i, k):

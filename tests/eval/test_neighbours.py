@@ -1,4 +1,4 @@
-"""Nearest real images."""
+"""Nearest real images of samples."""
 
 import numpy as np
 import pytest

@@ -77,7 +77,7 @@ def test_measures_of_the_line(line):
     )
     assert line.measure(line.real + 0.25)["w1"] == pytest.approx(0.25, abs=1e-12)
     assert line.measure(line.real + 5)["js"] == pytest.approx(math.log(2), abs=1e-12)
-    # fresh points of the same distribution: the sheet says about 0.01 for 5,000 against 5,000
+    # 5,000 points against 5,000 others of the same distribution are about 0.01 apart
     assert 0.001 < line.measure(line.some)["w1"] < 0.015 and line.measure(line.some)["js"] < 0.003
 
 
@@ -294,7 +294,7 @@ def test_a_killed_run_has_the_pictures_of_an_unbroken_one(tmp_path):
     assert inject.run([*words, "--name=whole"]) == 0
     for n in (3, 4, 12, 16):  # before the n-th rename: of a checkpoint, of pictures, of the animation
         assert (
-            inject.run([*words, f"--name=broken{n}"], inject.at_call("replace", n, inject.die))
+            inject.run([*words, f"--name=broken{n}"], inject.at_call(os, "replace", n, inject.die))
             == -signal.SIGKILL
         )
         assert inject.run([*words, f"--name=broken{n}"]) == 0

@@ -65,10 +65,18 @@ def test_pca_against_the_singular_value_decomposition():
 
 def test_cluster_distance_by_hand():
     points = torch.tensor([[0.0, 0.0], [0.0, 0.0], [2.0, 0.0], [2.0, 0.0]])
-    # centred entries are -1, 1 and zeros: the overall deviation is sqrt(1/2), and 2^2 / (1/2) = 8
-    assert probe.cluster_distance(points, torch.tensor([0, 0, 1, 1])) == pytest.approx(8.0)
-    assert probe.cluster_distance(torch.randn(4000, 2), torch.arange(4000) % 4) < 0.02
+    # the first axis is -1 or 1 after centring, with deviation 1; the second is constant
+    assert probe.cluster_distance(points, torch.tensor([0, 0, 1, 1])) == pytest.approx(4.0)
     assert probe.cluster_distance(points, torch.zeros(4)) == 0.0
+    # each axis by its own deviation, so that units do not matter
+    points, labels = torch.randn(60, 2, dtype=torch.float64), torch.arange(60) % 3
+    z = (points - points.mean(0)) / points.std(0, correction=0)
+    centres = [z[labels == c].mean(0) for c in range(3)]
+    pairs = [(centres[a] - centres[b]).square().sum() for a, b in ((0, 1), (0, 2), (1, 2))]
+    expected = pytest.approx(float(sum(pairs)) / 3)
+    assert probe.cluster_distance(points, labels) == expected
+    assert probe.cluster_distance(points * torch.tensor([1.0, 50.0]), labels) == expected
+    assert probe.cluster_distance(torch.randn(4000, 2), torch.arange(4000) % 4) < 0.02
 
 
 def test_strongly_correlated_codes_reach_the_same_minimum_soon():

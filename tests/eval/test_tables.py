@@ -149,8 +149,8 @@ def test_paired_interval_is_scipys():
     assert found.low < 0 < found.high and tables.verdict(found, "lower") == "not resolved"
 
 
-def test_three_pairs_give_the_factor_of_the_specification():
-    """6.11: n = 3 pairs give ± 2.48 s_d, two times three seeds of one std ± 2.27 s."""
+def test_widths_of_intervals_of_three_seeds():
+    """± 2.48 s_d for three pairs, s_d the deviation of differences; ± 2.27 s for twice three of std s."""
     found = tables.difference({0: 1.0, 1: 2.0, 2: 3.0}, {0: 0.0, 1: 0.0, 2: 0.0})
     assert found.high - found.mean == pytest.approx(2.484, abs=1e-3)
     found = tables.difference({0: 1.0, 1: 2.0, 2: 3.0}, {3: 0.0, 4: 1.0, 5: 2.0})
@@ -430,6 +430,16 @@ def test_averaged_generators_and_singular_covariances_are_pointed_out(tmp_path, 
     )
 
 
+@pytest.mark.parametrize("words, said", [({"subset": 100}, True), ({"subset": 100, "subset_seed": 3}, True)] + [
+    (words, False) for words in ({}, {"subset": 100, "subset_seed": "run"}, {"valid": 10})
+])  # fmt: skip
+def test_a_subset_that_all_seeds_share_is_pointed_out(tmp_path, capsys, words, said):
+    for seed in range(3):
+        make_run(tmp_path, "few", seed, {100: 5.0 + seed}, flags={"iterator_args": words})
+    assert tables.main([str(tmp_path)]) in (0, None)
+    assert ("All seeds of few share one subset" in capsys.readouterr().out) == said
+
+
 def test_inner_std_is_kept_apart(tmp_path, capsys):
     make_run(tmp_path, "a", 0, {1: 8.0}, metric="IS", std=0.2)
     make_run(tmp_path, "a", 1, {1: 9.0}, metric="IS", std=0.4)
@@ -516,7 +526,7 @@ def test_nothing_to_read(tmp_path, capsys):
         (["--seeds=4-0"], "--seeds: given '4-0'"),
         (["--seeds=a"], "--seeds: given 'a'"),
         (["--format=html"], "--format: invalid choice"),
-        (["--metrics", "x"], "--metrics: unknown flag; --metric or"),
+        (["--metrics", "x"], "--metrics: unknown flag; use --metric or another"),
         (["--compare", "a", "c"], "--compare: no experiment c; use a"),
         (["--compare", "a"], "--compare: expected 2 arguments"),
         (["-o", "gone/x.md"], "-o: gone/x.md: No such file or directory"),
@@ -531,7 +541,7 @@ def test_bad_words(tmp_path, monkeypatch, capsys, words, message):
 # --- published numbers
 
 
-def test_published_numbers_are_those_of_the_sheet():
+def test_published_numbers_are_those_of_their_sources():
     found = {(e.experiment, e.metric): e for e in tables.read_published(tables.PUBLISHED)}
     numbers = {key: (e.value, e.std, e.runs) for key, e in found.items()}
     mixup = {
@@ -548,7 +558,7 @@ def test_published_numbers_are_those_of_the_sheet():
         ("visible_dnorm0_specnorm", "FID"): (21.5, None, None),
     }
     assert {found[key].protocol for key in mixup} == {"not stated"}
-    # a sample of the other sheets: Lin et al. 2018, Table 1; the README of jeffdonahue/bigan
+    # some of the others: Lin et al. 2018, Table 1; the README of jeffdonahue/bigan
     assert numbers["bigan/official", "EGr"] == (5.95, None, 1) and all(
         e.protocol and e.source for e in found.values()
     )

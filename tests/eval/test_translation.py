@@ -29,7 +29,7 @@ WORDS = [
 ]
 
 
-def test_a_way_that_hides_what_it_removes_is_found_out():
+def test_a_translator_that_hides_what_it_removes_is_found_out():
     """F keeps the first pixel's row and writes the rest, divided by 1000, over a constant; G multiplies by
     1000: perfect until a little noise comes."""
     torch.manual_seed(0)

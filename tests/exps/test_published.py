@@ -21,7 +21,7 @@ UNITS = {"": 1, "%": 100, "of 10,000": 10_000}
 
 
 def spoken(entry):
-    """The metric's name as a header says it: "modes" of points/modes, "test error" of disc_ema/test_error."""
+    """The metric's name in a header: "modes" of points/modes, "test error" of disc_ema/test_error."""
     return entry.metric if "/" not in entry.metric else entry.metric.split("/")[-1].replace("_", " ")
 
 

@@ -25,7 +25,7 @@ ENVIRONMENT = os.environ | {
     "VIRTUAL_ENV": sys.prefix,
     "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}",
 }
-# the sheet's table: what each experiment of GAN mixup must say
+# the settings of the original's experiments of GAN mixup
 TABLE = {
     "baseline.specnorm": ("networks/model_resnet_specnorm.py", "jsgan", "none", 0.0, 5, 500, 20),
     "baseline.specnorm.hinge": ("networks/model_resnet_specnorm_nosigm.py", "hinge", "none", 0.0, 5, 500, 10),
@@ -40,6 +40,7 @@ MADE = {
     "stacked_mnist": ["size=28", "channels=3"],
     "dist_gan/mnist": ["size=28", "channels=1"],
     "dist_gan/stl10": ["size=48", "channels=3"],
+    "ssgan/stl10": ["size=48", "channels=3"],
     "dist_gan/celeba": ["size=64", "channels=3"],
     "cyclegan/images256": ["size=64", "channels=3", "channels_b=3"],
     "cyclegan": ["size=28", "channels=1", "channels_b=3"],
@@ -48,6 +49,8 @@ MADE = {
     "dsprites": ["size=64", "channels=1"],
     "class_mixing": ["size=32", "channels=3", "attributes=40"],
     "semi": ["size=32", "channels=3", "labels_per_class=2"],
+    "improved_techniques/cifar10/no_labels": ["size=32", "channels=3"],
+    "improved_techniques/cifar10": ["size=32", "channels=3", "labels_per_class=2"],
     "": ["size=32", "channels=3"],
 }
 
@@ -79,7 +82,7 @@ def header_of(script):
 
 
 def command_of(script, *more, cwd=ROOT, shell="sh"):
-    """The launcher's words as the script gives them, by letting the shell print them."""
+    """The flags that the script gives to the launcher, printed by the shell."""
     done = subprocess.run(
         [shell, script, *more],
         cwd=cwd,
@@ -117,7 +120,7 @@ def sources_of(path, script):
 
 
 def test_all_scripts_are_found():
-    """Each file names the launcher, or is sourced by one that does, or is one of three that run others."""
+    """Each file names the launcher, or is sourced by one that does, or is one of four that run others."""
     sourced, todo = set(), [(script, script) for script in SCRIPTS]
     while todo:
         path, script = todo.pop()
@@ -125,15 +128,18 @@ def test_all_scripts_are_found():
             assert os.path.isfile(found), f"{path} sources {found}"
             sourced.add(found)
             todo.append((found, script))
-    assert len(SCRIPTS) == 293 and not sourced & set(SCRIPTS)
-    others = {os.path.join(ROOT, "exps", name) for name in ("seeds.sh", "until_done.sh", "slurm/job.sh")}
+    assert len(SCRIPTS) == 304 and not sourced & set(SCRIPTS)
+    others = {
+        os.path.join(ROOT, "exps", name)
+        for name in ("seeds.sh", "until_done.sh", "ensemble.sh", "slurm/job.sh")
+    }
     assert set(FILES) == set(SCRIPTS) | sourced | others
     assert all(os.access(script, os.X_OK) for script in SCRIPTS)
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=name_of)
 def test_a_script_is_short_and_named_by_its_path(script):
-    """A header, the line that sources, the command: nothing else, so that the row can be seen at a glance."""
+    """A header, the line that sources, the command, and nothing else."""
     lines = open(script, encoding="utf8").read().splitlines()
     code = [line for line in lines if not line.startswith("#")]
     extra = {"quickstart": 1}.get(name_of(script), 0)  # it installs what is needed
@@ -144,6 +150,7 @@ def test_a_script_is_short_and_named_by_its_path(script):
     assert all(line.endswith(" \\") for line in code[1 + extra : -1]) and code[-1].endswith(' "$@"')
     assert max(map(len, lines)) <= 110 and len(code) <= 8 + extra
     name = re.sub(r"\.(?=[a-z])", "_", name_of(script))  # hidden.dnorm0.5.pp: hidden_dnorm0.5_pp
+    name = re.sub(r"^(svhn32_\d+k)/", r"\1_own/", name)  # each seed has a subset of its own since subset_seed
     assert run_name_of(script) == name.replace("improved_techniques/", "improved_")
 
 
@@ -239,7 +246,7 @@ def test_the_experiments_of_gan_mixup_say_what_the_table_says(name):
 
 @pytest.fixture(scope="module")
 def printing(tmp_path_factory):
-    """A LAUNCH that prints DATA_DIR and the words, apart by zero bytes."""
+    """A LAUNCH that prints DATA_DIR and the flags, with zero bytes between them."""
     path = tmp_path_factory.mktemp("launch") / "print.sh"
     path.write_text("""printf '%s\\0' "${DATA_DIR:-}" "$@"\n""")
     return f"sh {path}"

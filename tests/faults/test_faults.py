@@ -1,39 +1,77 @@
 """The short form of inject.py: each fault a few times. The long form is `python -m tests.faults.inject`."""
 
-import random
-
 import pytest
 
-from engine.preemption import SIGNALS
 from tests.faults import inject
 
 SEED = 20261122
 
 
 @pytest.fixture(scope="module")
-def case(tmp_path_factory):
-    return inject.Case(str(tmp_path_factory.mktemp("faults")), "gan", inject.CONFIGURATIONS["gan"])
+def cases(tmp_path_factory):
+    """name: its Case, made when it is first asked for."""
+    made = {}
+
+    def case(name):
+        if name not in made:
+            folder = str(tmp_path_factory.mktemp("faults"))
+            made[name] = inject.Case(folder, name, inject.CONFIGURATIONS[name])
+        return made[name]
+
+    return case
 
 
-@pytest.mark.parametrize(
-    "fault, arguments",
-    [
-        (inject.random_kills, (4, random.Random(SEED))),
-        (
-            inject.kills_inside_writes,
-            ([("fsync", 3), ("fsync", 9), ("replace", 4), ("replace", 9), ("remove", 2)],),
-        ),
-        (inject.polite_signals, (list(SIGNALS), random.Random(SEED))),
-        (inject.time_limits, (1,)),
-        (inject.damaged_checkpoints, (inject.DAMAGES,)),
-        (inject.full_disks, (2,)),
-        (inject.second_writers, (1,)),
-    ],
-    ids=lambda value: getattr(value, "__name__", ""),
-)
-def test_nothing_is_lost(case, fault, arguments):
-    times, lost = fault(case, *arguments)
-    assert times and lost == "nothing"
+@pytest.fixture
+def case(cases):
+    return cases(inject.THOROUGH)
+
+
+ONCE = {  # fault: which of its kind, of those that FAULTS counts
+    "SIGKILL at a random moment": (0,),
+    "SIGKILL inside a write": (2, 9, 16, 31),
+    "SIGKILL between record, checkpoint, picture": (2, 3, 6, 8, 11, 14),
+    "TERM, INT, USR1, USR2, HUP": (0, 1, 2, 3, 4),
+    "signal while a checkpoint is read": (0,),
+    "passing read error": (0,),
+    "time limit": (0,),
+    "damaged newest checkpoint": (0, 1, 2, 3, 4),
+    "renamed checkpoint": (0,),
+    "full disk": (0, 1),
+    "second writer": (0,),
+    "lock taken over": (0,),
+    "failing picture or curve": (0, 1),
+}
+EVALUATED = {
+    "SIGKILL around an evaluation": (0, 5, 6, 7, 9, 10, 12, 15),
+    "signal inside an evaluation": (2, 7),
+    "refused or failing evaluation": (0, 1, 2, 3),
+}
+
+
+@pytest.mark.parametrize("fault, which", [(fault, n) for fault, times in ONCE.items() for n in times])
+def test_nothing_is_lost(case, fault, which):
+    assert inject.one_unit(case, fault, SEED, which)[1] == "nothing"
+
+
+@pytest.mark.parametrize("fault, which", [(fault, n) for fault, times in EVALUATED.items() for n in times])
+def test_an_evaluation_that_breaks_takes_nothing_with_it(cases, fault, which):
+    assert inject.one_unit(cases(inject.EVALUATED), fault, SEED, which)[1] == "nothing"
+
+
+def test_a_long_run_of_faults_goes_on_from_its_file(tmp_path, monkeypatch):
+    path = str(tmp_path / "faults.json")
+    made = []
+    monkeypatch.setattr(inject, "Case", lambda folder, name, words: made.append(name) or name)
+    monkeypatch.setattr(
+        inject, "one_unit", lambda case, fault, seed, which: (int("SIGKILL" in fault), "nothing")
+    )
+    for kills in (150, 150, 160):
+        tally = inject.Tally(path, 7)
+        inject.break_configuration(inject.THOROUGH, tally, kills)
+        assert tally.kills == kills
+    assert made == [inject.THOROUGH] * 2  # the second time nothing was left to do
+    row = inject.Tally(path, 0).row(inject.THOROUGH, "full disk")
+    assert row == {"units": 4, "times": 4, "kills": 0, "lost": "nothing"}
 
 
 def test_the_harness_sees_a_loss(case, monkeypatch):
@@ -41,7 +79,7 @@ def test_the_harness_sees_a_loss(case, monkeypatch):
     from engine import loop
 
     monkeypatch.setattr(loop, "seed_step", lambda *args: None)
-    assert inject.random_kills(case, 1, random.Random(1))[1].startswith("state differs")
+    assert inject.one_unit(case, "SIGKILL inside a write", SEED, 20)[1].startswith("state differs")
 
 
 def test_a_second_signal_ends_at_once(case):
@@ -58,6 +96,8 @@ def test_a_second_signal_ends_at_once(case):
     began = time.monotonic()
     os.kill(child, signal.SIGTERM)
     time.sleep(0.3)
-    os.kill(child, signal.SIGTERM)
+    os.kill(child, signal.SIGTERM)  # one with the first: launchers hand a signal on
+    time.sleep(0.3)
+    os.kill(child, signal.SIGINT)
     assert inject.wait(child) == 1 and time.monotonic() - began < 3
     assert case.finish(words) == "nothing"

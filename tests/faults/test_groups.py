@@ -1,5 +1,6 @@
 """Groups of processes that break and start again: torchrun's restarts, and two nodes."""
 
+import json
 import os
 import re
 import shutil
@@ -13,7 +14,15 @@ import pytest
 from tests.running import ROOT, SMALL, assert_equal, newest
 
 WORDS = [*SMALL, "--mixup=vh2", "--ema=0.9", "--save_every_steps=5", "--resume=auto"]
-SLOW = "from trainers.gan import *\nimport time\nclass T(MixupGAN):\n def train_step(self, batch, step):\n  time.sleep({})\n  return super().train_step(batch, step)\ndef get_trainer(nets, args): return T(nets, args)"
+SLOW = """
+from trainers.gan import *
+import time
+class T(MixupGAN):
+    def train_step(self, batch, step):
+        time.sleep({})
+        return super().train_step(batch, step)
+def get_trainer(nets, args): return T(nets, args)
+"""
 
 
 def torchrun(*words, prefix=(), **options):
@@ -34,7 +43,10 @@ def finish(process):
 
 
 def worker(group, rank):
-    """The process number of a rank of the group: a child of its torchrun (a grandchild may look the same until it has begun its own program)."""
+    """The process number of a rank of the group: a child of its torchrun.
+
+    A grandchild may look the same until it has begun its own program.
+    """
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/stat") as stat, open(f"/proc/{pid}/environ") as environ:
@@ -72,6 +84,22 @@ def test_a_killed_worker_resumes_by_itself(tmp_path):
     ).read_bytes()
 
 
+@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT))
+def test_a_stop_that_reaches_launcher_and_workers_alike_saves(tmp_path, number):
+    """Schedulers signal every process, and torchrun hands its own signal on: the workers see two."""
+    trainer = tmp_path / "t.py"
+    trainer.write_text(SLOW.format(0.3))
+    words = ["task_launcher.py", *WORDS, f"--trainer={trainer}", f"--save_path={tmp_path}", "--max_steps=200"]
+    group = torchrun("--standalone", "--nproc_per_node=2", *words, "--name=parts")
+    wait_for_checkpoint(tmp_path / "parts" / "s0" / "checkpoints")
+    for pid in (worker(group, 0), worker(group, 1), group.pid):
+        os.kill(pid, number)
+    output = group.communicate(timeout=120)[0]
+    status = json.loads((tmp_path / "parts/s0/status.json").read_text())
+    assert status["state"] == "interrupted", output[-3000:]
+    assert newest(tmp_path, "parts")["step"] == status["step"]
+
+
 @pytest.mark.slow
 def test_a_group_stops_together_at_a_signal_to_one(tmp_path):
     trainer = tmp_path / "t.py"
@@ -93,7 +121,8 @@ def two_hosts():
     if os.geteuid() or not shutil.which("ip"):
         pytest.skip("network namespaces need root and the command ip (Debian: iproute2)")
     made = subprocess.run(
-        "ip netns add nodea && ip netns add nodeb && ip link add va netns nodea type veth peer name vb netns nodeb && "
+        "ip netns add nodea && ip netns add nodeb && "
+        "ip link add va netns nodea type veth peer name vb netns nodeb && "
         "ip -n nodea addr add 10.77.0.1/24 dev va && ip -n nodeb addr add 10.77.0.2/24 dev vb && "
         "for n in a b; do ip -n node$n link set lo up && ip -n node$n link set v$n up; done",
         shell=True,

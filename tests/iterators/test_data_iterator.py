@@ -7,6 +7,7 @@ import torch
 from torch.utils.data import Dataset, Subset, TensorDataset
 
 from engine.errors import UserError
+from engine.randomness import examples, permutation
 from iterators.common import Arrays, DataIterator, iterators, random_flip, split
 
 
@@ -97,7 +98,7 @@ def test_each_example_once_an_epoch(processes, world_size, n, batch_size, source
 
 
 def totals(n, batch_size, world_size):
-    """Sizes of an epoch's global batches by the rule, written down anew."""
+    """Sizes of an epoch's global batches by the rule, computed in another way."""
     sizes = [batch_size] * (n // batch_size)
     rest = n % batch_size
     if rest >= 2 * world_size:
@@ -281,8 +282,21 @@ def test_valid_subset_and_other_splits():
         iterators(splits | {"valid": numbered(5)}, 64, valid=50)
     with pytest.raises(UserError, match="180"):
         iterators(splits, 181, valid=0.1)
-    with pytest.raises(UserError, match="1 test images"):
-        iterators(splits | {"test": numbered(1)}, 64)
+
+
+def test_small_splits_do_not_forbid_training(processes, capsys):
+    """A test split of one image, or of fewer than two a process, is used; one of fewer than processes is left
+    out."""
+    made = iterators({"train": numbered(200), "test": numbered(1)}, 64)
+    assert [batch["y"].tolist() for batch in made["test"]] == [[0]] and not capsys.readouterr().err
+    seen = []
+    for rank in range(3):
+        processes(rank, 3)
+        made = iterators({"train": numbered(200), "test": numbered(4)}, 64)
+        seen += [label for batch in made["test"] for label in batch["y"].tolist()]
+        few = iterators({"train": numbered(200), "test": numbered(2)}, 64)
+        assert list(few) == ["train"] and (rank > 0) == (capsys.readouterr().err == "")
+    assert seen == [0, 1, 2, 3]
 
 
 def test_memory_mapped_arrays(tmp_path):
@@ -326,3 +340,71 @@ def test_dequantised_values_are_bytes_over_128_and_noise_that_follows_the_step()
     assert torch.equal(
         next(iter(made[True]))["x"], next(iter(made[False]))["x"]
     )  # one pass is of the images as they are
+
+
+def labels_of(made, name="train"):
+    return made[name].pick(torch.arange(made[name].n))["y"].tolist()
+
+
+def test_a_subset_of_each_seeds_own():
+    """subset=N is the same for every seed; subset_seed=run or a number draws others, after valid=."""
+    splits = {"train": numbered(200)}
+    plain, again = (labels_of(iterators(splits, 8, seed=seed, valid=50, subset=40)) for seed in (0, 1))
+    kept, held = split(200, 50)
+    assert plain == again == sorted(kept[permutation(150, "subset")[:40]].tolist())
+    drawn = [
+        iterators(splits, 8, seed=seed, valid=50, subset=40, subset_seed=given)
+        for seed, given in ((0, "run"), (1, "run"), (0, 1), (5, 7), (6, 7))
+    ]
+    labels = [labels_of(made) for made in drawn]
+    assert labels[0] != labels[1] and labels[1] == labels[2] and labels[3] == labels[4] != plain
+    for made, own in zip(drawn, labels):
+        assert (
+            labels_of(made, "valid") == held.tolist() and not set(own) & set(held.tolist()) and len(own) == 40
+        )
+    for given in ("seed", 1.5, True):
+        with pytest.raises(UserError, match="subset_seed: given .*; use run, or a whole number"):
+            iterators(splits, 8, subset=40, subset_seed=given)
+    for more in ({"subset_seed": "run"}, {"stratify": True}):
+        with pytest.raises(UserError, match="given without subset; use it with subset=N"):
+            iterators(splits, 8, **more)
+
+
+@pytest.mark.parametrize(
+    "subset, counts", [(20, [10, 6, 4]), (10, [5, 3, 2]), (7, [4, 2, 1]), (3, [1, 1, 1]), (100, [50, 30, 20])]
+)
+def test_a_stratified_subset_keeps_the_shares_of_classes(subset, counts):
+    y = torch.tensor([0] * 50 + [1] * 30 + [2] * 20)
+    splits = {"train": {"x": torch.zeros(100, 1, 2, 2, dtype=torch.uint8), "y": y}}
+    made = iterators(splits, 2, n_classes=3, subset=subset, subset_seed=4, stratify=True)
+    assert torch.tensor(labels_of(made)).bincount(minlength=3).tolist() == counts
+    with pytest.raises(UserError, match="stratify: the data has no labels"):
+        iterators({"train": {"x": splits["train"]["x"]}}, 2, subset=5, stratify=True)
+
+
+def test_picked_examples_are_those_of_a_pass():
+    arrays, order = numbered(20, 3), torch.tensor([7, 0, 19])
+    for source in (arrays, Numbered(20)):
+        still = DataIterator(source, 20, shuffle=False)
+        whole, some = next(iter(still)), still.pick(order)
+        assert all(torch.equal(whole[key][order], some[key]) for key in whole)
+    part = DataIterator(arrays, 4, indices=torch.arange(10, 20), augment=lambda x, g: x + 100)
+    assert part.pick([3, 1])["y"].tolist() == [13, 11] and part.pick([3])["x"].max() <= 1
+
+
+def test_examples_are_drawn_over_the_whole_split():
+    """A split that is stored by class gave pictures of its first class alone."""
+    y = torch.arange(1000) // 100
+    it = DataIterator({"x": torch.zeros(1000, 1, 2, 2, dtype=torch.uint8), "y": y}, 64, shuffle=False)
+    assert len(examples(it, 20, 0)["y"].unique()) > 5
+    assert torch.equal(examples(it, 20, 0)["y"], examples(it, 20, 0)["y"])
+    assert not torch.equal(examples(it, 20, 0)["y"], examples(it, 20, 1)["y"])
+    assert len(examples(DataIterator(numbered(5), 5), 64, 0)["y"]) == 5
+
+
+def test_uint16_arrays_of_ones_own_are_scaled():
+    x = torch.randint(0, 4096, (8, 2, 4, 4))
+    x[0, 0, 0, 0] = 4095
+    for given in (x.numpy().astype(np.uint16), x.to(torch.uint16)):
+        it = DataIterator({"x": given}, 8, shuffle=False)
+        assert (next(iter(it))["x"].double() - (x / 2047.5 - 1)).abs().max() < 2e-7

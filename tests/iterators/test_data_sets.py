@@ -28,7 +28,8 @@ from iterators import (
     stl10,
     svhn,
 )
-from iterators.library import cache, vision
+from iterators.library import decoding, vision
+from iterators.library.files import Files
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -53,7 +54,7 @@ def everything(it):
     return {key: torch.cat([batch[key] for batch in it]) for key in next(iter(it))}
 
 
-# ------------------------------------------------------------------------------------------------------------------- digits
+# --- digits
 
 
 def test_digits():
@@ -75,7 +76,7 @@ def test_digits():
         digits.get_iterators(4096)
 
 
-# -------------------------------------------------------------------------------------------------------- through torchvision
+# --- through torchvision
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_resized_sets_are_resized_once(tmp_path, monkeypatch):
     first = everything(mnist.get_iterators(8, root=tmp_path, size=32)["train"])
     assert first["x"].shape == (30, 1, 32, 32)
     assert [path.name.split("-")[0] for path in (tmp_path / ".task_launcher").iterdir()] == ["MNIST"]
-    monkeypatch.setattr(cache, "resize_all", None)
+    monkeypatch.setattr(decoding, "resize_all", None)
     again = everything(mnist.get_iterators(8, root=tmp_path, size=32)["train"])
     assert torch.equal(first["x"], again["x"]) and torch.equal(first["y"], again["y"])
 
@@ -209,7 +210,7 @@ def test_stl10(tmp_path, monkeypatch):
         stl10.get_iterators(2, root=tmp_path, split="all")
 
 
-# --------------------------------------------------------------------------------------------------------------- image files
+# --- image files
 
 
 def write_images(root, names, side=32):
@@ -272,7 +273,7 @@ def test_celeba(tmp_path, monkeypatch):
     image = Image.open(tmp_path / "celeba" / "img_align_celeba" / "000008.jpg").crop((35, 55, 143, 163))
     expected = np.asarray(image.resize((64, 64), Image.Resampling.LANCZOS)).transpose(2, 0, 1)
     assert torch.equal(test["x"][0], torch.tensor(expected) / 127.5 - 1)
-    monkeypatch.setattr(cache, "decode", None)
+    monkeypatch.setattr(decoding, "picture", None)
     assert torch.equal(everything(celeba.get_iterators(2, root=tmp_path)["test"])["x"], test["x"])
 
 
@@ -316,7 +317,7 @@ def test_packages_that_lack_are_named(tmp_path, monkeypatch):
         digits.get_iterators(2)
 
 
-# -------------------------------------------------------------------------------------------------------------- missing data
+# --- missing data
 
 
 @pytest.mark.parametrize(
@@ -389,17 +390,17 @@ def test_addresses_are_torchvisions():
         assert urls and all(url.startswith("http") for url in urls)
 
 
-# --------------------------------------------------------------------------------------------------------- several processes
+# --- several processes
 
 PROCESS = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
 from engine import distributed
-from iterators.library import cache
+from iterators.library import decoding
 from iterators import images
 distributed.start("cpu")
-decoded, decode = [], cache.decode
-cache.decode = lambda *given, **more: decoded.append(1) or decode(*given, **more)
+decoded, decode = [], decoding.picture
+decoding.picture = lambda *given, **more: decoded.append(1) or decode(*given, **more)
 it = images.get_iterators(8, root=sys.argv[2])["train"]
 seen = [int(y) for batch in it for y in batch["y"]]
 print(json.dumps([len(decoded), seen]))
@@ -437,7 +438,7 @@ def test_two_processes_decode_once_and_share_the_data(tmp_path):
     assert sorted(seen + others) == list(range(21)) and abs(len(seen) - len(others)) <= 1
 
 
-# ----------------------------------------------------------------------------------------------------------------- real data
+# --- real data
 
 
 def test_real_digits(real_data):
@@ -447,8 +448,8 @@ def test_real_digits(real_data):
 
 
 def test_real_cifar10_can_be_listed(real_data):
-    files = cache.Files(real_data("cifar10-jpeg.zip"))
+    files = Files(real_data("cifar10-jpeg.zip"))
     names, arrays, facts = images.plan(files)
     assert {split: len(some) for split, some in names.items()} == {"train": 50_000, "test": 10_000}
     assert facts["classes"] == cifar10.CLASSES and (np.bincount(arrays["y"]) == 6000).all()
-    assert cache.decode("", lambda: files.read(names["test"][0])).shape == (32, 32, 3)
+    assert decoding.decode("", lambda: files.read(names["test"][0])).shape == (32, 32, 3)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from engine.errors import MissingError, UserError
 from iterators import images
-from iterators.library import cache
+from iterators.library import cache, decoding, files
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -29,7 +29,7 @@ def picture(number, width=8, height=8, mode="RGB"):
 
 
 def decode(data, **options):
-    return cache.decode("a.png", lambda: data, **options)
+    return decoding.decode("a.png", lambda: data, **options)
 
 
 def folder_of(root, names, **options):
@@ -56,10 +56,10 @@ def no_decoding(monkeypatch):
     def fail(*_, **__):
         raise AssertionError("decoded again")
 
-    return lambda: monkeypatch.setattr(cache, "decode", fail)
+    return lambda: monkeypatch.setattr(decoding, "picture", fail)
 
 
-# ------------------------------------------------------------------------------------------------------------------ pixels
+# --- pixels
 
 
 def test_grey_and_colour():
@@ -126,19 +126,19 @@ def test_crop_and_size():
     assert np.array_equal(decode(encoded(image), size=4), expected)
     flat = Image.new("L", (9, 9), 77)
     assert np.unique(decode(encoded(flat), crop=8, size=4)).tolist() == [77]
-    with pytest.raises(UserError, match="crop=8: a.png has 10x7 pixels; at most 7"):
+    with pytest.raises(UserError, match="crop=8: a.png has 10x7 pixels; use at most 7"):
         decode(encoded(image), crop=8)
 
 
 def test_resize_all_equals_decoding_at_that_size():
     whole = np.stack([pixels_of(i) for i in range(3)])
     assert np.array_equal(
-        cache.resize_all(whole, 5), np.stack([decode(encoded(picture(i)), size=5) for i in range(3)])
+        decoding.resize_all(whole, 5), np.stack([decode(encoded(picture(i)), size=5) for i in range(3)])
     )
-    assert cache.resize_all(whole[..., :1], 5).shape == (3, 5, 5, 1)
+    assert decoding.resize_all(whole[..., :1], 5).shape == (3, 5, 5, 1)
 
 
-# ---------------------------------------------------------------------------------------------------------- folders and zips
+# --- folders and zips
 
 
 def test_folder_with_classes_and_splits(tmp_path):
@@ -168,10 +168,10 @@ def test_zip_equals_folder(tmp_path, prefix):
 
 def test_zip_with_a_comment(tmp_path):
     path = zip_of(folder_of(tmp_path / "set", ["a.png", "b.png"]), tmp_path / "set.zip")
-    plain = cache.Files(path).key
+    plain = files.Files(path).key
     with zipfile.ZipFile(path, "a") as file:
         file.comment = b"made by hand"
-    assert len(cache.Files(path).key) == 64 != plain and len(images.load(path)[0]["train"]["x"]) == 2
+    assert len(files.Files(path).key) == 64 != plain and len(images.load(path)[0]["train"]["x"]) == 2
 
 
 def test_without_class_folders_there_are_no_labels(tmp_path, capsys):
@@ -185,7 +185,7 @@ def test_without_class_folders_there_are_no_labels(tmp_path, capsys):
     )
     root = folder_of(tmp_path / "more", ["train/a.png", "train/b.png", "other/c.png"])
     assert len(images.load(root)[0]["train"]["x"]) == 2
-    assert "1 images outside its folders" in capsys.readouterr().err
+    assert "1 images outside the splits' folders train are left out" in capsys.readouterr().err
 
 
 def test_iterators_over_a_folder(tmp_path):
@@ -250,7 +250,7 @@ def test_a_broken_link_is_named(tmp_path):
         images.load(root)
 
 
-# ---------------------------------------------------------------------------------------------------------------- the cache
+# --- the cache
 
 
 def cache_of(root):
@@ -327,7 +327,7 @@ def test_large_sets_are_mapped(tmp_path, capsys):
 
 
 def test_a_mapped_file_that_was_written_to_is_found_out(tmp_path, capsys):
-    """Its sha256 is asked for where size or time tell that it is not as it was left; a cache from before such stamps is verified always."""
+    """Its sha256 is verified if its size or time changed. A cache without a stamp is always verified."""
     root = folder_of(tmp_path / "set", ["a/1.png", "b/2.png"])
     whole = np.array(images.load(root, in_memory=100)[0]["train"]["x"])
     file, meta = cache_of(root) / "images.npy", cache_of(root) / "meta.json"
@@ -341,7 +341,7 @@ def test_a_mapped_file_that_was_written_to_is_found_out(tmp_path, capsys):
     assert "damaged" in capsys.readouterr().err
     facts = json.loads(meta.read_text())
     del facts["arrays"]["x"]["stamp"]
-    meta.write_text(json.dumps(facts))
+    meta.write_text(json.dumps(cache.sealed(facts)))
     images.load(root, in_memory=100)
     assert not capsys.readouterr().err
 
@@ -357,7 +357,7 @@ def test_where_the_cache_lies(tmp_path, monkeypatch):
         images.load(root)
     finally:
         (tmp_path / "in").chmod(0o755)
-    assert len(list((tmp_path / "xdg" / "task_launcher").iterdir())) == 1
+    assert len(list((tmp_path / "xdg" / "task_launcher").glob("set-*"))) == 1
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=f"--iterator_args cache: .*{tmp_path}/file"):
         images.load(root, cache=tmp_path / "file")
@@ -380,12 +380,13 @@ def test_leftovers_of_killed_processes_go(tmp_path):
 WRITER = """
 import hashlib, sys
 sys.path.insert(0, sys.argv[1])
-from iterators.library.cache import Files, by_split, cached_images
+from iterators.library.cache import cached_images
+from iterators.library.files import Files
 files = Files(sys.argv[2])
 print("ready", flush=True)
 sys.stdin.readline()
 plan = lambda: ({"train": files.names}, {}, {"classes": []})
-splits, _ = cached_images(files.root, files.key, plan, files.read, files.label)
+splits, _ = cached_images(files.root, (files.key, files.identity), plan, files.read, files.label)
 print(hashlib.sha256(splits["train"]["x"].tobytes()).hexdigest())
 """
 
@@ -421,8 +422,10 @@ def test_the_later_writer_keeps_the_earlier_cache_and_replaces_a_damaged_one(tmp
     made = tmp_path / "made"
     shutil.copytree(there, made)
     inode = (there / "images.npy").stat().st_ino
-    cache.publish(str(made), str(there), cache.IN_MEMORY)
+    identity = files.Files(root).identity
+    whole = lambda: cache.find([str(there)], identity, None, cache.IN_MEMORY, False)
+    cache.publish(str(made), str(there), whole)
     assert (there / "images.npy").stat().st_ino == inode
     (there / "images.npy").write_bytes(b"")
-    cache.publish(str(made), str(there), cache.IN_MEMORY)
-    assert not made.exists() and cache.find(str(there), cache.IN_MEMORY)
+    cache.publish(str(made), str(there), whole)
+    assert not made.exists() and whole()

@@ -30,7 +30,7 @@ def test_the_mixtures_of_the_homework(data, modes):
     ):  # the halves have the modes' moments, in the units of x
         assert abs(half.mean() - mixture["centres"][k]) < 4 * mixture["sigma"][k] / 100
         assert abs(half.std() / mixture["sigma"][k] - 1) < 0.03
-    # one affine map takes the sheet's modes to the mixture
+    # one affine map takes the modes to the mixture's
     scale = (mixture["centres"][1, 0] - mixture["centres"][0, 0]) / (modes[1][0] - modes[0][0])
     assert torch.allclose(
         mixture["sigma"], torch.tensor([m[1] for m in modes], dtype=torch.float64) * scale, rtol=1e-12
@@ -94,7 +94,7 @@ def test_layouts(layout):
     else:
         assert mixture["least"] == 20 and mixture["radius"] == 2 * math.sqrt(2)
         assert x.min() >= 0 and x.max() <= 1 and min(x.min(), 1 - x.max()) == pytest.approx(0, abs=1e-7)
-        # the sheet: a point counts within (0.1 / max|x|) / sqrt(2) of a centre in these coordinates, 0.1414 before scaling
+        # Dist-GAN's code: a point counts within (0.1 / max|x|) / sqrt(2) of a centre, 0.1414 before scaling
         largest = 0.05 / mixture["sigma"] / 2
         assert mixture["radius"] * mixture["sigma"] == pytest.approx(0.1 / largest / math.sqrt(2), rel=1e-9)
 

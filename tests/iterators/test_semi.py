@@ -36,7 +36,9 @@ def test_counts_and_split_of_labels():
     assert torch.equal(train.labelled, streams(seed=5)["train"].labelled)  # not a matter of --seed
     assert not torch.equal(train.labelled, streams(label_seed=1)["train"].labelled)
     more = streams(labels_per_class=4)["train"].labelled
-    assert set(train.labelled.tolist()) <= set(more.tolist())  # fewer labels are a part of more
+    assert set(train.labelled.tolist()) <= set(
+        more.tolist()
+    )  # a set with fewer labels is a subset of one with more
     assert {"train", "valid", "test"} == set(data) and train.data_shape == (1, 8, 8) and train.n_classes == 3
 
 
@@ -83,13 +85,14 @@ def test_processes_share_the_labelled_batch(monkeypatch):
 
 
 def test_what_is_refused(tmp_path):
-    with pytest.raises(UserError, match="labels_per_class: given 99; 1 to "):
+    with pytest.raises(UserError, match="labels_per_class: given 99; use 1 to "):
         streams(labels_per_class=99)
     with pytest.raises(UserError, match="labels_per_class: given 'two'"):
         streams(labels_per_class="two")
     (tmp_path / "plain.py").write_text(
         "import torch\nfrom iterators.common import DataIterator\ndef get_iterators(batch_size, seed=0):\n"
-        " return {'train': DataIterator({'x': torch.zeros(20, 1, 8, 8, dtype=torch.uint8)}, batch_size, seed)}\n"
+        " x = torch.zeros(20, 1, 8, 8, dtype=torch.uint8)\n"
+        " return {'train': DataIterator({'x': x}, batch_size, seed)}\n"
     )
     with pytest.raises(UserError, match="--iterator_args base: its training images have no labels"):
         semi.get_iterators(4, base=str(tmp_path / "plain.py"))

@@ -46,6 +46,40 @@ def test_triples_are_fixed_by_their_seed_and_ordered_by_the_runs(tmp_path):
     assert all(torch.equal(batches[7][key], next(made["a"].from_step(7))[key]) for key in ("x", "y"))
 
 
+def test_fresh_triples_are_functions_of_the_step(tmp_path):
+    write_idx(tmp_path)
+    words = {"root": tmp_path, "n": 50, "n_test": 20, "fresh": True}
+    it = stacked_mnist.get_iterators(10, seed=3, **words)["train"]
+    stream = it.from_step(0)
+    batches = [next(stream) for _ in range(12)]
+    assert len(it) == 5 and all(b["x"].shape == (10, 3, 28, 28) for b in batches)
+    assert not any(torch.equal(batches[i]["x"], batches[i + 5]["x"]) for i in range(5))
+    again = next(it.from_step(7))
+    assert all(torch.equal(again[key], batches[7][key]) for key in ("x", "y"))
+    other = next(stacked_mnist.get_iterators(10, seed=4, **words)["train"].from_step(7))
+    assert not torch.equal(other["x"], again["x"])
+    single = everything(mnist.get_iterators(8, root=tmp_path)["train"])
+    flat = single["x"].flatten(1)
+    for image, y in zip(again["x"], again["y"].tolist()):
+        for channel, digit in zip(image.flatten(1), (y // 100, y // 10 % 10, y % 10)):
+            assert digit in single["y"][(flat == channel).all(1)].tolist()
+
+
+def test_triples_of_all_digits_in_the_order_drawn(tmp_path):
+    write_idx(tmp_path)
+    words = {"root": tmp_path, "n": 50, "n_test": 20}
+    plain = stacked_mnist.get_iterators(10, **words)["train"].source
+    it = stacked_mnist.get_iterators(10, shuffle=False, test_digits=True, **words)["train"]
+    test = mnist.get_iterators(8, root=tmp_path)["test"]
+    assert len(it.source.digits) == len(plain.digits) + test.n and it.source.triples.max() >= len(
+        plain.digits
+    )
+    stream = it.from_step(0)
+    epoch = [next(stream) for _ in range(10)]
+    assert torch.equal(epoch[1]["x"], it._finish(it.source.gather(torch.arange(10, 20)))["x"])
+    assert torch.equal(epoch[1]["x"], epoch[6]["x"])
+
+
 def test_triples_are_uniform():
     counts = np.bincount(stacked_mnist.triples(10, 100_000, 0, "train").ravel(), minlength=10)
     assert np.abs(counts - 30_000).max() < 5 * np.sqrt(27_000)
@@ -68,13 +102,13 @@ def test_the_evaluation_can_read_it(tmp_path):
 
 
 def test_modes_are_counted_in_all_thousand_bins():
-    """Labels by hand. A histogram between the least and the largest of the labels seen would have bins of another width."""
+    """Labels by hand. A histogram over the range of the labels seen has bins of another width."""
     labels = torch.tensor([7, 7, 8, 500, 993])
     counts = modes_covered.counts_of(labels, 1000)
     assert counts.nonzero().flatten().tolist() == [7, 8, 500, 993] and counts[7] == 2 and len(counts) == 1000
     assert modes_covered.classes(counts)["modes"] == 4
     wrong = np.histogram(np.array([7, 8, 9]), 1000)[0]
-    assert wrong[[7, 8, 9]].sum() == 0  # what the published code counted
+    assert wrong[[7, 8, 9]].sum() == 0  # the published code's count
     one = modes_covered.classes(modes_covered.counts_of(torch.zeros(100, dtype=torch.int64), 1000))
     assert (one["modes"], one["kl"]) == (1, pytest.approx(np.log(1000)))
     perfect = modes_covered.classes(modes_covered.counts_of(torch.arange(25_000) % 1000, 1000))

@@ -99,7 +99,7 @@ def test_batches_of_one_and_of_too_many():
     assert len(it) == 5 and len(take(it, 0, 1)[0]["x_b"]) == 1
     with pytest.raises(UserError, match="--batch_size: given 6"):
         Unpaired(numbered(5), numbered(3), 6)
-    with pytest.raises(UserError, match="--batch_size: given 0; 1 or more"):
+    with pytest.raises(UserError, match="--batch_size: given 0; use 1 or more"):
         Unpaired(numbered(5), numbered(3), 0)
 
 
@@ -159,7 +159,7 @@ def test_a_blank_digit_leaves_the_crop_and_a_full_one_inverts_it():
 
 
 def test_inside_the_mask_the_crop_is_inside_out():
-    """The coloured digit against the sheet's steps, a digit with a straight edge, a crop of one colour: contrast |2 v - 1| inside."""
+    """A digit with a straight edge on a crop of one colour v: inside and outside differ by |2 v - 1|."""
     digit = torch.zeros(1, 1, 28, 28)
     digit[..., 14:] = 1
     crops = torch.full((1, 3, 64, 64), 51, dtype=torch.uint8)
@@ -183,7 +183,7 @@ def test_coloured_digits_are_fixed_by_the_data_seed():
     x = [d["train"].source.b.tensors["x"] for d in (data, again, other)]
     assert torch.equal(x[0], x[1]) and not torch.equal(x[0], x[2])
     first, second = (next(d["train"].from_step(0)) for d in (data, again))
-    assert not torch.equal(first["y"], second["y"])  # the run's seed is of the order
+    assert not torch.equal(first["y"], second["y"])  # the run's seed changes the order only
     tensors = data["train"].source.tensors
     assert torch.equal(
         tensors["y"], tensors["y_b"]
@@ -216,7 +216,7 @@ def test_photographs_in_place_of_the_texture(tmp_path):
 
 
 def test_other_sources_are_refused():
-    with pytest.raises(UserError, match="source: given 'svhn'; mnist, digits"):
+    with pytest.raises(UserError, match="source: given 'svhn'; use mnist, digits"):
         colour_mnist.get_iterators(16, source="svhn")
 
 
@@ -290,5 +290,5 @@ def test_folders_refused(tmp_path):
     folders(tmp_path, {"trainA": 2, "trainB": 2, "testA": 2})
     with pytest.raises(MissingError, match="testB"):
         unpaired_images.get_iterators(2, root=str(tmp_path), size=16)
-    with pytest.raises(UserError, match="load_size: given 8; 16"):
+    with pytest.raises(UserError, match="load_size: given 8; use 16"):
         unpaired_images.get_iterators(2, root=str(tmp_path), size=16, load_size=8)

@@ -1,4 +1,4 @@
-"""The mixers of adversarial mixup resynthesis: sheet 2.11."""
+"""The mixers of adversarial mixup resynthesis."""
 
 import pytest
 import torch

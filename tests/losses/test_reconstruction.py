@@ -26,6 +26,18 @@ def test_cross_entropy_stays_finite_at_the_ends_of_the_range():
     assert torch.isfinite(RECONSTRUCTION["bce_sum"](torch.tensor([[1.0]]), torch.tensor([[-1.0]]))).all()
 
 
+def test_cross_entropy_of_a_diverged_image_is_not_a_number_and_no_error():
+    recon = torch.tensor([[0.5, math.nan], [0.25, -0.5]], requires_grad=True)
+    x = torch.tensor([[1.0, 1.0], [0.0, 1.0]])
+    loss = reconstruction.bce(recon, x)
+    expected = torch.nn.functional.binary_cross_entropy((recon[1] + 1) / 2, (x[1] + 1) / 2)
+    assert loss[0].isnan() and torch.equal(loss[1], expected)
+    plain = recon.detach().clone().requires_grad_()
+    torch.nn.functional.binary_cross_entropy((plain[1:] + 1) / 2, (x[1:] + 1) / 2).backward()
+    loss[1].backward()
+    assert torch.equal(recon.grad[1], plain.grad[1])  # the same bits
+
+
 def test_kl_is_that_of_torch():
     mean, log_var = torch.randn(5, 3), torch.randn(5, 3)
     expected = torch.distributions.kl_divergence(

@@ -93,3 +93,40 @@ def test_options():
             autoencoder32.get_network((3, 32, 32), 0, **bad)
     with pytest.raises(ValueError, match="multiples of 8"):
         autoencoder32.get_network((1, 28, 28), 0)
+
+
+def test_class_mixing_has_the_layers_of_the_original():
+    """Its attribute head is spectrally normalised.
+
+    Its mixer's hidden layers are as wide as the code has maps.
+    """
+    nets = autoencoder32.get_network((3, 32, 32), 0, code=256, attributes=4)
+    head = nets["disc"].head[1].eval()
+    assert torch.linalg.matrix_norm(head.weight.detach(), 2) == pytest.approx(1, rel=0.01)
+    shapes = [tuple(m.weight.shape) for m in nets["class_mixer"] if isinstance(m, nn.Linear)]
+    assert shapes == [(16, 4), (16, 16), (16, 16)]
+    plain = autoencoder32.get_network((3, 32, 32), 0, attributes=4, spec_norm=False, mixer_width=9)
+    assert not hasattr(plain["disc"].head[1], "parametrizations")
+    assert plain["class_mixer"][0].out_features == 9
+
+
+def test_acai_paper_is_the_released_network():
+    """brain-research/acai, lib/layers.py.
+
+    A bias in every convolution, LeakyReLU 0.2, no norm; counted by hand for depth 16, latent 2.
+    """
+    torch.manual_seed(0)
+    nets = autoencoder32.get_network((1, 32, 32), 10, norm=None, spec_norm=False, slope=0.2)
+
+    def conv(a, b, k=3):
+        return a * b * k * k + b
+
+    down = conv(1, 16, 1) + 2 * conv(16, 16) + conv(16, 32) + conv(32, 32) + conv(32, 64) + conv(64, 64)
+    enc = down + conv(64, 128) + conv(128, 2)
+    dec = (
+        conv(2, 64) + conv(64, 64) + conv(64, 32) + conv(32, 32) + conv(32, 16) + conv(16, 16) + conv(16, 16)
+    )
+    count = {role: sum(p.numel() for p in net.parameters()) for role, net in nets.items()}
+    assert count == {"enc": enc, "disc": enc, "dec": dec + conv(16, 1), "probe": 330}
+    slopes = [m.negative_slope for net in nets.values() for m in net.modules() if isinstance(m, nn.LeakyReLU)]
+    assert len(slopes) == 7 + 7 + 7 and set(slopes) == {0.2}

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from networks import dcgan, semi_cifar10, semi_mnist
+from networks import dcgan, dcgan_cifar10, semi_cifar10, semi_mnist
 from networks.layers import VirtualBatchNorm
 from networks.minibatch import MinibatchDiscrimination
 
@@ -145,7 +145,8 @@ def test_semi_cifar10_is_the_table():
         + 1920
         + 20
     )
-    assert counts(nets["gen"]) == 100 * 8192 + 512 + 25 * (512 * 256 + 256 * 128 + 128 * 3) + 256 + 128 + 6
+    # train_cifar_feature_matching.py: a shift for each of the 8,192 units, then for each map
+    assert counts(nets["gen"]) == 100 * 8192 + 8192 + 25 * (512 * 256 + 256 * 128 + 128 * 3) + 256 + 128 + 6
     x = torch.rand(4, 3, 32, 32)
     small = semi_cifar10.get_network(
         (3, 32, 32), 10, 5, width=8, gen_width=4, perturb="noise", minibatch_disc="10x5"
@@ -156,6 +157,92 @@ def test_semi_cifar10_is_the_table():
     small["disc"].prepare(x)
     assert small["gen"](torch.randn(2, 5)).shape == (2, 3, 32, 32)
     assert abs(nets["gen"].maps[-2].parametrizations.weight[0].std - 0.1) < 1e-9
+
+
+def normalised(h, dims):
+    """h with mean 0 and variance 1 over dims, as in openai/improved-gan's nn.py (epsilon 1e-6)."""
+    centred = h - h.mean(dims, keepdim=True)
+    return centred / (centred.square().mean(dims, keepdim=True) + 1e-6).sqrt()
+
+
+def test_semi_cifar10_normalises_each_unit_of_the_dense_layer():
+    """The generator of train_cifar_feature_matching.py in float64, layer by layer."""
+    torch.manual_seed(0)
+    gen = semi_cifar10.get_network((3, 32, 32), 10, 6, gen_width=4)["gen"].double()
+    z = torch.rand(9, 6, dtype=torch.float64) * 2 - 1
+    for name, value in gen.named_parameters():
+        if name.endswith("bias"):
+            torch.nn.init.normal_(value)
+    dense, first = gen.dense[1], gen.dense[2]
+    h = normalised(((z + 1) / 2) @ dense.weight.T, (0,)) + first.bias
+    h = h.relu().view(9, 16, 4, 4)
+    for up, norm in ((gen.maps[0], gen.maps[1]), (gen.maps[3], gen.maps[4])):
+        h = torch.nn.functional.conv_transpose2d(h, up.weight, None, 2, 2, 1)
+        h = (normalised(h, (0, 2, 3)) + norm.bias.view(1, -1, 1, 1)).relu()
+    last = gen.maps[6]
+    v, scale = last.parametrizations.weight.original, last.parametrizations.weight[0].scale
+    weight = v * scale.view(1, -1, 1, 1) / v.square().sum((0, 2, 3), keepdim=True).sqrt()
+    expected = torch.nn.functional.conv_transpose2d(h, weight, last.bias, 2, 2, 1).tanh()
+    assert torch.allclose(gen(z), expected, rtol=1e-9, atol=1e-12)
+
+
+def test_semi_cifar10_with_virtual_batch_norm_judges_each_example_by_itself():
+    torch.manual_seed(0)
+    options = {"gen_width": 4, "norm": "vbn", "references": 7}
+    gen = semi_cifar10.get_network((3, 32, 32), 10, 5, **options)["gen"]
+    gen.prepare(lambda n: torch.rand(n, 5) * 2 - 1)
+    z = torch.rand(6, 5) * 2 - 1
+    assert gen.reference.shape == (7, 5) and gen.reference.abs().max() <= 1
+    assert torch.allclose(gen(z)[:2], gen(z[:2]), atol=1e-5)
+    assert not any(isinstance(m, torch.nn.modules.batchnorm._BatchNorm) for m in gen.modules())
+    assert sum(isinstance(m, VirtualBatchNorm) for m in gen.modules()) == 3
+    with pytest.raises(ValueError, match="references"):
+        semi_cifar10.get_network((3, 32, 32), 10, 5, references=7)
+
+
+def test_semi_cifar10_without_labels_gives_one_logit():
+    nets = semi_cifar10.get_network(
+        (3, 32, 32), 0, 5, width=8, gen_width=4, minibatch_disc="4x2", labels=False
+    )
+    x = torch.rand(4, 3, 32, 32)
+    nets["disc"].prepare(x)
+    assert nets["disc"](x).shape == (4,)
+
+
+def conv(a, b, k, norm=False):
+    return a * b * k * k + (2 * b if norm else 0)
+
+
+def test_dcgans_of_the_published_fids_have_their_numbers_of_parameters():
+    """pytorch-gan-collections' and mimicry's (dcgan_cifar.py), counted by their own code."""
+    with torch.device("meta"):
+        nets = dcgan_cifar10.get_network((3, 32, 32), 0, 100)
+        residual = dcgan_cifar10.get_network((3, 32, 32), 0, 128, variant="mimicry")
+    gen = (
+        conv(100, 1024, 2, True)
+        + conv(1024, 512, 4, True)
+        + conv(512, 256, 4, True)
+        + conv(256, 128, 4, True)
+    )
+    assert counts(nets["gen"]) == gen + conv(128, 3, 4)
+    disc = conv(3, 64, 5) + conv(64, 128, 5, True) + conv(128, 256, 5, True) + conv(256, 512, 5, True)
+    assert counts(nets["disc"]) == disc + 2048 + 1
+    assert (counts(residual["gen"]), counts(residual["disc"])) == (4_276_739, 1_053_825)
+
+
+@pytest.mark.parametrize("variant", ("collections", "mimicry"))
+def test_dcgans_of_the_published_fids(variant):
+    torch.manual_seed(0)
+    nets = dcgan_cifar10.get_network((3, 32, 32), 0, 5, variant=variant, width=4)
+    x, disc = nets["gen"](torch.randn(3, 5)), nets["disc"].eval()
+    assert x.shape == (3, 3, 32, 32) and nets["gen"](99 * torch.randn(3, 5)).abs().max() <= 1
+    for k in range(disc.layers):
+        assert torch.equal(disc(disc(x, stop=k), start=k), disc(x))
+    if variant == "collections":  # LeakyReLU, then batch norm
+        kinds = [type(m).__name__ for m in disc.stages[1]]
+        assert kinds == ["Conv2d", "LeakyReLU", "BatchNorm2d"]
+    with pytest.raises(ValueError, match="variant"):
+        dcgan_cifar10.get_network((3, 32, 32), 0, 5, variant="x")
 
 
 @pytest.mark.parametrize("module", (semi_mnist, semi_cifar10))

@@ -29,7 +29,7 @@ def close(a, b):
 
 
 def plain(mode, x, weight, bias):
-    """The definition of the two folded forms, by other functions than the ones they use."""
+    """The two folded forms by their definition."""
     if mode == "down":
         y = F.conv2d(x, weight, bias, padding=1)
         y = y[..., : y.shape[2] // 2 * 2, : y.shape[3] // 2 * 2]
@@ -216,7 +216,7 @@ def test_inference_tensors_never_reach_a_graph():
 
 
 def test_gradient_is_that_of_the_formula():
-    """u and v are constants: d/dW <A, W / (u^T W v)> = A / sigma - <A, W> u v^T / sigma^2, twice differentiable."""
+    """d/dW <A, W / (u^T W v)> = A / sigma - <A, W> u v^T / sigma^2, u, v constant; twice differentiable."""
     layer, norm = trained()
     layer.double()
     original = layer.parametrizations.weight.original
@@ -367,7 +367,7 @@ def test_staged_by_hand():
 def test_staged_names_the_layer_it_lacks(call):
     disc = Staged(nn.Identity(), nn.Identity(), nn.Identity())
     ((name, k),) = call.items()
-    with pytest.raises(ValueError, match=f"{name}={k}.* 0 to 2"):
+    with pytest.raises(ValueError, match=f"{name}={k}.* between 0 .* and 2"):
         disc(torch.zeros(1), **call)
     with pytest.raises(ValueError, match="stop=1: must be at least start=2"):
         disc(torch.zeros(1), start=2, stop=1)
@@ -426,3 +426,14 @@ def test_gradients_stay_channels_last(name):
     )
     if name != "VirtualBatchNorm":
         assert torch.equal(y, x[:, :, :7, :5] if name == "Crop" else x[:, :, ::2, ::2])
+
+
+def test_a_network_exports_with_a_free_batch_size():
+    """len(h) would fix the batch size that the export saw."""
+    from networks.resnet import get_network
+
+    gen = get_network((3, 8, 8), 10, 5, width=4)["gen"].eval()
+    batch = torch.export.Dim("batch", min=2)
+    exported = torch.export.export(gen, (torch.randn(3, 5),), dynamic_shapes=({0: batch},)).module()
+    z = torch.randn(7, 5)
+    assert torch.allclose(exported(z), gen(z), atol=1e-6)

@@ -42,7 +42,7 @@ def test_gradcheck_of_both_derivatives(groups):
 
 
 def test_parts_change_nothing_and_no_large_tensor_is_made(monkeypatch):
-    """In parts of one kernel each the results are the same, and no tensor is larger than the input or n^2 C."""
+    """In parts of one kernel each the results are equal, and no tensor is larger than the input or n^2 C."""
     torch.manual_seed(2)
     kernels, n, dims = 12, 20, 6
     m = torch.randn(kernels, n, dims, dtype=torch.float64, requires_grad=True)
@@ -125,7 +125,7 @@ def test_a_permutation_of_the_batch_permutes_the_output():
 
 @pytest.mark.parametrize("form", FORMS)
 def test_data_dependent_init(form):
-    """Whatever the scale before: nearest neighbours at mean distance 2 in each kernel; with a bias, features of mean 0."""
+    """For inputs of any scale: nearest neighbours at mean distance 2 in each kernel; with a bias, mean 0."""
     net = layer(form)
     f = torch.randn(10, 6) * 1000
     dead = net(f)[:, 6:]

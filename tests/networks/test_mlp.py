@@ -50,7 +50,7 @@ def test_shapes_stages_and_logits(shape, options):
     )
 
 
-def test_the_networks_of_the_sheet():
+def test_the_networks_of_the_2020_homework():
     """5, 256, 256, 256, 1 with LeakyReLU(0.01) and tanh; 1, 256, 256, 256, 1 without a sigmoid."""
     nets = mlp.get_network((1, 1, 1), 5, width=256, layers=3, slope=0.01)
     assert [(m.in_features, m.out_features) for m in linears(nets["gen"])] == [

@@ -43,6 +43,9 @@ OTHERS = {
     "dist_gan_mlp",
     "stacked_mnist",
     "ssgan",
+    "ssgan48",
+    "pacgan_mnist",
+    "dcgan_cifar10",
 }
 FILES = [f for f in FILES if f not in OTHERS]
 SHAPES = {"mnist": (1, 28, 28), "models_64x64": (3, 64, 64), "small": (1, 8, 8)}  # the others: 3x32x32
@@ -104,7 +107,7 @@ def test_shapes_range_and_logits(name):
         assert fake.shape == (5, *shape_of(name)) and fake.dtype == torch.float32
         assert fake.abs().max() <= 1 and not torch.equal(fake[0], fake[1])
         assert gen(50 * torch.randn(5, Z_DIM)).abs().max() <= 1
-        last = []  # what the last layer gives is what D gives: no sigmoid
+        last = []  # D returns what its last layer does: no sigmoid
         [m for m in disc.modules() if isinstance(m, (nn.Linear, nn.Conv2d))][-1].register_forward_hook(
             lambda module, inputs, output: last.append(output)
         )
@@ -125,7 +128,7 @@ def test_stages_compose_bit_exactly(name):
             assert len(h) == len(x) and torch.equal(disc(h, start=k), whole)
             for j in range(k):
                 assert torch.equal(disc(disc(x, stop=j), start=j, stop=k), h)
-            assert torch.equal(disc(x, stop=k), h)  # h was not overwritten in place by what came after
+            assert torch.equal(disc(x, stop=k), h)  # later stages did not overwrite h in place
         with pytest.raises(ValueError, match=f"stop={disc.layers}"):
             disc(x, stop=disc.layers)
 
@@ -409,7 +412,7 @@ def test_generator_is_the_layer_table(shortcut):
 
 
 def test_preprocessing():
-    """A 3x3 convolution alone; and a residual block that passes the pixels through a ReLU in its residual branch."""
+    """A 3x3 convolution alone, or a residual block with a ReLU on the pixels in its residual branch."""
     x = images("model_resnet").double()
     disc = build("model_resnet_preproc")["disc"].double()
     assert torch.allclose(disc(x, stop=1), apply(disc.stages[0], x), atol=1e-12)

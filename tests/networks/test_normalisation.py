@@ -1,4 +1,4 @@
-"""Virtual batch norm, weight norm and data-dependent starts."""
+"""Virtual batch norm, weight norm and data-dependent initialisation."""
 
 import copy
 

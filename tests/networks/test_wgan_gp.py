@@ -46,7 +46,7 @@ def plain(conv, x):
 
 
 def test_homework_is_its_table():
-    """Both networks recomputed layer by layer in float64, by plain convolutions, interpolate and avg_pool2d."""
+    """Both networks layer by layer in float64, by plain convolutions, interpolate and avg_pool2d."""
     nets = build("homework")
     gen, disc = nets["gen"].double().eval(), nets["disc"].double()
     z, x = torch.randn(3, 16).double(), torch.randn(3, 3, 32, 32).double()

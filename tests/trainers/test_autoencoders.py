@@ -125,7 +125,7 @@ def test_all_parameters_move_and_all_terms_are_finite(module, words):
         ),
     ],
 )
-def test_the_terms_are_those_of_the_sheet(words, expected):
+def test_the_terms_are_their_formulas(words, expected):
     assert set(steps(trainer(amr, *words), 1)[0]) == expected
 
 
@@ -230,8 +230,8 @@ def test_class_mixes_are_the_formulas():
     log = steps(t, 1)[0]
     assert {"ae/adv_sup", "ae/cls", "ae/even", "ae/consistency_sup", "disc/sup", "disc/cls"} <= set(log)
     for words, message in (
-        (dict(attributes=0), "class_mixer"),
-        (dict(attributes=4), "use attributes=3"),
+        ({"attributes": 0}, "class_mixer"),
+        ({"attributes": 4}, "use attributes=3"),
     ):
         with pytest.raises(UserError, match=message):
             steps(trainer(class_mixing, **words), 1)
@@ -309,7 +309,7 @@ def test_spectral_norm_iterates_once_a_step():
 
 
 def test_probe_learns_what_the_code_shows():
-    """Classes that are textures: even a random encoder's code tells them apart, and the probe finds out how."""
+    """Classes are textures. A random encoder's codes already differ by class, and the probe learns that."""
     t = trainer(autoencoder, "--lr=0.02", "--lamb=0")
     data = batch(40)
     data["y"] = torch.arange(40) % 2

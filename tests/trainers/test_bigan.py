@@ -1,4 +1,4 @@
-"""BiGAN: the game's terms, who learns from what, the exchange of the pairs, and runs in parts."""
+"""BiGAN: the terms, which network each one trains, the exchange of the pairs, and resumed runs."""
 
 import math
 
@@ -123,7 +123,7 @@ def test_encoder_learns_from_real_pairs_alone_and_generator_from_generated_ones(
 
 
 def test_a_step_is_one_simultaneous_update_of_all_three():
-    """Gradients of both updates, at the weights from before the step: plain Adam on them gives the same step."""
+    """Both gradients are taken at the weights before the step: plain Adam on them gives the same step."""
     t, reference = trainer(variant="seed"), trainer(variant="seed")
     t.on_step_start(0)
     data = batch()
@@ -143,7 +143,7 @@ def test_a_step_is_one_simultaneous_update_of_all_three():
         for name, loss in (("ge", ge), ("disc", d))
     }
     for name, parameters in owned.items():
-        adam = torch.optim.Adam(parameters, lr=2e-4, betas=(0.5, 0.999), weight_decay=2.5e-5)
+        adam = torch.optim.Adam(parameters, lr=2e-4, betas=(0.5, 0.999), weight_decay=5e-5)
         for p, grad in zip(parameters, grads[name]):
             p.grad = grad
         adam.step()

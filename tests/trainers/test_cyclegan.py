@@ -1,4 +1,4 @@
-"""CycleGAN: terms against their formulas, the image pool, who is updated, exact resumes, refusals."""
+"""CycleGAN: terms against their formulas, the image pool, which networks move, exact resume, errors."""
 
 import itertools
 import math
@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from engine.errors import UserError
-from engine.randomness import seed_step
+from engine.randomness import permutation, seed_step
 from losses.adversarial import OBJECTIVES
 from networks import cyclegan_mnist
 from tests.running import ROOT, assert_equal, newest, train
@@ -119,7 +119,7 @@ def test_each_cycle_has_its_own_weight():
 
 
 def test_least_squares_are_the_papers():
-    """E (D - 1)^2 for the translators, 1/2 [E (D - 1)^2 + E D^2] for each discriminator; means over examples and patches."""
+    """Translators: E (D - 1)^2. Discriminators: 1/2 [E (D - 1)^2 + E D^2]. E is over examples and patches."""
     t, data = trainer().double().eval(), {n: x.double() for n, x in batch().items()}
     a, b = data["x"], data["x_b"]
     fake_a, fake_b = t.gen_ba(b), t.gen_ab(a)
@@ -205,7 +205,8 @@ def test_the_pool_fills_first_then_exchanges_half():
     share = (returned == came).float().mean().item()
     assert abs(share - 0.5) < 4 * (0.25 / n) ** 0.5  # four deviations
     age = (came - returned)[returned != came]
-    # an image stays for a geometric number of exchanges, one in 50 each, and there is one exchange for two images: 100 on average
+    # an image stays for a geometric number of exchanges, one in 50 each; there is one exchange for two images
+    # given, so it stays for 100 images on average
     assert age.min() > 0 and abs(age[1000:].float().mean() - 100) < 5
     kept = torch.cat([returned, pool.images[:, 0, 0, 0]])
     swapped = torch.cat([first[:, 0, 0, 0], came[returned != came]])
@@ -217,7 +218,7 @@ def test_the_pool_fills_first_then_exchanges_half():
 
 @pytest.mark.parametrize("cut", (1, 3, 7))
 def test_the_pool_takes_images_one_after_another(cut):
-    """A batch against the same images one at a time, with the same draws: a pool of 3, so that places are taken twice in a batch."""
+    """A batch equals the same images one at a time, same draws. A batch uses a place of the pool twice."""
     whole, single = cyclegan.Pool(3, (1, 2, 2)), cyclegan.Pool(3, (1, 2, 2))
     draw = torch.Generator().manual_seed(cut)
     for part in images(range(1, 60)).split(cut):
@@ -358,7 +359,8 @@ def test_pictures_are_of_test_images_where_there_are_some():
     assert t.measures(data) == []
     with t.evaluating():
         pictures = t.pictures(batch(2))
-    b = data["test"].source.b.tensors["x"][:20] / 127.5 - 1
+    rows = permutation(data["test"].domains["b"].n, "examples", "b")[:20]  # of the whole split
+    b = data["test"].source.b.tensors["x"][rows] / 127.5 - 1
     assert pictures["ab"].shape == (3, 20, 3, 16, 16) and torch.allclose(pictures["ba"][0], b, atol=1e-6)
 
 

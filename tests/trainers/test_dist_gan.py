@@ -1,4 +1,4 @@
-"""Dist-GAN, SSGAN, MS-GAN and the toys' autoencoder GANs: what each step computes, whom it moves, and that runs resume."""
+"""Dist-GAN, SSGAN, MS-GAN and the toys' autoencoder GANs: what a step computes and moves; exact resume."""
 
 import itertools
 import math
@@ -83,7 +83,7 @@ def parameters(t):
     return {name: p.detach().clone() for name, p in t.named_parameters()}
 
 
-# ------------------------------------------------------------------------------------------------- every product of options
+# --- every product of options
 
 AE = list(itertools.product(("enc", "enc+gen"), ("one", "two"), ("recon", "real"), ("features", "data")))
 
@@ -150,12 +150,13 @@ def test_all_parameters_move_and_all_terms_are_finite(words):
     logs = steps(t, 4, batch(20))
     assert all(math.isfinite(v) and v.ndim == 0 for log in logs for v in log.values())
     still = {n for n, p in t.named_parameters() if torch.equal(before[n], p)}
-    # inside the margin a constant added to a hinge discriminator changes nothing, as w_r + w_c = 1: its last bias need not move
+    # within the margin a constant added to the logits does not change the hinge loss, as w_r + w_c = 1: the
+    # last bias may stay
     assert still <= {"disc.stages.3.1.bias"} and t.bad_steps.tolist() == [0, 0]
     assert t.eval().sample(5).shape == (5, 1, SIZE, SIZE)
 
 
-# ------------------------------------------------------------------------------------------------- the formulas
+# --- the formulas
 
 
 def fresh(monkeypatch, t, n, *draws):
@@ -299,7 +300,7 @@ def test_ds_task_at_equal_logits_is_log_k(task, classes):
 
 
 def test_one_pass_or_one_each():
-    """With batch norm in D real and generated images are not normalised together."""
+    """With batch norm in D, real and generated images are normalised separately."""
     t = trainer(norm="batch")
     x, y = batch(6)["x"], batch(6)["x"] * 0.1
     a, b = t.trunk(a=x, b=y).values()
@@ -316,7 +317,7 @@ def test_one_pass_or_one_each():
     assert not t.warnings and len(t.trunk(x=x, none=None)) == 1
 
 
-# ------------------------------------------------------------------------------------------------- batches, schedules, statistics
+# --- batches, schedules, statistics
 
 
 def test_each_update_has_images_of_its_own(monkeypatch):
@@ -334,7 +335,7 @@ def test_each_update_has_images_of_its_own(monkeypatch):
 
 
 def test_weights_and_learning_rate_at_the_corners():
-    """mu is 0 up to N/2 and 0.05 from 3N/4; the rate is the full one up to N/2, half of it at 3N/4, 0 at N."""
+    """mu is 0 up to N/2, 0.05 from 3N/4. The learning rate is full up to N/2, half at 3N/4, 0 at N."""
     t = trainer("--lr=1e-4", "--lr_schedule=half", "--schedule_steps=400")
     found = {}
     for step in (0, 200, 250, 300, 400):
@@ -355,7 +356,7 @@ def test_weights_and_learning_rate_at_the_corners():
 
 
 def test_running_statistics_are_those_of_the_noise():
-    """Codes are spread otherwise than z: a reconstruction normalises by its batch and leaves the running statistics alone."""
+    """Codes are not distributed as z: a reconstruction uses its batch's statistics, not the running ones."""
     t = trainer()
     x = batch()["x"]
     running = {n: b.clone() for n, b in t.gen.named_buffers() if "running" in n}
@@ -403,7 +404,7 @@ def test_two_optimisers_in_sequence_see_each_others_step():
     assert not torch.allclose(seen[0], before, atol=1e-3)
 
 
-# ------------------------------------------------------------------------------------------------- what is logged and drawn
+# --- what is logged and drawn
 
 
 def test_moments_are_those_of_the_distributions():
@@ -430,7 +431,7 @@ def test_diagnoses_name_both_sides_and_each_class():
 
 
 def test_accuracies_of_a_head_that_knows():
-    """Images bright on one side: which side tells the rotation; black ones are generated."""
+    """Images are bright on one side, which gives their rotation; black ones are generated."""
 
     class Knows(Discriminator):
         def __init__(self):
@@ -458,7 +459,7 @@ def test_pictures_are_samples_and_pairs():
     assert torch.equal(pictures["recon"][0], batch()["x"][:3])
 
 
-# ------------------------------------------------------------------------------------------------- SSGAN
+# --- SSGAN
 
 
 @pytest.mark.parametrize(
@@ -517,7 +518,7 @@ def test_names_of_the_paper_are_taken():
     assert (args.lambda_g, args.lambda_d) == (0.3, 0.7)
 
 
-# ------------------------------------------------------------------------------------------------- the toys' GANs with an encoder
+# --- the toys' GANs with an encoder
 
 
 @pytest.mark.parametrize(
@@ -562,7 +563,7 @@ def test_rgan_rewards_reconstructions_and_the_original_does_not():
         toy("mdgan", "--official_sign")
 
 
-# ------------------------------------------------------------------------------------------------- refusals, and runs
+# --- refusals, and runs
 
 
 def test_what_cannot_be_is_refused_by_name():
@@ -630,7 +631,7 @@ RUNS = {
 
 @pytest.mark.parametrize("name", RUNS)
 def test_a_resumed_run_repeats_an_unbroken_one(name, tmp_path):
-    words = [w for w in RUNS[name]]
+    words = list(RUNS[name])
     assert train(tmp_path, "--name=whole", "--max_steps=8", *words) == 0
     assert train(tmp_path, "--name=parts", "--max_steps=3", *words) == 0
     assert train(tmp_path, "--name=parts", "--max_steps=8", "--resume=auto", *words) == 0

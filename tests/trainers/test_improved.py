@@ -1,4 +1,4 @@
-"""The improved techniques in trainers/gan.py: terms, layers, what they compose with and what they refuse."""
+"""The improved techniques in trainers/gan.py: terms, layers, combinations, and errors."""
 
 import math
 
@@ -65,7 +65,7 @@ def test_all_techniques_compose_with_mixup(form, mixup, label):
 
 @pytest.mark.parametrize("form", MATCHING)
 @pytest.mark.parametrize("layer", (None, 0, 1, 2))
-def test_feature_matching_replaces_or_joins_the_verdict(form, layer):
+def test_feature_matching_replaces_or_joins_the_adversarial_loss(form, layer):
     words = [f"--fm_form={form}", "--fm_weight=3", *([] if layer is None else [f"--fm_layer={layer}"])]
     torch.manual_seed(0)
     t = gan.get_trainer(
@@ -180,7 +180,7 @@ def test_joint_batches_put_the_judged_beside_the_real(monkeypatch):
     ((["--g_loss=mixed", "--fm_layer=2"], "adv"), (["--mixup=2"], "real"), (["--mixup=2"], "fake")),
 )
 def test_batch_norm_sees_both_halves_of_a_joint_batch(words, judged):
-    """Whatever the layer at which D is cut: G is judged as D was trained."""
+    """At any layer at which D is cut, in D's and in G's step."""
     t = trainer(*words, minibatch_disc="4x3", minibatch_form="imagenet", depth=2)
     real, fake = batch()["x"], -batch()["x"].flip(0)
     t.gen.forward = lambda z: fake

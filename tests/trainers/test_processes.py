@@ -113,24 +113,26 @@ def test_two_processes_resume_bit_for_bit(tmp_path):
     torchrun(tmp_path, "--name=parts", "--max_steps=4", *words)
     torchrun(tmp_path, "--name=parts", "--max_steps=9", "--resume=auto", *words)
     assert_equal(newest(tmp_path, "whole"), newest(tmp_path, "parts"))
-    assert len(set((tmp_path / n / "s0" / "metrics.jsonl").read_bytes() for n in ("whole", "parts"))) == 1
+    assert len({(tmp_path / n / "s0" / "metrics.jsonl").read_bytes() for n in ("whole", "parts")}) == 1
 
 
 LEAVING = """
 import atexit, os
 from trainers.gan import add_flags, get_trainer
 
+folder = os.path.dirname(os.path.abspath(__file__))
+
 @atexit.register
-def tell():
+def write_threads():
     names = [open(f"/proc/self/task/{t}/comm").read().strip() for t in os.listdir("/proc/self/task")]
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "threads" + os.environ["RANK"]), "w") as file:
+    with open(os.path.join(folder, "threads" + os.environ["RANK"]), "w") as file:
         file.write(" ".join(n for n in names if "gloo" in n) or "none")
 """
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs Linux's list of threads")
 def test_no_thread_of_the_group_outlives_it(tmp_path):
-    """One that did would abort a process, now and then, while its interpreter ends."""
+    """Such a thread sometimes aborts its process while the interpreter ends."""
     (tmp_path / "t.py").write_text(LEAVING)
     torchrun(tmp_path, "--max_steps=2", f"--trainer={tmp_path}/t.py")
     assert [(tmp_path / f"threads{rank}").read_text() for rank in (0, 1)] == ["none", "none"]
@@ -162,7 +164,7 @@ def test_each_process_keeps_its_own_image_pool(tmp_path):
         and not torch.equal(first, second)
         and [int(n) for n in whole["modules"]["pool_b.filled"]] == [5, 5]
     )
-    assert len(set((tmp_path / n / "s0" / "metrics.jsonl").read_bytes() for n in ("whole", "parts"))) == 1
+    assert len({(tmp_path / n / "s0" / "metrics.jsonl").read_bytes() for n in ("whole", "parts")}) == 1
 
 
 @pytest.mark.slow
@@ -179,12 +181,12 @@ def test_bigan_in_two_processes_resumes_bit_for_bit(tmp_path):
     for steps in (4, 9):
         torchrun(tmp_path, "--name=parts", f"--max_steps={steps}", "--resume=auto", *words)
     assert_equal(newest(tmp_path, "whole"), newest(tmp_path, "parts"))
-    assert len(set((tmp_path / n / "s0" / "metrics.jsonl").read_bytes() for n in ("whole", "parts"))) == 1
+    assert len({(tmp_path / n / "s0" / "metrics.jsonl").read_bytes() for n in ("whole", "parts")}) == 1
 
 
 @pytest.mark.slow
 def test_improved_techniques_in_two_processes_resume_bit_for_bit(tmp_path):
-    """Reference batch, scales and biases that start from data are process 0's in both; histories, which are not sent, agree."""
+    """Both have process 0's reference batch, scales and biases. Histories are not sent, and are equal."""
     words = [
         "--network=networks/dcgan.py",
         "--network_args",

@@ -11,10 +11,10 @@ from benchmarks.common import ROOT, words_of
 from benchmarks.steps import SCRIPTS, Case
 from engine.record import Means
 
-# operators by which a tensor's numbers, or what depends on them, come to the host
+# operators that copy a tensor's numbers, or what depends on them, to the host
 READS = {"_local_scalar_dense", "nonzero", "equal", "is_nonzero", "masked_select", "unique_dim", "_unique2"}
-# draws made on the CPU for this purpose, and a pool of images that counts itself until it is full
-ALLOWED = {("mixing.py", "pick"), ("cyclegan.py", "forward")}
+# drawn on the CPU for this purpose
+ALLOWED = {("mixing.py", "pick")}
 
 
 class Reads(TorchDispatchMode):

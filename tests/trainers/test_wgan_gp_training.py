@@ -115,6 +115,6 @@ def test_a_run_in_two_parts_equals_an_unbroken_one(tmp_path, variant):
         "--schedule_steps=12",
     ]
     assert train(tmp_path / "whole", "--max_steps=12", *words) == 0
-    for n in (4, 12):  # the second part begins off G's beat
+    for n in (4, 12):  # the second part begins at a step without an update of G
         assert train(tmp_path / "parts", f"--max_steps={n}", "--resume=auto", *words) == 0
     assert_equal(newest(tmp_path / "whole"), newest(tmp_path / "parts"))
