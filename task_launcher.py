@@ -1,5 +1,6 @@
 #!/usr/bin/env python
-"""Flags -> three files loaded by path -> trainer -> run directory -> training, or a mode on a trained run. See README.md."""
+"""Flags -> three files loaded by path -> trainer -> run directory -> training, or a mode on a trained run.
+See README.md."""
 
 import sys
 import traceback
@@ -41,7 +42,8 @@ def main(argv=None):
 
 
 def evaluations(args, trainer, data, device, run):
-    """The events of --eval_every. What they need (weights, a classifier, real statistics) is looked for, or made, before the first step."""
+    """The events of --eval_every. What they need (weights, a classifier, real statistics) is looked for, or
+    made, before the first step."""
     if not args.eval_every:
         return []
     from eval.modes.scoring import Scorer
@@ -62,7 +64,8 @@ def points_of(args, trainer, data, device, run):
 
 
 def command_line():
-    """main() with errors as one line on stderr and as documented exit codes; --traceback shows where they came from."""
+    """main() with errors as one line on stderr and as documented exit codes; --traceback shows where they
+    came from."""
     try:
         code = main()
     except UserError as error:

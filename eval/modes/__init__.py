@@ -7,17 +7,18 @@ from engine.flags import checkpoint_name
 from eval.modes import autoencoder, gan, translation
 
 MODES = gan.MODES | autoencoder.MODES | translation.MODES
+RESTORE_NONE = ("animate", "interp_pixel_train", "interp_pixel_valid")  # take no checkpoint
 SHARED = ("sample", "evaluate")  # what several processes can do together; other modes are for one
 
 
 def add_flags(declare):
     """Declares the flags of all modes; declare(*modes) is the group of those that these modes read."""
-    declare(*(name for name in MODES if name != "animate")).add_argument(
+    declare(*(name for name in MODES if name not in RESTORE_NONE)).add_argument(
         "--at",
         type=checkpoint_name,
         kept=False,
         default="latest",
-        help="checkpoint to restore: latest, best or a step; for --mode=evaluate also all (default latest)",
+        help="checkpoint to restore: latest, best, a step, or all, one after another (default latest)",
     )
     for module in (gan, autoencoder, translation):
         module.add_flags(declare)

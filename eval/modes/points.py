@@ -1,4 +1,5 @@
-"""Points instead of images: x [N, 1, 1, d] with d = 1 or 2. What a trainer of points is measured by, and its pictures.
+"""Points instead of images: x [N, 1, 1, d] with d = 1 or 2. What a trainer of points is measured by, and its
+pictures.
 
 For any trainer with sample(n); where it has probability(x), [N, 1, 1, d] -> [N], the pictures show that as D.
 """
@@ -35,9 +36,11 @@ def refuse(args, what):
 
 
 class Points:
-    """Measures and pictures of a trainer of points. data: {split: DataIterator}; compares with "test", else with "train". Made in every process.
+    """Measures and pictures of a trainer of points. data: {split: DataIterator}; compares with "test", else
+    with "train". Made in every process.
 
-    The points drawn are a function of --seed alone, so that pictures of successive epochs follow the same noise.
+    The points drawn are a function of --seed alone, so that pictures of successive epochs follow the same
+    noise.
     """
 
     def __init__(self, data, args):
@@ -61,9 +64,10 @@ class Points:
     def measure(self, x):
         """{name: float} of points [n, d]; not a number where some point is not finite.
 
-        d = 1: w1, js, mean, std; and mode_mass_<k>, the share of points that are fewest standard deviations from centre k.
-        d = 2 and a mixture: modes, high_quality, and reverse_kl = sum_k p_k log(m p_k), p_k the k-th mode's share of the points of
-        high quality (Lin et al. 2018, released code). Points without a mixture have the measures that need none.
+        d = 1: w1, js, mean, std; and mode_mass_<k>, the share of points that are fewest standard deviations
+        from centre k. d = 2 and a mixture: modes, high_quality, and reverse_kl = sum_k p_k log(m p_k), p_k
+        the k-th mode's share of the points of high quality (Lin et al. 2018, released code). Points without a
+        mixture have the measures that need none.
         """
         if not np.isfinite(x).all():
             return dict.fromkeys(self.measure(self.real), math.nan)
@@ -88,7 +92,8 @@ class Points:
         return {name: float(value) for name, value in found.items()}
 
     def results(self, found, checkpoint):
-        """What `measure` found as results for evaluations.jsonl, named like scores of images: "w1 5k-10k-test".
+        """What `measure` found as results for evaluations.jsonl, named like scores of images: "w1
+        5k-10k-test".
 
         checkpoint: the name of the checkpoint's file.
         """
@@ -120,10 +125,14 @@ class Points:
     def describe(self):
         """What is measured, for the log, and what real points come out as: the best to be hoped for."""
         best = ", ".join(f"{name} {value:.4g}" for name, value in self.measure(self.some).items())
-        return f"points: {self.n} samples are measured against {len(self.real)} of {self.split}; as many of train give {best}"
+        return (
+            f"points: {self.n} samples are measured against {len(self.real)} of {self.split}; as many of "
+            f"train give {best}"
+        )
 
     def event(self, trainer):
-        """(every, function(step)) for the loop: the measures, as {"points/<name>": value}, whenever a picture is due."""
+        """(every, function(step)) for the loop: the measures, as {"points/<name>": value}, whenever a picture
+        is due."""
 
         def measure(step):
             # one process is enough: every process has the same networks
@@ -133,7 +142,8 @@ class Points:
         return self.args.steps_per_epoch * self.args.save_images_every or math.inf, measure
 
     def picture(self, trainer, step):
-        """A PIL image: d = 1: histograms of the samples over the data and D's curve; d = 2: the samples over the data and D as a map."""
+        """A PIL image: d = 1: histograms of the samples over the data and D's curve; d = 2: the samples over
+        the data and D as a map."""
         x = self.draw(trainer)
         found = self.measure(x)
         figure, axes = blank()

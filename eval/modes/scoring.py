@@ -1,4 +1,5 @@
-"""Scores of a run: the evaluator's functions on a trainer, as the flags ask, written into the run's folder."""
+"""Scores of a run: the evaluator's functions on a trainer, as the flags ask, written into the run's
+folder."""
 
 from engine import checkpoint, distributed
 from eval.metrics import evaluate, extractors
@@ -9,8 +10,8 @@ from eval.metrics.results import write_results
 class Scorer:
     """Extractor and real statistics, made once; then scores of a trainer at any number of steps.
 
-    data: {split: DataIterator}. Raises MissingError for weights that are not there and UserError for flags that cannot be, both
-    before any training.
+    data: {split: DataIterator}. Raises MissingError for weights that are not there and UserError for flags
+    that cannot be, both before any training.
     """
 
     def __init__(self, args, data, device, run):
@@ -26,7 +27,10 @@ class Scorer:
     def describe(self):
         """What is measured with, in one line for the log."""
         e = self.extractor
-        return f"evaluates {', '.join(self.metrics)} with {e.name} ({e.why}; {e.description}; sha256 {e.sha256[:12]}), {self.reference.n_real} real images of {self.reference.split}"
+        return (
+            f"evaluates {', '.join(self.metrics)} with {e.name} ({e.why}; {e.description}; sha256 "
+            f"{e.sha256[:12]}), {self.reference.n_real} real images of {self.reference.split}"
+        )
 
     def notes(self, results):
         """What a reader of the results must know: one line for a Frechet distance from too few images."""
@@ -37,7 +41,8 @@ class Scorer:
         )
 
     def score(self, trainer, step, name):
-        """The results at this step, in every process; noted in evaluations.jsonl, where they replace older ones of the same step. name: of the checkpoint."""
+        """The results at this step, in every process; noted in evaluations.jsonl, where they replace older
+        ones of the same step. name: of the checkpoint."""
         results = []
         with trainer.evaluating():
             # an autoencoder has no samples of its own, but mixes and reconstructions of images
@@ -65,7 +70,8 @@ class Scorer:
         return results
 
     def event(self, trainer, save_best):
-        """function(step) for the loop: scores, as {"eval/<name>": value}; calls save_best(step) when the first metric has never been better."""
+        """function(step) for the loop: scores, as {"eval/<name>": value}; calls save_best(step) when the
+        first metric has never been better."""
 
         def measure(step):
             results = self.score(trainer, step, checkpoint.path_of("", step))

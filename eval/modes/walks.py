@@ -4,7 +4,8 @@ import torch
 
 
 def slerp(z0, z1, t):
-    """Spherical interpolation sin((1-t) w)/sin(w) z0 + sin(t w)/sin(w) z1, w the angle between z0 and z1. White 2016, section 2.1.
+    """Spherical interpolation sin((1-t) w)/sin(w) z0 + sin(t w)/sin(w) z1, w the angle between z0 and z1.
+    White 2016, section 2.1.
 
     z0, z1: [n, d]; t: [k] in [0, 1]. Returns [n, k, d]; straight where the points are parallel.
     """
