@@ -167,3 +167,55 @@ def test_files_are_compared_by_content(tmp_path):
     assert flags.differences(then, now, str(tmp_path)) == []
     (found,) = flags.edited(then, now, str(tmp_path))
     assert "has changed since the run began" in found
+
+
+def test_a_file_of_another_clone_or_from_before_is_the_same_file(tmp_path):
+    gone = "/nowhere/clone/trainers/gan.py"  # as runs recorded it before paths inside the project were kept
+    for name in (gone, os.path.join(os.getcwd(), "trainers", "gan.py"), "trainers/gan.py"):
+        assert differences(begun() | {"trainer": name}, folder=tmp_path) == [], name
+    assert (
+        parse().trainer
+        == parse(f"--trainer={os.path.abspath('trainers/gan.py')}").trainer
+        == "trainers/gan.py"
+    )
+
+
+@pytest.mark.parametrize(
+    "trainer, word, other",
+    (
+        ("autoencoder", "--probe_every=1", "--probe_every=3"),
+        ("semi_supervised", "--test_every=1", "--test_every=3"),
+        ("amr", "--vis_seed=1", "--vis_seed=2"),
+        ("amr", "--num_interps=3", "--num_interps=4"),
+        ("amr", "--crf=1", "--crf=2"),
+        ("amr", "--framerate=1", "--framerate=2"),
+    ),
+)
+def test_flags_that_change_no_run_may_differ_on_resume(tmp_path, trainer, word, other):
+    from eval.modes import MODES, add_flags
+
+    then, now = (
+        flags.parse([f"--trainer=trainers/{trainer}.py", w], ("train", *MODES), add_flags)
+        for w in (word, other)
+    )
+    name = word[2:].split("=")[0]
+    assert flags.record(then)[name] != flags.record(now)[name]
+    assert flags.differences(flags.record(then), now, str(tmp_path)) == []
+
+
+def test_a_modes_flag_is_refused_where_it_is_not_read():
+    from eval.modes import MODES, add_flags
+
+    for words in (["--at=best"], ["--frames=3"], ["--votes", "10", "10"], ["--noise_std=0.1"]):
+        with pytest.raises(
+            UserError, match=f"{words[0].split('=')[0]}: --mode=train does not read it; leave it out"
+        ):
+            flags.parse(words, ("train", *MODES), add_flags)
+
+
+def test_flags_are_frozen_once_resolved():
+    args = parse()
+    args.total_steps = 5
+    flags.resolve(args)
+    with pytest.raises(UserError, match="args.lr: set after the flags were resolved"):
+        args.lr = 1.0
