@@ -10,7 +10,8 @@ from engine.adam import Adam
 
 @pytest.mark.parametrize("options", ({}, {"weight_decay": 0.1, "eps": 1e-4}))
 def test_steps_are_those_of_torch_bit_for_bit(options):
-    """Skipped steps, changed rates and a state handed from one to the other included; a convolution's weight is in channels-last memory."""
+    """Skipped steps, changed rates and a state handed from one to the other included; a convolution's weight
+    is in channels-last memory."""
     torch.manual_seed(0)
     layer = torch.nn.Conv2d(3, 8, 3).to(memory_format=torch.channels_last)
     twin = copy.deepcopy(layer)

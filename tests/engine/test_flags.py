@@ -13,8 +13,10 @@ def parse(*words, modes=("train", "sample")):
 
 def test_the_originals_command_parses_with_its_meanings():
     args = parse(
-        *"--name=baseline_specnorm --batch_size=64 --epochs=500 --z_dim=62 --beta1=0.0 --iterator=iterators/cifar10.py "
-        "--network=networks/model_resnet_specnorm.py --save_every=20 --dnorm=0.0 --update_g_every=5 --resume=auto".split()
+        *"--name=baseline_specnorm --batch_size=64 --epochs=500 --z_dim=62 --beta1=0.0 "
+        "--iterator=iterators/cifar10.py "
+        "--network=networks/model_resnet_specnorm.py --save_every=20 --dnorm=0.0 --update_g_every=5 "
+        "--resume=auto".split()
     )
     assert (
         args.name,
@@ -84,7 +86,8 @@ def test_bad_words(words, said):
 def test_a_trainer_files_flags_are_its_own(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(
-        "def add_flags(group): group.add_argument('--gamma', type=float, default=3.0)\ndef get_trainer(nets, args): pass"
+        "def add_flags(group): group.add_argument('--gamma', type=float, default=3.0)\ndef get_trainer(nets, "
+        "args): pass"
     )
     args = parse(f"--trainer={path}", "--gamma=2")
     assert args.gamma == 2 and not hasattr(args, "mixup")
@@ -98,8 +101,10 @@ def test_help_names_every_flag_with_its_default(capsys):
     assert caught.value.code == 0
     text = capsys.readouterr().out
     for flag in (
-        "name batch_size epochs loss z_dim lr beta1 beta2 mixup mixup_ff alpha dnorm update_g_every iterator resume network save_path "
-        "save_images_every save_every last_epoch cpu seed max_steps save_every_steps device num_workers network_args iterator_args "
+        "name batch_size epochs loss z_dim lr beta1 beta2 mixup mixup_ff alpha dnorm update_g_every iterator "
+        "resume network save_path "
+        "save_images_every save_every last_epoch cpu seed max_steps save_every_steps device num_workers "
+        "network_args iterator_args "
         "penalty lr_schedule ema log_every deterministic threads mode trainer"
     ).split():
         assert f"--{flag} " in text, flag

@@ -26,7 +26,10 @@ def test_a_live_holder_is_refused_and_a_released_lock_is_free(tmp_path):
 
 
 def test_a_dead_process_is_succeeded(tmp_path):
-    code = f"import sys; sys.path.insert(0, {os.getcwd()!r}); from engine.lock import Lock; Lock({str(tmp_path)!r}).take(); print('held', flush=True); import time; time.sleep(60)"
+    code = (
+        f"import sys; sys.path.insert(0, {os.getcwd()!r}); from engine.lock import Lock; "
+        f"Lock({str(tmp_path)!r}).take(); print('held', flush=True); import time; time.sleep(60)"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", code],
         stdout=subprocess.PIPE,
