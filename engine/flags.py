@@ -1,7 +1,9 @@
-"""Flags: the shared ones, those of the trainer file and those of the modes. Comparison with an earlier start on resume.
+"""Flags: the shared ones, those of the trainer file and those of the modes. Comparison with an earlier start
+on resume.
 
-Where a flag is declared it says what it means (Group.add_argument): whether it changes what a run computes, whether
-something is planned over the run by it, which modes read it, and how it is completed once the data are known.
+Where a flag is declared it says what it means (Group.add_argument): whether it changes what a run computes,
+whether something is planned over the run by it, which modes read it, and how it is completed once the data
+are known.
 """
 
 import argparse
@@ -42,6 +44,8 @@ class Parser(argparse.ArgumentParser):
         self.served = set()  # see Group.serves
 
     def error(self, message):
+        """Raises UserError with argparse's message; of an unknown flag, with the one that it is nearest
+        to."""
         if message.startswith("unrecognized arguments: "):
             word = [*message.split(": ", 1)[1].split(), "(an empty word)"][0].split("=")[0]
             known = [string for action in self._actions for string in action.option_strings]
@@ -53,11 +57,17 @@ class Parser(argparse.ArgumentParser):
 
 
 class Group:
-    """A titled group of flags: argparse's, which also takes what a flag means. Trainer files get one in add_flags(group)."""
+    """A group of flags: argparse's, which also takes what a flag means. Trainer files get one in
+    add_flags(group).
 
-    def __init__(self, parser, title, changes_run=True, read_by=(), served_by=None):
-        self.parser, self.group = parser, parser.add_argument_group(title)
-        self.changes_run, self.read_by, self.served_by = changes_run, read_by, served_by
+    group: of argparse. changes_run: whether its flags change a run, unless they say otherwise. read_by: the
+    modes that read them, of modes' own flags; served_by: the kind of trainers (see serves) whose runs have
+    these modes.
+    """
+
+    def __init__(self, parser, group, changes_run=True, read_by=(), served_by=None):
+        self.parser, self.group = parser, group
+        self.meaning = {"changes_run": changes_run, "read_by": read_by, "served_by": served_by}
 
     def __getattr__(self, name):
         return getattr(self.group, name)
@@ -65,37 +75,45 @@ class Group:
     def add_argument(self, *names, changes_run=None, planned=None, kept=True, **options):
         """argparse's add_argument with three words more. Returns the Action.
 
-        changes_run: whether another value would change what training computes, so that it must be the same on resume
-        (default True). planned: the Plan of a flag that may change only where that plan is not in use. kept: whether
-        the modes of a run start from the value that it was trained with (default True).
+        changes_run: whether another value would change what training computes, so that it must be the same on
+        resume (default True). planned: the Plan of a flag that may change only where that plan is not in use.
+        kept: whether the modes of a run start from the value that it was trained with (default True).
         """
         action = self.group.add_argument(*names, **options)
-        action.changes_run = self.changes_run if changes_run is None else changes_run
-        action.planned, action.kept = planned, kept
-        action.read_by, action.served_by = self.read_by, self.served_by
+        meaning = self.meaning | {"planned": planned, "kept": kept}
+        if changes_run is not None:
+            meaning["changes_run"] = changes_run
+        for name, value in meaning.items():
+            setattr(action, name, value)
         self.parser.flags[action.dest] = action
         return action
 
+    def add_mutually_exclusive_group(self, **options):
+        """argparse's, as a Group of the same meaning."""
+        return Group(self.parser, self.group.add_mutually_exclusive_group(**options), **self.meaning)
+
     def resolve(self, function):
-        """Registers function(args) -> {flag: value}, called once the data are known (args.total_steps, args.data_shape
-        and so on are set) and before anything is built. flags.json keeps the outcome; after it no one may set a flag."""
+        """Registers function(args) -> {flag: value}, called once the data are known (args.total_steps,
+        args.data_shape and so on are set) and before anything is built. flags.json keeps the outcome; after
+        it no one may set a flag."""
         self.parser.resolvers.append(function)
 
     def serves(self, kind):
-        """Says that the trainer's runs have the modes of a kind, "codes" or "translation", so that their flags
-        may be given in training too, and are kept in flags.json."""
+        """Says that the trainer's runs have the modes of a kind, "codes" or "translation", so that their
+        flags may be given in training too, and are kept in flags.json."""
         self.parser.served.add(kind)
 
 
 class Pairs(argparse.Action):
     """key=value words collected in a dict; a flag given again adds to, and overrides, what came before.
 
-    A key that ends in .py is a file, recorded as load.named() says.
+    A key or value that ends in .py is a file, recorded as load.named() says.
     """
 
     def __call__(self, parser, namespace, words, option=None):
+        """Adds the words to those collected so far."""
         try:
-            values = {named(find(k)) if is_file(k) else k: v for k, v in pairs(words).items()}
+            values = {recorded(key): recorded(value) for key, value in pairs(words).items()}
             setattr(namespace, self.dest, getattr(namespace, self.dest) | self.check(values))
         except ValueError as error:
             raise argparse.ArgumentError(self, str(error)) from None
@@ -107,12 +125,18 @@ class File(argparse.Action):
     """A Python file, recorded as load.named() says."""
 
     def __call__(self, parser, namespace, path, option=None):
+        """Sets the flag to the file's name."""
         setattr(namespace, self.dest, named(find(path)))
 
 
-def is_file(key):
-    """Whether a key of a key=value flag names a file."""
-    return key.endswith(".py")
+def is_file(word):
+    """Whether a key or value of a key=value flag names a Python file."""
+    return isinstance(word, str) and word.endswith(".py")
+
+
+def recorded(word):
+    """A word of the command line as flags.json holds it: files as load.named() says, all else as it is."""
+    return named(find(word)) if is_file(word) else word
 
 
 def number(kind, low, high=None, open_low=False):
@@ -156,7 +180,8 @@ def run_name(text):
 
 
 class Flags(argparse.Namespace):
-    """The flags; after freeze() setting one raises UserError. What belongs to them without being one is in slots:
+    """The flags; after freeze() setting one raises UserError. What belongs to them without being one is in
+    slots:
 
     declared: {name: argparse.Action}; defaults: {name: default}; resolvers: see Group.resolve; unserved: names of
     modes' flags that no mode of this trainer's runs reads, which flags.json leaves out; folder: of the run that a mode
@@ -168,7 +193,8 @@ class Flags(argparse.Namespace):
     def __setattr__(self, name, value):
         if getattr(self, "frozen", False):
             raise UserError(
-                f"args.{name}: set after the flags were resolved; in a trainer file use group.resolve(function) in "
+                f"args.{name}: set after the flags were resolved; in a trainer file use "
+                "group.resolve(function) in "
                 "add_flags, in other code a variable of its own"
             )
         super().__setattr__(name, value)
@@ -179,8 +205,9 @@ class Flags(argparse.Namespace):
 
 
 def add_shared(parser):
-    """Declares the flags that every trainer has. Defaults marked (GAN mixup) are those of Verma et al. 2018's code."""
-    g = Group(parser, "run")
+    """Declares the flags that every trainer has. Defaults marked (GAN mixup) are those of Verma et al. 2018's
+    code."""
+    g = Group(parser, parser.add_argument_group("run"))
     g.add_argument(
         "--name",
         changes_run=False,
@@ -215,7 +242,8 @@ def add_shared(parser):
         kept=False,
         default="none",
         help="auto: the newest valid checkpoint of this run, or afresh where there is none; "
-        "a path: a new run that starts from that checkpoint (default none: refuses a folder that has checkpoints)",
+        "a path: a new run that starts from that checkpoint (default none: refuses a folder that has "
+        "checkpoints)",
     )
     g.add_argument(
         "--last_epoch",
@@ -223,10 +251,11 @@ def add_shared(parser):
         kept=False,
         type=count,
         default=None,
-        help="with --resume=PATH: the epoch that counting goes on from (default: the checkpoint's; GAN mixup)",
+        help="with --resume=PATH: the epoch that counting goes on from (default: the checkpoint's; GAN "
+        "mixup)",
     )
 
-    g = Group(parser, "files, imported by path")
+    g = Group(parser, parser.add_argument_group("files, imported by path"))
     g.add_argument(
         "--network",
         action=File,
@@ -266,10 +295,11 @@ def add_shared(parser):
         "--trainer",
         action=File,
         default=DEFAULT_TRAINER,
-        help="file with add_flags and get_trainer; --help lists the flags of the one given (default trainers/gan.py)",
+        help="file with add_flags and get_trainer; --help lists the flags of the one given (default "
+        "trainers/gan.py)",
     )
 
-    g = Group(parser, "optimisation")
+    g = Group(parser, parser.add_argument_group("optimisation"))
     g.add_argument(
         "--batch_size",
         type=positive,
@@ -304,7 +334,8 @@ def add_shared(parser):
         "--disc_lr",
         type=weight,
         default=0.0,
-        help="that of discriminators and critics, where it is another: two time scales, Heusel et al. 2017 (default 0: --lr)",
+        help="that of discriminators and critics, where it is another: two time scales, Heusel et al. 2017 "
+        "(default 0: --lr)",
     )
     g.add_argument(
         "--beta1", type=number(float, 0, 1), default=0.5, help="Adam's first decay (default 0.5; GAN mixup)"
@@ -320,7 +351,9 @@ def add_shared(parser):
         choices=("constant", "linear", "half", "half_exp", "exp"),
         default="constant",
         help="constant; linear to zero over schedule_steps (Miyato et al. 2018); "
-        "half: constant for the first half of them, then linear to zero (Zhu et al. 2017); half_exp: constant likewise, then exponentially to a hundredth (Donahue et al. 2017); exp: times lr_gamma each epoch (default constant)",
+        "half: constant for the first half of them, then linear to zero (Zhu et al. 2017); half_exp: "
+        "constant likewise, then exponentially to a hundredth (Donahue et al. 2017); exp: times lr_gamma "
+        "each epoch (default constant)",
     )
     g.add_argument(
         "--lr_gamma",
@@ -343,7 +376,7 @@ def add_shared(parser):
         "as in 0.999 (default 0: no average)",
     )
 
-    g = Group(parser, "records", changes_run=False)
+    g = Group(parser, parser.add_argument_group("records"), changes_run=False)
     g.add_argument(
         "--log_every",
         type=positive,
@@ -401,7 +434,9 @@ def add_shared(parser):
         help="show where an error came from, not only its line",
     )
 
-    g = Group(parser, "evaluation, in training or by --mode=evaluate", changes_run=False)
+    g = Group(
+        parser, parser.add_argument_group("evaluation, in training or by --mode=evaluate"), changes_run=False
+    )
     g.add_argument(
         "--eval_every",
         type=count,
@@ -414,23 +449,29 @@ def add_shared(parser):
         nargs="+",
         default=[],
         metavar="METRIC",
-        help="of fid, is, kid, prdc (precision, recall, density, coverage), modes (default: fid, kid, and is where the extractor classifies)",
+        help="of fid, is, kid, prdc (precision, recall, density, coverage), modes (default: fid, kid, and is "
+        "where the extractor classifies)",
     )
     g.add_argument(
         "--extractor",
+        type=recorded,
         default="auto",
-        help="inception (its scores alone are FID and IS), efficientnet, classifier, stacked-classifier, pixels, or a .py file with get_extractor(); "
-        "auto: inception where its weights are, else classifier for grey images with labels, else efficientnet (default auto)",
+        help="inception (its scores alone are FID and IS), efficientnet, classifier, stacked-classifier, "
+        "pixels, or a .py file with get_extractor(); "
+        "auto: inception where its weights are, else classifier for grey images with labels, else "
+        "efficientnet (default auto)",
     )
     g.add_argument(
         "--protocol",
         default="full-train",
-        help="<real>[-<generated>][-<split>], as in 50k-train, 10k-test, 10k-5k (default full-train: all training images, as many generated)",
+        help="<real>[-<generated>][-<split>], as in 50k-train, 10k-test, 10k-5k (default full-train: all "
+        "training images, as many generated)",
     )
     g.add_argument(
         "--inception_weights",
         default="",
-        help="file of the Inception weights (default: $INCEPTION_WEIGHTS, else torch's hub cache; python -m eval.prepare fetches them)",
+        help="file of the Inception weights (default: $INCEPTION_WEIGHTS, else torch's hub cache; python -m "
+        "eval.prepare fetches them)",
     )
     g.add_argument(
         "--eval_batch_size",
@@ -439,7 +480,7 @@ def add_shared(parser):
         help="images a batch of the extractor; changes no result (default 64)",
     )
 
-    g = Group(parser, "machine")
+    g = Group(parser, parser.add_argument_group("machine"))
     g.add_argument(
         "--device",
         changes_run=False,
@@ -472,7 +513,8 @@ def add_shared(parser):
         "--amp",
         choices=("off", "bf16", "fp16"),
         default="off",
-        help="networks compute in bfloat16, or in float16 with a scaled loss; penalties, spectral norms, losses and "
+        help="networks compute in bfloat16, or in float16 with a scaled loss; penalties, spectral norms, "
+        "losses and "
         "updates in float32 (default off)",
     )
     g.add_argument(
@@ -485,14 +527,16 @@ def add_shared(parser):
         changes_run=False,
         default="",
         metavar="HH:MM:SS",
-        help="save and exit 75 before so much time has passed (default: what SLURM_JOB_END_TIME leaves, else none)",
+        help="save and exit 75 before so much time has passed (default: what SLURM_JOB_END_TIME leaves, else "
+        "none)",
     )
     g.add_argument(
         "--max_bad_steps",
         changes_run=False,
         type=positive,
         default=50,
-        help="updates in a row with a loss or gradient that is not finite, each skipped, before the run stops with exit 4 (default 50)",
+        help="updates in a row with a loss or gradient that is not finite, each skipped, before the run "
+        "stops with exit 4 (default 50)",
     )
     g.add_argument(
         "--deterministic",
@@ -529,7 +573,8 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None, alone=())
         prog="task_launcher.py",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Trains what the three files say; see README.md.",
-        epilog="exit codes: 0 finished, 75 interrupted (the same command goes on), 2 arguments, 3 missing data or "
+        epilog="exit codes: 0 finished, 75 interrupted (the same command goes on), 2 arguments, 3 missing "
+        "data or "
         "weights, 4 diverged, 1 anything else",
     )
     add_shared(parser)
@@ -546,7 +591,7 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None, alone=())
         saved = restored(saved, folder)
         check_files(saved, folder, given)
     trainer = named(find(known.trainer)) if known.trainer else saved.get("trainer", DEFAULT_TRAINER)
-    group = Group(parser, f"trainer {trainer}")
+    group = Group(parser, parser.add_argument_group(f"trainer {trainer}"))
     module = load_file(located(trainer), "--trainer", "get_trainer")
     getattr(module, "add_flags", lambda group: None)(group)
     add_mode_flags(lambda *names, of=None: ModeGroup(parser, names, of))
@@ -563,8 +608,9 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None, alone=())
         action = modes_own[name]
         if mode == "train" and action.kept and name not in args.unserved or mode in action.read_by:
             continue
+        readers = ", ".join(action.read_by[:5]) + (", ..." if len(action.read_by) > 5 else "")
         raise UserError(
-            f"--{name}: --mode={mode} does not read it; leave it out, or use --mode={' or '.join(action.read_by)}"
+            f"--{name}: --mode={mode} does not read it; leave it out, or use it with --mode={readers}"
         )
     vars(args).update({name: saved[name] for name in (*FACTS, *DERIVED) if name in saved})
     if (
@@ -582,9 +628,11 @@ class ModeGroup(Group):
 
     def __init__(self, parser, modes, of):
         title = f"mode{'s' if len(modes) > 1 else ''} {', '.join(modes)}"
-        super().__init__(parser, title, changes_run=False, read_by=modes, served_by=of)
+        group = parser.add_argument_group(title)
+        super().__init__(parser, group, changes_run=False, read_by=modes, served_by=of)
 
     def add_argument(self, *names, **options):
+        """Group's, where the trainer file has no flag of that name."""
         if names[0].removeprefix("--") not in self.parser.flags:
             super().add_argument(*names, **options)
 
@@ -619,7 +667,8 @@ def resolve(args):
 
 
 def files_of(flags):
-    """[(flag, name)] of the files that flags name: the network, iterator and trainer, and keys such as --penalty's."""
+    """[(flag, name)] of the files that flags name: the network, iterator and trainer, and keys such as
+    --penalty's."""
     keys = [
         (n, key) for n, value in flags.items() if isinstance(value, dict) for key in value if is_file(key)
     ]
@@ -687,7 +736,8 @@ def check_saved(action, value, file):
 
 
 def restored(saved, folder):
-    """The flags of a run with files where they are now: in the project, as recorded, or the run's own copies."""
+    """The flags of a run with files where they are now: in the project, as recorded, or the run's own
+    copies."""
 
     def now(flag, name):
         copy, inside = copied(folder, flag, name), other_clone(name)
@@ -722,10 +772,11 @@ def check_files(saved, folder, given):
 
 
 def differences(then, args, folder):
-    """What differs between the flags of an earlier start (a dict) and now's, and would change the run, one text each.
+    """What differs between the flags of an earlier start (a dict) and now's, and would change the run, one
+    text each.
 
-    Files count by content: the copy in `folder` against the file named now. The same file with other text is left to
-    edited().
+    Files count by content: the copy in `folder` against the file named now. The same file with other text is
+    left to edited().
     """
     now, found = record(args), []
     for name in sorted(set(then) & set(now)):
@@ -734,6 +785,10 @@ def differences(then, args, folder):
             old = renamed(old, [new], name, folder)
         elif isinstance(old, dict) and isinstance(new, dict):
             old = {renamed(key, new, name, folder) if is_file(key) else key: v for key, v in old.items()}
+            old = {
+                k: new[k] if is_file(v) and is_file(new.get(k)) and same_file(v, new[k]) else v
+                for k, v in old.items()
+            }
             if name == "iterator_args":  # data may move; steps_per_epoch tells if it changed
                 old, new = ({k: v for k, v in d.items() if k not in ("root", "cache")} for d in (old, new))
         if old == new or name in DERIVED:
@@ -758,7 +813,8 @@ def differences(then, args, folder):
 
 
 def renamed(old, names, flag, folder):
-    """That of `names` which is the file once recorded as `old`, or holds what the run's copy of it holds; else `old`."""
+    """That of `names` which is the file once recorded as `old`, or holds what the run's copy of it holds;
+    else `old`."""
     copy = copied(folder, flag, old)
     for name in names:
         if same_file(old, name) or os.path.isfile(copy) and same_text(copy, located(name)):

@@ -24,9 +24,8 @@ def find(path):
 
 
 def named(path):
-    """How a run records a file: one of the project by its path in it, as in networks/small.py, another by its absolute path.
-
-    A file that is not there keeps the name that it was given.
+    """How a run records a file: one of the project by its path in it, as in networks/small.py, another by its
+    absolute path. A file that is not there keeps the name that it was given.
     """
     if not os.path.isfile(path):
         return path
@@ -35,16 +34,18 @@ def named(path):
 
 
 def located(name):
-    """Where the file is that a run has recorded as `name`: in the project, or (older runs) from the working folder on."""
+    """Where the file is that a run has recorded as `name`: in the project, or (older runs) from the working
+    folder on."""
     inside = os.path.join(PROJECT, name)
     return inside if os.path.isfile(inside) else name
 
 
 def other_clone(name):
-    """The path inside the project of a file that was recorded by an absolute path in another clone of it; else None.
+    """The path inside the project of a file that was recorded by an absolute path in another clone of it;
+    else None.
 
-    A folder that is gone counts as a clone if its file has the path of one of the project's; one that is there must
-    hold the launcher.
+    A folder that is gone counts as a clone if its file has the path of one of the project's; one that is
+    there must hold the launcher.
     """
     parts = name.replace("\\", "/").split("/") if os.path.isabs(name) else []
     for i in range(1, len(parts) - 1):
@@ -64,43 +65,62 @@ def same_text(a, b):
     return texts[0] == texts[1]
 
 
-@functools.lru_cache(maxsize=None)
 def load_file(path, flag, function):
     """The module at `path` (see find), which must define `function`; `flag` names it in errors.
 
-    Files beside it can be imported, see neighbours(). Raises MissingError if there is no such file, UserError if it does
-    not import or lacks the function.
+    Files beside it can be imported, see neighbours(). A file is executed once, however often it is asked for.
+    Raises MissingError if there is no such file, UserError if it does not import or lacks the function; a
+    UserError that the file itself raises while it is executed is passed on as it is.
     """
-    path = find(path)
-    if not os.path.isfile(path):
+    found = find(path)
+    if not os.path.isfile(found):
         raise MissingError(f"{flag}: no file {path}{_near(path)}")
-    path, shown = os.path.abspath(path), named(path)
+    module = _executed(os.path.abspath(found), flag)
+    if not callable(getattr(module, function, None)):
+        raise UserError(
+            f"{flag}: {named(found)} has no function {function}(...); add it, or use another file"
+        )
+    return module
+
+
+@functools.cache
+def _executed(path, flag):
+    shown = named(path)
     neighbours(path)
     name = f"loaded_{hashlib.sha256(path.encode()).hexdigest()[:8]}_{os.path.basename(path).split('.')[0]}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None:
-        raise UserError(f"{flag}: {shown} is not a Python file (.py)")
+        raise UserError(f"{flag}: {shown} is not a Python file; use one that ends in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # worker processes look classes up by module name
     try:
         spec.loader.exec_module(module)
+    except UserError:  # says itself what is wrong with the file
+        del sys.modules[name]
+        raise
     except Exception as error:
-        raise UserError(f"{flag}: {shown} does not import: {type(error).__name__}: {error}") from error
-    if not callable(getattr(module, function, None)):
-        raise UserError(f"{flag}: {shown} has no function {function}(...)")
+        del sys.modules[name]
+        raise UserError(
+            f"{flag}: {shown} does not import: {type(error).__name__}: {error}; mend the file "
+            "(--traceback shows where)"
+        ) from error
     return module
 
 
 def neighbours(path):
-    """Lets the file at `path` import what lies beside it: blocks.py as `blocks`, after the standard library and packages;
-    and from a folder of the user's that is called as one of the project's, as `networks.blocks`, beside the project's
-    own modules. Where both have a file of one name the project's is imported, and one line says so."""
+    """Lets the file at `path` import what lies beside it: blocks.py as `blocks`, after the standard library
+    and installed packages; and from a folder of the user's with the name of one of the project's, as
+    `networks.blocks`, beside the project's own modules. Where both have a file of one name the project's is
+    imported, and one line says so.
+    """
     folder = os.path.dirname(path)
-    if folder in sys.path or os.path.realpath(folder) == os.path.realpath(PROJECT):
+    if os.path.realpath(folder) == os.path.realpath(PROJECT):
         return
-    sys.path.append(folder)
     hidden = []
-    # the file's own folder may be called networks, or have a folder of that name in it, or beside it
+    if folder not in sys.path:
+        sys.path.append(folder)
+        hidden = [os.path.join(folder, n) for n in _modules(folder) if n.removesuffix(".py") in PACKAGES]
+    # the file's own folder may be called networks, or a folder of that name may stand in it or beside it
     for parent in (folder, os.path.dirname(folder)):
         for package in PACKAGES:
             theirs, ours = os.path.join(parent, package), os.path.join(PROJECT, package)
@@ -111,14 +131,12 @@ def neighbours(path):
                 search.append(theirs)
                 both = set(_modules(theirs)) & set(_modules(ours))
                 hidden += [os.path.join(theirs, name) for name in sorted(both)]
-    hidden += [
-        os.path.join(folder, name) for name in _modules(folder) if name.removesuffix(".py") in PACKAGES
-    ]
     hidden = [name for name in hidden if name != path]
     if hidden and os.environ.get("RANK", "0") == "0":
         more = f" and {len(hidden) - 3} more" if len(hidden) > 3 else ""
         print(
-            f"note: {', '.join(hidden[:3])}{more}: imports find the project's file of the same name; rename yours to import it",
+            f"note: {', '.join(hidden[:3])}{more}: imports find the project's file of the same name; rename "
+            "yours to import it",
             file=sys.stderr,
         )
 
@@ -128,10 +146,12 @@ def _modules(folder):
 
 
 def _near(path):
-    folder = os.path.dirname(path) or "."
-    there = [f for f in os.listdir(folder) if f.endswith(".py")] if os.path.isdir(folder) else []
-    close = difflib.get_close_matches(os.path.basename(path), there, 3, 0.4)
-    return f"; there is {' or '.join(os.path.join(folder, c) for c in close)}" if close else ""
+    given, there = os.path.dirname(path) or ".", []
+    for folder in (given, os.path.join(PROJECT, given)):
+        if os.path.isdir(folder):
+            there += [name for name in os.listdir(folder) if name.endswith(".py")]
+    close = difflib.get_close_matches(os.path.basename(path), sorted(set(there)), 3, 0.4)
+    return f"; there is {' or '.join(os.path.join(given, name) for name in close)}" if close else ""
 
 
 # what an option whose default is of this type takes, None apart
@@ -141,9 +161,9 @@ KINDS = {bool: (bool, "True or False"), int: (int, "a whole number"), float: ((i
 def call(function, offered, words, flag, others=()):
     """function(**those of `offered` that it names, **words).
 
-    offered: what the launcher knows (data_shape, ...); words: the user's, from the flag of that name; others: words of
-    that flag that went elsewhere. Raises UserError for a word that the function does not take, one that it needs and
-    does not get, or one of another type than its default.
+    offered: what the launcher knows (data_shape, ...); words: the user's, from the flag of that name; others:
+    words of that flag that went elsewhere. Raises UserError for a word that the function does not take, one
+    that it needs and does not get, or one of another type than its default.
     """
     parameters = inspect.signature(function).parameters
     takes_any = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
@@ -168,7 +188,8 @@ def call(function, offered, words, flag, others=()):
 
 
 def literal(text):
-    """A number, True, False, None, tuple, list or dict as Python writes them; any other text is itself. Nothing is evaluated."""
+    """A number, True, False, None, tuple, list or dict as Python writes them; any other text is itself.
+    Nothing is evaluated."""
     try:
         return ast.literal_eval(text)
     except (
@@ -186,8 +207,8 @@ PATHS = ("root", "cache", "base", "photos", "table", "npz")
 
 
 def pairs(words):
-    """["width=64", "norm=vbn", "my/own.py=0.3"] -> {"width": 64, "norm": "vbn", "my/own.py": 0.3}: keys are names, or
-    paths of Python files. Raises ValueError, naming the word that is not key=value."""
+    """["width=64", "norm=vbn", "my/own.py=0.3"] -> {"width": 64, "norm": "vbn", "my/own.py": 0.3}: keys are
+    names, or paths of Python files. Raises ValueError, naming the word that is not key=value."""
     result = {}
     for word in words:
         name, sign, value = word.partition("=")

@@ -21,7 +21,8 @@ def device(args):
     most = 16 * (os.cpu_count() or 1)
     if args.threads > most:
         raise UserError(
-            f"--threads: given {args.threads}; must be at most {most}, 16 for each of this machine's processors"
+            f"--threads: given {args.threads}; must be at most {most}, 16 for each of this machine's "
+            "processors"
         )
     if args.threads:
         torch.set_num_threads(args.threads)
@@ -32,7 +33,8 @@ def device(args):
 
 
 def check_precision(args, device):
-    """Raises UserError for an --amp that the device has no arithmetic for. Training alone uses it: samples and scores are float32."""
+    """Raises UserError for an --amp that the device has no arithmetic for. Training alone uses it: samples
+    and scores are float32."""
     if args.amp == "off" or args.mode != "train":
         return
     bf16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
@@ -42,7 +44,8 @@ def check_precision(args, device):
     elif device.type == "cpu" and (args.amp == "fp16" or not bf16):
         raise UserError(
             f"--amp: given {args.amp}, which this processor "
-            f"{'has no training for' if args.amp == 'fp16' else 'emulates'}; use {'bf16 or off' if bf16 else 'off'}"
+            f"{'has no training for' if args.amp == 'fp16' else 'emulates'}; use "
+            f"{'bf16 or off' if bf16 else 'off'}"
         )
 
 
@@ -71,7 +74,8 @@ def compile(trainer):
 
 
 class Data(Mapping):
-    """{"train": DataIterator, ...}, made by make() when it is first looked into: a mode that needs no data loads none."""
+    """{"train": DataIterator, ...}, made by make() when it is first looked into: a mode that needs no data
+    loads none."""
 
     def __init__(self, make):
         self.make = make
@@ -110,7 +114,8 @@ def data(args, device, wrap):
 
 
 def resolve(args, data):
-    """Notes in the flags what the data say and what follows from it, completes and freezes them (flags.resolve)."""
+    """Notes in the flags what the data say and what follows from it, completes and freezes them
+    (flags.resolve)."""
     train = data["train"]
     args.data_shape, args.n_classes = list(train.data_shape), train.n_classes
     if hasattr(train, "data_shape_b"):  # data of two domains
@@ -123,7 +128,8 @@ def resolve(args, data):
 
 
 def networks(args):
-    """{role: module} of the network file for data of args.data_shape; the same initial weights in every process."""
+    """{role: module} of the network file for data of args.data_shape; the same initial weights in every
+    process."""
     file = load_file(located(args.network), "--network", "get_network")
     offered = {"data_shape": tuple(args.data_shape), "n_classes": args.n_classes, "z_dim": args.z_dim}
     if hasattr(args, "data_shape_b"):
@@ -151,7 +157,8 @@ def networks(args):
 
 
 def trainer(args, nets):
-    """What get_trainer of the trainer file makes of the networks. Raises UserError for a shared flag that it has no use for."""
+    """What get_trainer of the trainer file makes of the networks. Raises UserError for a shared flag that it
+    has no use for."""
     made = load_file(located(args.trainer), "--trainer", "get_trainer").get_trainer(nets, args)
     if args.disc_lr and not any(name.startswith("disc") for name in made.optims):
         raise UserError(

@@ -415,7 +415,8 @@ def test_two_time_scales(tmp_path):
 
 
 def test_a_start_does_not_import_a_compiler(tmp_path):
-    """torch wraps methods of optimisers against compilation, which imports its compiler: seconds and 100 MB."""
+    """torch wraps methods of optimisers against compilation, which imports its compiler: seconds and 100
+    MB."""
     import subprocess
     import sys
 

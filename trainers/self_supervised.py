@@ -3,7 +3,6 @@ all processes."""
 
 import torch
 
-from engine import distributed
 from engine.errors import UserError
 from engine.flags import weight
 from losses import distances, rotation

@@ -13,7 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from engine import distributed
 from engine.errors import MissingError, UserError
-from engine.load import load_file
+from engine.load import find, load_file
 from eval.metrics import classifier
 
 NAMES = ("auto", "inception", "efficientnet", "classifier", "stacked-classifier", "pixels")
@@ -433,6 +433,7 @@ def from_file(path, device):
     That is a module or function of uint8 [N, C, H, W] which gives features [N, d], or a dict of "features"
     and "logits". Its attributes name and resize, if there are any, are used.
     """
+    path = find(path)
     network = load_file(path, "--extractor", "get_extractor").get_extractor()
     if not callable(network):
         raise UserError(

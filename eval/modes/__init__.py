@@ -8,17 +8,18 @@ from eval.modes import autoencoder, classifying, data, gan, translation
 
 MODES = gan.MODES | autoencoder.MODES | translation.MODES | classifying.MODES | data.MODES
 ALONE = ("data",)  # need no run: trainer and run are None
+RESTORE_NONE = ("animate", "data", "interp_pixel_train", "interp_pixel_valid")  # take no checkpoint
 SHARED = ("sample", "evaluate")  # what several processes can do together; other modes are for one
 
 
 def add_flags(declare):
     """Declares the flags of all modes; declare(*modes) is the group of those that these modes read."""
-    declare(*(name for name in MODES if name not in ("animate", "data"))).add_argument(
+    declare(*(name for name in MODES if name not in RESTORE_NONE)).add_argument(
         "--at",
         type=checkpoint_name,
         kept=False,
         default="latest",
-        help="checkpoint to restore: latest, best or a step; for --mode=evaluate also all (default latest)",
+        help="checkpoint to restore: latest, best, a step, or all, one after another (default latest)",
     )
     for module in (gan, autoencoder, translation):
         module.add_flags(declare)

@@ -22,6 +22,7 @@ from engine.pictures import gif
 from engine.randomness import permutation
 from eval.metrics import disentanglement, probe
 from eval.metrics.results import append_result
+from eval.modes.restoring import for_each_checkpoint
 
 RED, GREEN = (220, 40, 40), (40, 180, 60)
 
@@ -83,26 +84,14 @@ def add_flags(declare):
 # --- what the modes share
 
 
-def restored(trainer, run, args, needs="encode"):
-    """Restores the checkpoint that --at names; returns its step. Raises UserError without trainer.<needs>."""
-    if getattr(trainer, needs) is None:
-        right = "trainers/class_mixing.py" if needs == "blend" else "trainers/amr.py or another autoencoder"
-        raise UserError(
-            f"--mode={args.mode}: {args.trainer} has no {needs}(...); use it for a run of {right}"
-        )
-    return run.restore(trainer)
-
-
 def mixer_name(args):
     """How codes are mixed: the --mixer of trainers that have one."""
     return getattr(args, "mixer", "linear")
 
 
 def untrained(trainer, data, args):
-    """The encoder as it was before training, in evaluation mode.
-
-    Its batch norms have statistics of the training split.
-    """
+    """The encoder as it was before training, in evaluation mode, batch norms' statistics estimated on the
+    training split."""
     enc = setup.networks(args)["enc"].to(trainer.device, memory_format=torch.channels_last)
     return probe.estimate_batch_norm(enc, (batch["x"] for batch in data["train"]))
 
@@ -131,10 +120,8 @@ def examples(iterator, n, seed):
 
 
 def codes_of(encode, iterator, most=None):
-    """(codes float32 [n, d], labels int64 [n] or None) of a split, on the CPU, in its order.
-
-    The training split has the order of epoch 0. most: the largest n.
-    """
+    """(codes float32 [n, d], labels int64 [n] or None) of a split, on the CPU, in its order (the training
+    split's is that of epoch 0)."""
     codes, labels, n = [], [], 0
     for batch in iterator:
         codes.append(encode(batch["x"]).flatten(1).float().cpu())
@@ -157,34 +144,46 @@ def strips(path, walks):
 # --- interpolation
 
 
-def interpolation(split, space):
-    """A mode that walks from partners (p = 0) to examples (p = 1): in codes, by --mixer, or in pixels."""
+def interpolation(split):
+    """A mode that walks from partners to examples of a split (p = 0 .. 1) in code space, by --mixer."""
 
-    def mode(trainer, data, run, args):
-        step = restored(trainer, run, args, "encode" if space == "pixel" else "decode")
+    @for_each_checkpoint("decode")
+    def mode(trainer, data, run, args, step):
         x = examples(split_of(data, split), args.val_batch_size, args.vis_seed)["x"]
         ps = torch.linspace(0, 1, args.num_interps).tolist()
         with trainer.evaluating():
-            other = x.roll(1, 0)
-            if space == "pixel":
-                walks = torch.stack([torch.lerp(other, x, p) for p in ps])
-                return strips(folder_of(run, args, "pixel"), walks) or 0
             h = trainer.encode(x)
             walks = torch.stack([trainer.decode(trainer.interpolate(h, h.roll(1, 0), p)) for p in ps])
-        return strips(folder_of(run, args, f"{mixer_name(args)}_step{step:08d}"), walks) or 0
+        strips(folder_of(run, args, f"{mixer_name(args)}_step{step:08d}"), walks)
 
     mode.__doc__ = (
-        f"Strips of --num_interps images between --val_batch_size pairs of {split} in {space} space, "
-        "from the partner (p = 0) to the example (p = 1)."
+        f"Strips of --num_interps images between --val_batch_size pairs of {split} in code space, from the "
+        "partner "
+        "(p = 0) to the example (p = 1)."
     )
     return mode
 
 
-def supervised(split):
-    """A mode that decodes every combination of the attributes of two examples, by the class mixer."""
+def pixel_interpolation(split):
+    """A mode that does so between the pixels of the examples, which takes no trained network."""
 
     def mode(trainer, data, run, args):
-        step = restored(trainer, run, args, "blend")
+        x = examples(split_of(data, split), args.val_batch_size, args.vis_seed)["x"]
+        ps = torch.linspace(0, 1, args.num_interps).tolist()
+        walks = torch.stack([torch.lerp(x.roll(1, 0), x, p) for p in ps])
+        strips(folder_of(run, args, "pixel"), walks)
+        return 0
+
+    mode.__doc__ = f"The same strips of {split} between the pixels of the examples; takes no trained network."
+    return mode
+
+
+def supervised(split):
+    """A mode that decodes every combination of attributes between two examples' attributes, with the class
+    mixer."""
+
+    @for_each_checkpoint("blend")
+    def mode(trainer, data, run, args, step):
         batch = examples(split_of(data, split), args.val_batch_size, args.vis_seed)
         path, x, a = folder_of(run, args, f"step{step:08d}"), batch["x"], batch["attributes"].float()
         cut = 0  # pairs that differ in more attributes than are combined
@@ -219,11 +218,11 @@ def supervised(split):
             else ""
         )
         print(f"{len(x)} pairs: {path}{more}")
-        return 0
 
     mode.__doc__ = (
-        f"All combinations of the attributes in which two examples of {split} differ, decoded by the class "
-        "mixer. _attributes.png: red 0, green 1."
+        f"All combinations of the attributes in which two examples of {split} differ, decoded with the class "
+        "mixer; "
+        "_attributes.png: red 0, green 1."
     )
     return mode
 
@@ -234,13 +233,10 @@ def squares(values, side=12):
     return Image.fromarray(table.repeat(side, 0).repeat(side, 1))
 
 
-def save_frames(trainer, data, run, args):
-    """An animation x1 -> x2 -> ... -> x1 of --val_batch_size examples of valid, else of train.
-
-    From one example to the next there are --num_interps images. Writes out.gif and frames/, and out.mp4 if
-    ffmpeg is found.
-    """
-    step = restored(trainer, run, args, "decode")
+@for_each_checkpoint("decode")
+def save_frames(trainer, data, run, args, step):
+    """An animation x1 -> x2 -> ... -> x1 of --val_batch_size valid (else training) examples, --num_interps
+    images a leg: out.gif, frames/, and out.mp4 where ffmpeg is found."""
     x = examples(data.get("valid", data["train"]), args.val_batch_size, args.vis_seed)["x"]
     ps = torch.linspace(0, 1, args.num_interps + 1)[1:].tolist()
     with trainer.evaluating():
@@ -296,18 +292,15 @@ def save_frames(trainer, data, run, args):
         f"{len(frames)} frames: {path}/out.gif"
         + (" and out.mp4" if ffmpeg and not done.returncode else " (no out.mp4: no working ffmpeg on PATH)")
     )
-    return 0
 
 
 # --- codes
 
 
-def embedding(trainer, data, run, args):
-    """Codes and labels of each split: train.npz (X_train, y_train), valid.npz and test.npz likewise.
-
-    X is float32 [n, d]; y is int64 [n], if there are labels.
-    """
-    step = restored(trainer, run, args)
+@for_each_checkpoint("encode")
+def embedding(trainer, data, run, args, step):
+    """Codes and labels: train.npz (X_train, y_train), valid.npz and test.npz likewise, X float32 [n, d], y
+    int64 [n] where there are labels."""
     path = folder_of(run, args, f"step{step:08d}")
     with trainer.evaluating():
         for split in data:
@@ -318,16 +311,13 @@ def embedding(trainer, data, run, args):
                 | ({f"y_{split}": labels.numpy()} if labels is not None else {}),
             )
             print(f"{len(codes)} codes of {codes.shape[1]} dimensions: {path}/{split}.npz")
-    return 0
 
 
-def tsne(trainer, data, run, args):
-    """Five t-SNE maps (seeds 0 to 4) of --tsne_examples training codes.
-
-    Writes for each a scatter plot (.pdf, .png) and the points (.npz). clusters.txt has, for codes and maps,
-    the mean squared distance between class centres, with each axis divided by its deviation. With
-    --use_labels=0, classes are k-means clusters of the codes.
-    """
+@for_each_checkpoint("encode")
+def tsne(trainer, data, run, args, step):
+    """Five t-SNE maps (seeds 0 to 4) of --tsne_examples training codes: a scatter plot (.pdf, .png), the
+    points (.npz), and in clusters.txt the mean squared distance between class centres after division by the
+    overall deviation. --use_labels=0: classes are k-means clusters of the codes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -338,7 +328,6 @@ def tsne(trainer, data, run, args):
         raise MissingError(
             "--mode=tsne: the package scikit-learn is not installed; pip install scikit-learn"
         ) from None
-    step = restored(trainer, run, args)
     path = folder_of(run, args, f"step{step:08d}")
     with trainer.evaluating():
         codes, labels = codes_of(trainer.encode, data["train"], args.tsne_examples)
@@ -370,17 +359,13 @@ def tsne(trainer, data, run, args):
             + "\n"
         )
     print("\n".join(lines) + f"\n{path}")
-    return 0
 
 
-def logreg(trainer, data, run, args):
-    """The frozen probe (eval/metrics/probe.py) of codes, and of two baselines of the same dimension.
-
-    The baselines are a PCA of the pixels, and the untrained encoder. Probes are fitted on train, chosen on
-    valid and scored on test. Writes probe.json (for --at=latest, else probe_step<...>.json), and lines of
-    evaluations.jsonl, which `python -m eval.tables` reads.
-    """
-    step = restored(trainer, run, args)
+@for_each_checkpoint("encode")
+def logreg(trainer, data, run, args, step):
+    """The frozen probe (eval/metrics/probe.py) of codes, and of two yardsticks of the same dimension: PCA of
+    the pixels, and the untrained encoder. Fitted on train, chosen on valid, reported on test: probe.json
+    (probe_step<...>.json for another --at), and lines for `python -m eval.tables` in evaluations.jsonl."""
     parts = [split_of(data, name) for name in ("train", "valid", "test")]
     with trainer.evaluating():
         trained = [codes_of(trainer.encode, part) for part in parts]
@@ -422,21 +407,22 @@ def logreg(trainer, data, run, args):
             n_real=counts[2],
         )
         print(
-            f"{kind}: test {100 * result['test']:.2f}%, valid {100 * result['valid']:.2f}%, "
-            f"train {100 * result['train']:.2f}%, {result['dims']} dimensions, L2 {result['l2']:g}"
+            f"{kind}: test {100 * result['test']:.2f}%, valid {100 * result['valid']:.2f}%, train "
+            f"{100 * result['train']:.2f}%, "
+            f"{result['dims']} dimensions, L2 {result['l2']:g}"
         )
-    return 0
 
 
-def encoder(trainer, data, run, args):
-    """Four test accuracies of E, frozen, and of an untrained E; and how well G inverts E.
+@for_each_checkpoint("decode")
+def encoder(trainer, data, run, args, step):
+    """E and an untrained E of the same architecture, frozen, by four accuracies on test; and how well G
+    inverts E, as in the table of Donahue et al. 2017's code.
 
-    These are the measures of the table of Donahue et al. 2017's code. NNC: one nearest neighbour among the
-    training images. CLS: logistic regression (eval/metrics/probe.py). Both are on E(x) (_e) and on the layer
-    before it (_e-). EGr: mean |x - G(E(x))|_2 with pixels in [0, 1]. EGr_b: the same with another test image
-    in place of x. Writes step<...>.json, and lines of evaluations.jsonl, which `python -m eval.tables` reads.
+    NNC: one nearest neighbour among the training images, CLS: logistic regression (eval/metrics/probe.py), on
+    E(x) (_e) and on the layer before it (_e-). EGr: mean |x - G(E(x))|_2 with pixels in [0, 1]; EGr_b: the
+    same of another test image x. Writes step<...>.json, and lines for `python -m eval.tables` in
+    evaluations.jsonl.
     """
-    step = restored(trainer, run, args, "decode")
     parts = {name: split_of(data, name) for name in ("train", "valid", "test")}
     found, start = {}, untrained(trainer, data, args)
     with trainer.evaluating():
@@ -445,7 +431,7 @@ def encoder(trainer, data, run, args):
                 codes = {name: codes_of(encode, part) for name, part in parts.items()}
                 if codes["train"][1] is None:
                     raise UserError("--mode=encoder: the data has no labels y; use data with labels")
-                # in a thousand dimensions classes are often separable; then only a penalty gives a minimum
+                # in a thousand dimensions classes are soon separable: without a penalty there is no minimum
                 result = probe.linear_probe(*codes.values(), probe.GRID if at == "e" else probe.GRID[:-1])
                 found[f"{kind} {at}"] = {
                     "NNC": probe.nearest_neighbour(codes["train"], codes["test"]),
@@ -489,7 +475,6 @@ def encoder(trainer, data, run, args):
             n_real=n["test"],
         )
     print(f"EGr {errors['EGr']:.3f}, EGr_b {errors['EGr_b']:.3f} (L2 distance of images, pixels in [0, 1])")
-    return 0
 
 
 def layers_of(trainer, enc):
@@ -499,10 +484,8 @@ def layers_of(trainer, enc):
 
 
 def recon_errors(trainer, batches, seed=0):
-    """{"EGr", "EGr_b"}: means of |x - G(E(x))|_2 and of |x' - G(E(x))|_2, with pixels in [0, 1].
-
-    x' is another image; each image is x' once.
-    """
+    """{"EGr", "EGr_b"}: means of |x - G(E(x))|_2 and of |x' - G(E(x))|_2, pixels in [0, 1]; x' is another
+    image, each once."""
     x = torch.cat([batch["x"] for batch in batches])
     recon = torch.cat([trainer.decode(trainer.encode(part)) for part in x.split(512)])
     order = permutation(len(x), seed, "another image").to(x.device)
@@ -514,14 +497,15 @@ def recon_errors(trainer, batches, seed=0):
     }
 
 
-def class_embeddings(trainer, data, run, args):
-    """The class mixer's mask for every combination of attributes, at most 2^12: a .csv, one row for each."""
-    step = restored(trainer, run, args, "blend")
+@for_each_checkpoint("blend")
+def class_embeddings(trainer, data, run, args, step):
+    """The class mixer's mask for every combination of attributes (at most 2^12): class_embeddings.csv, a row
+    a combination."""
     n = trainer.class_mixer[0].in_features
     if n > 12:
         raise UserError(
-            f"--mode=class_embeddings: {n} attributes have {2**n:,} combinations; "
-            "use it for a model of 12 or fewer"
+            f"--mode=class_embeddings: {n} attributes have {2**n:,} combinations; use it for a model of 12 "
+            "or fewer"
         )
     combinations = torch.tensor(list(itertools.product((0.0, 1.0), repeat=n)))
     with trainer.evaluating():
@@ -534,20 +518,17 @@ def class_embeddings(trainer, data, run, args):
             [*map(int, c)] + [f"{v:.6f}" for v in m] for c, m in zip(combinations.tolist(), masks.tolist())
         )
     print(f"{len(masks)} masks: {path}")
-    return 0
 
 
-def disentangle(trainer, data, run, args):
-    """The FactorVAE and the beta-VAE metric of the codes (eval/metrics/disentanglement.py).
-
-    The data must render images of given factors, as dSprites does.
-    """
-    step = restored(trainer, run, args)
+@for_each_checkpoint("encode")
+def disentangle(trainer, data, run, args, step):
+    """The FactorVAE and the beta-VAE metric of the codes (eval/metrics/disentanglement.py) on data that
+    renders factors, as dSprites does."""
     source = getattr(data["train"], "source", None)
     if not hasattr(source, "images"):
         raise UserError(
-            f"--mode=disentangle: {args.iterator} has no images by factors; "
-            "use --iterator=iterators/dsprites.py"
+            f"--mode=disentangle: {args.iterator} has no images by factors; use "
+            "--iterator=iterators/dsprites.py"
         )
     device = trainer.device
 
@@ -576,12 +557,11 @@ def disentangle(trainer, data, run, args):
             f"{train} train, {evaluation} eval, {args.vote_images} images a vote",
         )
         print(f"{metric}: {result['score']:.4f} (chance {result['chance']:.2f}); {result}")
-    return 0
 
 
 MODES = {
-    **{f"interp_{split}": interpolation(split, "code") for split in ("train", "valid")},
-    **{f"interp_pixel_{split}": interpolation(split, "pixel") for split in ("train", "valid")},
+    **{f"interp_{split}": interpolation(split) for split in ("train", "valid")},
+    **{f"interp_pixel_{split}": pixel_interpolation(split) for split in ("train", "valid")},
     **{f"interp_sup_{split}": supervised(split) for split in ("train", "valid")},
     "save_frames": save_frames,
     "embedding": embedding,

@@ -1,4 +1,5 @@
-"""What --mode can do with a trainer that has samples: functions of (trainer, data, run, args).
+"""What --mode can do with the runs of any trainer that draws samples: functions of (trainer, data, run,
+args), see __init__.py."""
 
 See __init__.py.
 """
@@ -13,6 +14,7 @@ from engine.pictures import gif
 from engine.randomness import seeded
 from eval.metrics.results import write_results
 from eval.modes import points
+from eval.modes.restoring import for_each_checkpoint
 from eval.modes.walks import slerp
 
 
@@ -22,22 +24,22 @@ def add_flags(declare):
         "--out",
         kept=False,
         default="",
-        help="a .png grid, a .npz array, or else a folder of PNGs (default: samples_<step>.png of the run); "
-        "of --mode=data a .png (default data.png)",
+        help="a .png grid, a .npz array, else a folder of PNGs (default: samples_<step>.png in the run's "
+        "folder)",
     )
     declare("interpolate").add_argument(
         "--frames", type=number(int, 2), kept=False, default=10, help="images of each walk (default 10)"
     )
 
 
-def sample(trainer, data, run, args):
-    """Draws --samples images from a checkpoint and writes them to --out.
-
-    --out is a .png grid, a .npz with the array "images" uint8 [n, H, W, C], or a folder of numbered PNGs. For
-    points it is the picture of training, or a .npz with the array "points" float32 [n, d]. The i-th image
-    does not depend on how many are drawn, nor on the number of processes that share the work.
-    """
-    step = run.restore(trainer)
+@for_each_checkpoint()
+def sample(trainer, data, run, args, step):
+    """Draws --samples images from a checkpoint and writes them to --out: a .png grid, a .npz array "images"
+    uint8 [n, H, W, C], or a folder of numbered PNGs. The i-th image does not depend on how many are drawn,
+    nor on the number of processes that share the work. Points: the picture of training, or a .npz array
+    "points" float32 [n, d]."""
+    if args.out and args.at == "all":
+        raise UserError("--at=all: given with --out; leave out --out, the files' names then have the step")
     out = args.out or os.path.join(run.folder, f"samples_{step:08d}.png")
     kind = os.path.splitext(out)[1].lower()
     if kind not in ("", ".png", ".npz"):
@@ -47,7 +49,7 @@ def sample(trainer, data, run, args):
             f"--out: given the folder {out}; images of {args.data_shape[0]} channels are no PNGs: use a .npz"
         )
     if distributed.on_rank0(lambda: os.path.exists(out) and (kind or os.listdir(out))):
-        raise UserError(f"--out: {out} exists; use another path")
+        raise UserError(f"--out: {out} exists; use another path, or move it away")
     if points.are(args.data_shape) and kind != ".npz":
         if not kind:
             raise UserError(f"--out: given {out}; the data are points: use a .png or a .npz")
@@ -56,20 +58,19 @@ def sample(trainer, data, run, args):
             os.makedirs(os.path.dirname(os.path.abspath(out)), exist_ok=True)
             picture.save(out)
             print(f"picture of {run.folder} at step {step}: {out}")
-        return 0
+        return
     images = draw(trainer, args.samples, args.seed)
     if distributed.rank() == 0:
         write(images, out, kind)
-        what = "points" if points.are(args.data_shape) else "images"
-        print(f"{args.samples} {what} of {run.folder} at step {step}: {out}")
-    return 0
+        print(
+            f"{args.samples} {'points' if points.are(args.data_shape) else 'images'} of {run.folder} at step "
+            f"{step}: {out}"
+        )
 
 
 def write(images, out, kind):
-    """Writes images [n, C, H, W] in [-1, 1] to a .png grid, a .npz or (kind "") a folder.
-
-    Points [n, 1, 1, d] are written to a .npz as they are.
-    """
+    """Images [n, C, H, W] in [-1, 1] to a .png grid, a .npz or (kind "") a folder; points [n, 1, 1, d] to a
+    .npz as they are."""
     os.makedirs(os.path.dirname(os.path.abspath(out)) if kind else out, exist_ok=True)
     if kind == ".png":
         pictures.grid(images).save(out)
@@ -88,19 +89,13 @@ def write(images, out, kind):
             Image.fromarray(array.numpy()).save(os.path.join(out, f"{i:06d}.png"))
 
 
-def interpolate(trainer, data, run, args):
-    """--samples walks of --frames images each, on the arc between two noise points.
-
-    Writes interpolate_<step>.png with a row for each walk, and a .gif that runs forwards and backwards.
-    """
+@for_each_checkpoint("generate")
+def interpolate(trainer, data, run, args, step):
+    """--samples walks of --frames images each, on the arc between two noise points: interpolate_<step>.png (a
+    row a walk) and .gif (there and back)."""
     import torch
 
     points.refuse(args, "--mode=interpolate")
-    if trainer.generate is None:
-        raise UserError(
-            f"--mode=interpolate: {args.trainer} makes no images of noise; use it for a run of a GAN"
-        )
-    step = run.restore(trainer)
     with trainer.evaluating(), seeded(args.seed, "draw", "interpolate"):
         ends = trainer.noise(args.samples), trainer.noise(args.samples)
         walks = slerp(*ends, torch.linspace(0, 1, args.frames, device=ends[0].device))
@@ -111,14 +106,11 @@ def interpolate(trainer, data, run, args):
     frames = [pictures.grid(column) for column in columns]
     gif(path + ".gif", frames + frames[-2:0:-1])
     print(f"{args.samples} walks of {run.folder} at step {step}: {path}.png and .gif")
-    return 0
 
 
 def draw(trainer, n, seed, batch=256):
-    """n images [n, C, H, W] in [-1, 1], in evaluation mode, on the CPU of every process.
-
-    The noise depends on (seed, number of the batch). Processes share the batches.
-    """
+    """n images [n, C, H, W] in [-1, 1] on the CPU, in every process, in evaluation mode, from noise that
+    depends on (seed, number of the batch); the batches are shared out among processes."""
     import torch
 
     mine = {}
@@ -131,10 +123,8 @@ def draw(trainer, n, seed, batch=256):
 
 
 def evaluate(trainer, data, run, args):
-    """Scores of the checkpoints that --at names (latest, best, all or a step); for points, their measures.
-
-    They are printed, and written to evaluations.jsonl, which eval.tables reads.
-    """
+    """Scores of --at latest, best or all checkpoints, or that of a step: printed, and appended to
+    evaluations.jsonl, which eval.tables reads. Points: their measures."""
     if points.are(args.data_shape):
         return measure_points(trainer, data, run, args)
     from eval.modes.scoring import Scorer
@@ -159,7 +149,8 @@ def evaluate(trainer, data, run, args):
 
 
 def measure_points(trainer, data, run, args):
-    """`evaluate` for points: the measures of eval/modes/points.py."""
+    """The measures of `eval.modes.points` of --at latest, best or all checkpoints, or that of a step:
+    printed, and written to evaluations.jsonl."""
     measured = points.Points(data, args)
     say(measured.describe())
     for name, state in run.states(args.at):
@@ -184,25 +175,22 @@ def animate(trainer, data, run, args):
     return 0
 
 
-def neighbours(trainer, data, run, args):
-    """The 5 training images nearest to each of --samples generated ones, by Euclidean distance.
-
-    Pixels are 0 .. 255. Writes neighbours_<step>.png, a row for each sample.
-    """
+@for_each_checkpoint()
+def neighbours(trainer, data, run, args, step):
+    """The 5 training images nearest to each of --samples generated ones: neighbours_<step>.png, a row a
+    sample, and their distances in pixels 0 .. 255."""
     from eval.metrics.neighbours import nearest, picture
 
     points.refuse(args, "--mode=neighbours")
-    step = run.restore(trainer)
     samples = draw(trainer, args.samples, args.seed)
     found = nearest(samples, data["train"])
     path = os.path.join(run.folder, f"neighbours_{step:08d}.png")
     picture(samples, found["images"]).save(path)
     closest = found["distances"][:, 0]
     print(
-        f"distance to the nearest training image: least {closest.min():.4g}, "
-        f"median {closest.median():.4g} (pixels 0 .. 255, Euclidean); {path}"
+        f"distance to the nearest training image: least {closest.min():.4g}, median {closest.median():.4g} "
+        f"(pixels 0 .. 255, Euclidean); {path}"
     )
-    return 0
 
 
 MODES = {

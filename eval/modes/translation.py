@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 
 from engine import pictures
-from engine.errors import UserError
 from engine.flags import weight
 from engine.randomness import seeded
 from eval.metrics import classifier, evaluate, extractors
 from eval.metrics.results import append_result, write_results
 from eval.modes.autoencoder import folder_of
+from eval.modes.restoring import for_each_checkpoint
 
 COLUMNS = 20
 
@@ -30,19 +30,13 @@ def add_flags(declare):
     )
 
 
-def translate(trainer, data, run, args):
-    """Grids of translations in both directions, and measures on the test split (train if there is none).
-
-    The measures are: cycle errors, also with the translation rounded to bytes, or with noise, before it is
-    translated back; for data with labels, the share of grey translations to which a classifier of real images
-    gives their label; with --metrics, scores of the translations against real images. Writes grids and a
-    .json to <run>/translate/, and lines of evaluations.jsonl, which `python -m eval.tables` reads.
-    """
-    if trainer.to_b is None:
-        raise UserError(
-            f"--mode=translate: {args.trainer} does not translate; use it for a run of trainers/cyclegan.py"
-        )
-    step = run.restore(trainer)
+@for_each_checkpoint("to_b")
+def translate(trainer, data, run, args, step):
+    """Grids of translations both ways, and measures of the test split (train where there is none): cycle
+    errors, also with the translation rounded to bytes or noisy before the way back; where the data has
+    labels, how many grey translations a classifier of real images gives their label; with --metrics, scores
+    of the translations against real images. Grids and a .json in <run>/translate/, lines for `python -m
+    eval.tables` in evaluations.jsonl."""
     split = "test" if "test" in data else "train"
     path = folder_of(run, args)
     found = {"step": step, "split": split, "noise_std": args.noise_std}
@@ -79,7 +73,6 @@ def translate(trainer, data, run, args):
         json.dump(found, file, indent=1)
     report(run, step, split, found)
     print(f"{path}/step{step:08d}_ab.png, _ba.png and .json")
-    return 0
 
 
 def images_of(domain, iterator):
@@ -95,7 +88,9 @@ def apply(translate, images, batch=100):
 
 
 def one_way(images, there, back, noise_std):
-    """({measure: value}, translations) of one direction: mean |back(there(x)) - x| over all values.
+    """({measure: value}, translations) of one way: mean |back(there(x)) - x| over all values of images in
+    [-1, 1], as it is and with the translation rounded to 8 bits, or with noise N(0, noise_std^2) added,
+    before the way back; a translator that hides what it removes in small values cannot find it then.
 
     images: in [-1, 1]. It is measured as it is, with the translation there(x) rounded to 8 bits, and with
     noise N(0, noise_std^2) added to it. A translator may hide in small values what its partner must restore.
@@ -114,10 +109,8 @@ def one_way(images, there, back, noise_std):
 
 
 def rows(images, made, back):
-    """[3, 20, C, H, W]: images, translations, and those translated back.
-
-    Grey images get three channels if the other domain has colour.
-    """
+    """[3, 20, C, H, W]: images, translations, and the way back; grey ones as colour where the other side
+    is."""
     parts = [images[:COLUMNS], made[:COLUMNS], back(made[:COLUMNS])]
     channels = max(part.shape[1] for part in parts)
     return torch.stack(
@@ -126,11 +119,9 @@ def rows(images, made, back):
 
 
 def classifier_of(data, name):
-    """(a classifier trained on a domain's real training images, its accuracy on real test images), or None.
-
-    None without labels or a test split, and for images in colour. The classifier of colour images takes
-    minutes to train, and is trained on mirrored images too, which would change digits.
-    """
+    """(Classifier trained on a domain's real training images, its accuracy on real test images), or None
+    without labels or a test split to measure it on, and for images in colour: the classifier of those takes
+    minutes, and is trained on mirrored ones, which digits do not survive."""
     splits = {split: iterator.domains[name] for split, iterator in data.items()}
     if "test" not in splits or not all(
         "y" in part.source.tensors and part.data_shape[0] == 1 for part in splits.values()
@@ -148,10 +139,8 @@ def accuracy(net, images, y):
 
 
 def background_std(images):
-    """The deviation, over images [n, C, H, W], of the mean colour of their border, averaged over channels.
-
-    It is 0 if all have one background.
-    """
+    """Deviation over images of the mean colour of their border, averaged over channels: 0 if all translations
+    get one background. images: [n, C, H, W]."""
     return border(images).mean(2).std(0).mean().item()
 
 
@@ -163,12 +152,12 @@ def border(images, width=2):
 
 
 def mask(images, std=3.0, rounds=8):
-    """Where images [n, C, H, W] in [-1, 1] are inverted, as grey images [n, 1, H, W] in [0, 1].
+    """Where images [n, C, H, W] in [-1, 1] are inside out, as grey images [n, 1, H, W] in 0 .. 1: the digits
+    of iterators/colour_mnist.py, found without a network.
 
-    This finds the digits of iterators/colour_mnist.py without a network. A pixel is u = s v, where v is a
-    smooth photograph, and s = -1 inside the digit, else 1. It starts with s = 1 and does this `rounds` times:
-    v~ = blur(s u), by a Gaussian of `std` pixels, then s = tanh(2 <u, v~> / |v~|^2), with products over
-    channels. The mask is (1 - s) / 2.
+    A pixel is u = s v with s = 1, or -1 inside the digit, v a photograph, smooth. From s = 1 on: v~ = blur(s
+    u), a Gaussian of `std` pixels; s = tanh(2 <u, v~> / |v~|^2), products over channels; again, `rounds`
+    times. The mask is (1 - s) / 2.
     """
     radius = round(3 * std)
     kernel = torch.exp(-torch.arange(-radius, radius + 1.0, device=images.device).square() / (2 * std**2))
@@ -186,10 +175,8 @@ def mask(images, std=3.0, rounds=8):
 
 
 def scores(args, data, split, target, images, there, device):
-    """Results of --metrics with --extractor: translations of random `images` against the target's real ones.
-
-    The protocol gives the split of real images, and both counts.
-    """
+    """{name: value} of --metrics with --extractor, of translations of random `images` against real images of
+    the other domain, the protocol's split and counts."""
     real = {name: iterator.domains[target] for name, iterator in data.items()}
     extractor = extractors.get(args.extractor, device, args.inception_weights or None, real)
     reference = evaluate.reference(real, extractor, args.protocol, args.metrics, args.eval_batch_size)

@@ -13,8 +13,10 @@ def parse(*words, modes=("train", "sample")):
 
 def test_the_originals_command_parses_with_its_meanings():
     args = parse(
-        *"--name=baseline_specnorm --batch_size=64 --epochs=500 --z_dim=62 --beta1=0.0 --iterator=iterators/cifar10.py "
-        "--network=networks/model_resnet_specnorm.py --save_every=20 --dnorm=0.0 --update_g_every=5 --resume=auto".split()
+        *"--name=baseline_specnorm --batch_size=64 --epochs=500 --z_dim=62 --beta1=0.0 "
+        "--iterator=iterators/cifar10.py "
+        "--network=networks/model_resnet_specnorm.py --save_every=20 --dnorm=0.0 --update_g_every=5 "
+        "--resume=auto".split()
     )
     assert (
         args.name,
@@ -84,7 +86,8 @@ def test_bad_words(words, said):
 def test_a_trainer_files_flags_are_its_own(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(
-        "def add_flags(group): group.add_argument('--gamma', type=float, default=3.0)\ndef get_trainer(nets, args): pass"
+        "def add_flags(group): group.add_argument('--gamma', type=float, default=3.0)\ndef get_trainer(nets, "
+        "args): pass"
     )
     args = parse(f"--trainer={path}", "--gamma=2")
     assert args.gamma == 2 and not hasattr(args, "mixup")
@@ -98,8 +101,10 @@ def test_help_names_every_flag_with_its_default(capsys):
     assert caught.value.code == 0
     text = capsys.readouterr().out
     for flag in (
-        "name batch_size epochs loss z_dim lr beta1 beta2 mixup mixup_ff alpha dnorm update_g_every iterator resume network save_path "
-        "save_images_every save_every last_epoch cpu seed max_steps save_every_steps device num_workers network_args iterator_args "
+        "name batch_size epochs loss z_dim lr beta1 beta2 mixup mixup_ff alpha dnorm update_g_every iterator "
+        "resume network save_path "
+        "save_images_every save_every last_epoch cpu seed max_steps save_every_steps device num_workers "
+        "network_args iterator_args "
         "penalty lr_schedule ema log_every deterministic threads mode trainer"
     ).split():
         assert f"--{flag} " in text, flag
@@ -167,3 +172,55 @@ def test_files_are_compared_by_content(tmp_path):
     assert flags.differences(then, now, str(tmp_path)) == []
     (found,) = flags.edited(then, now, str(tmp_path))
     assert "has changed since the run began" in found
+
+
+def test_a_file_of_another_clone_or_from_before_is_the_same_file(tmp_path):
+    gone = "/nowhere/clone/trainers/gan.py"  # as runs recorded it before paths inside the project were kept
+    for name in (gone, os.path.join(os.getcwd(), "trainers", "gan.py"), "trainers/gan.py"):
+        assert differences(begun() | {"trainer": name}, folder=tmp_path) == [], name
+    assert (
+        parse().trainer
+        == parse(f"--trainer={os.path.abspath('trainers/gan.py')}").trainer
+        == "trainers/gan.py"
+    )
+
+
+@pytest.mark.parametrize(
+    "trainer, word, other",
+    (
+        ("autoencoder", "--probe_every=1", "--probe_every=3"),
+        ("semi_supervised", "--test_every=1", "--test_every=3"),
+        ("amr", "--vis_seed=1", "--vis_seed=2"),
+        ("amr", "--num_interps=3", "--num_interps=4"),
+        ("amr", "--crf=1", "--crf=2"),
+        ("amr", "--framerate=1", "--framerate=2"),
+    ),
+)
+def test_flags_that_change_no_run_may_differ_on_resume(tmp_path, trainer, word, other):
+    from eval.modes import MODES, add_flags
+
+    then, now = (
+        flags.parse([f"--trainer=trainers/{trainer}.py", w], ("train", *MODES), add_flags)
+        for w in (word, other)
+    )
+    name = word[2:].split("=")[0]
+    assert flags.record(then)[name] != flags.record(now)[name]
+    assert flags.differences(flags.record(then), now, str(tmp_path)) == []
+
+
+def test_a_modes_flag_is_refused_where_it_is_not_read():
+    from eval.modes import MODES, add_flags
+
+    for words in (["--at=best"], ["--frames=3"], ["--votes", "10", "10"], ["--noise_std=0.1"]):
+        with pytest.raises(
+            UserError, match=f"{words[0].split('=')[0]}: --mode=train does not read it; leave it out"
+        ):
+            flags.parse(words, ("train", *MODES), add_flags)
+
+
+def test_flags_are_frozen_once_resolved():
+    args = parse()
+    args.total_steps = 5
+    flags.resolve(args)
+    with pytest.raises(UserError, match="args.lr: set after the flags were resolved"):
+        args.lr = 1.0

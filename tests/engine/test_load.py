@@ -90,3 +90,25 @@ def test_a_word_of_another_type_than_its_default_is_refused(word, value, said):
         {"width": 4, "std": 2, "fold": None, "size": "x", "form": 3, "other": "y"},
         "--network_args",
     ) == (4, 2, None, "x", 3)
+
+
+def test_a_user_error_of_a_file_is_passed_on(tmp_path):
+    path = write(tmp_path / "old.py", "from engine.errors import UserError\nraise UserError('rename a to b')")
+    with pytest.raises(UserError) as caught:
+        load_file(path, "--trainer", "get_trainer")
+    assert str(caught.value) == "rename a to b"
+
+
+def test_a_folder_called_networks_is_beside_the_projects(tmp_path, capsys):
+    folder = tmp_path / "networks"
+    folder.mkdir()
+    write(folder / "blocks_of_mine.py", "B = 7")
+    write(folder / "layers.py", "B = 8")  # the project has one of that name
+    path = write(
+        folder / "mine.py",
+        "from networks.blocks_of_mine import B\nfrom networks.layers import Staged\nimport blocks_of_mine\n"
+        "def get_network(): return B, blocks_of_mine.B",
+    )
+    assert load_file(path, "--network", "get_network").get_network() == (7, 7)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "networks/layers.py: imports find the project's file of the same name" in line

@@ -129,7 +129,7 @@ def test_the_mode_evaluate_measures_translations_to_a(tmp_path):
 
 def test_other_trainers_do_not_translate(tmp_path):
     assert train(tmp_path, "--max_steps=1") == 0
-    with pytest.raises(UserError, match="--mode=translate: .* does not translate"):
+    with pytest.raises(UserError, match="--mode=translate: .* has no to_b"):
         mode(tmp_path, "--mode=translate")
 
 
