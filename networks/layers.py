@@ -219,6 +219,9 @@ class SpectralNorm(nn.Module):
         for _ in range(15):
             self.iterate(weight)
         self.shares, self.shared, self.shared_for = False, None, None
+        self.given = (
+            None  # W / sigma where it is computed before the network is called (engine.setup.compile_net)
+        )
 
     def refresh(self):
         """Forgets W / sigma; the next forward in training mode iterates once and computes it again."""
@@ -240,6 +243,8 @@ class SpectralNorm(nn.Module):
 
     def forward(self, weight):
         """W / sigma in the weight's own precision, inside autocast too."""
+        if self.given is not None:
+            return self.given
         if not torch.is_autocast_enabled(weight.device.type):
             return self.current(weight)
         with torch.autocast(weight.device.type, enabled=False):  # half precision is too coarse for sigma
@@ -261,7 +266,7 @@ class SpectralNorm(nn.Module):
 
     def __getstate__(self):
         # a graph cannot be copied
-        return {**self.__dict__, "shared": None, "shared_for": None}
+        return {**self.__dict__, "shared": None, "shared_for": None, "given": None}
 
 
 def spectral(layer):
