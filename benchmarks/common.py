@@ -31,9 +31,9 @@ def medians(functions, repeats):
 def workloads(dtype=torch.float32):
     """{name: (a function, its number of operations)}: what the libraries under torch are fastest at.
 
-    A product of 2048x2048 matrices, by the library that torch takes for it (MKL where it has it, in float32) and
-    by oneDNN, and oneDNN's 3x3 convolution of 64 images of 128 channels, 32x32, channels-last. Each function
-    works long enough to be measured on a machine that other processes use.
+    A product of 2048x2048 matrices, by the library that torch takes for it (in float32 MKL where it has it)
+    and by oneDNN, and oneDNN's 3x3 convolution of 64 images of 128 channels, 32x32, channels-last. Each
+    function works long enough to be measured on a machine that other processes use.
     """
     a, b = (torch.randn(2048, 2048).to(dtype) for _ in range(2))
     layer = torch.nn.Conv2d(128, 128, 3, padding=1).to(dtype, memory_format=torch.channels_last)
@@ -60,7 +60,7 @@ def workloads(dtype=torch.float32):
 
 
 def best_rate(work, seconds):
-    """(operations a second, name) of the fastest of `workloads`, from {name: median seconds} of their functions."""
+    """(operations a second, name) of the fastest of `workloads`, from {name: median seconds}."""
     return max((operations / seconds[name], name) for name, (_, operations) in work.items())
 
 
