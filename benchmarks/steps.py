@@ -99,7 +99,7 @@ class Operations(TorchDispatchMode):
 class Case:
     """One experiment's trainer on random data. words: its flags; shapes: of x and x_b."""
 
-    def __init__(self, words, shapes, layout=torch.channels_last, refresh=True):
+    def __init__(self, words, shapes, layout=torch.channels_last, refresh=True, device="cpu"):
         self.args = args = flags.parse(words)
         args.data_shape, args.n_classes = list(shapes[0]), 10
         if len(shapes) > 1:
@@ -109,8 +109,8 @@ class Case:
         flags.resolve(args)
         os.chdir(ROOT)
         memory.keep_freed()
-        setup.check_precision(args, torch.device("cpu"))
-        self.trainer = setup.trainer(args, setup.networks(args)).to(memory_format=layout).train()
+        setup.check_precision(args, torch.device(device))
+        self.trainer = setup.trainer(args, setup.networks(args)).to(device).to(memory_format=layout).train()
         if args.compile:
             setup.compile(self.trainer)
         n = args.batch_size
@@ -119,6 +119,7 @@ class Case:
             self.batch[name] = (torch.rand(n, *shape) * 2 - 1).to(memory_format=layout)
         if "semi_supervised" in args.trainer:
             self.batch |= {"x_unlabelled": self.batch["x"].flip(0), "x_unlabelled_g": self.batch["x"]}
+        self.batch = {name: value.to(device) for name, value in self.batch.items()}
         if not refresh:
             self.trainer.refresh_caches = lambda module: None
         self.step_number, self.means = 0, Means()

@@ -61,16 +61,39 @@ def compile(trainer):
             continue
         if role in trainer.twice_differentiated:
             left.append(f"{role} (its loss needs second derivatives, which compiled code does not have)")
-        elif any(hasattr(part, "refresh") for part in net.modules()):
-            left.append(
-                f"{role} (its spectral norm is computed once a step and shared, which compiled code cannot)"
-            )
         else:
-            net.compile()
+            compile_net(net)
             compiled.append(role)
     if not compiled:
         raise UserError(f"--compile: suits no network here: {'; '.join(left)}; leave it out")
     trainer.notes.append(f"compiled: {', '.join(compiled)}" + (f"; not: {', '.join(left)}" if left else ""))
+
+
+def compile_net(net):
+    """torch.compile of a network's forward, in place.
+
+    Spectral norms are shared over a step and change their buffers: W / sigma is computed before the compiled
+    part, which takes it as one of its inputs.
+    """
+    norms = [
+        (part.parametrizations.weight.original, norm)
+        for part in net.modules()
+        if hasattr(part, "parametrizations")
+        for norm in part.parametrizations.weight
+        if hasattr(norm, "refresh")
+    ]
+    compiled = torch.compile(net.forward)
+
+    def forward(*args, **kwargs):
+        try:
+            for weight, norm in norms:
+                norm.given = norm(weight)
+            return compiled(*args, **kwargs)
+        finally:
+            for _, norm in norms:
+                norm.given = None
+
+    net.forward = forward
 
 
 class Data(Mapping):

@@ -175,7 +175,7 @@ def conv_down(x, weight, bias=None):
     convolutions and commute, so the mean may come first. It is [N, C, H + 1, W + 1]; its border holds means
     with the padding.
     """
-    return F.conv2d(F.avg_pool2d(x, 2, stride=1, padding=1), weight, bias, stride=2)
+    return F.conv2d(sums_of_windows(x, 1, 4), weight, bias, stride=2)
 
 
 def conv_up(x, weight, bias=None):
@@ -183,13 +183,39 @@ def conv_up(x, weight, bias=None):
 
     x [N, C, H, W], weight [out, C, 3, 3], bias [out] -> [N, out, 2 H, 2 W]. To double pixels is to put zeros
     between them, then to sum each 2x2 window. The sum may come last, so the rest is a transposed convolution
-    of stride 2, with the kernel flipped and its input channels first. Each of a window's four pixels brings a
-    quarter of the bias.
+    of stride 2, with the kernel flipped and its input channels first. The bias comes last of all: inside the
+    transposed convolution it costs a processor more than it does outside.
     """
     kernel = weight.flip(2, 3).transpose(0, 1)
-    quarter = None if bias is None else bias / 4
-    y = F.conv_transpose2d(x, kernel, quarter, stride=2)  # [N, out, 2 H + 1, 2 W + 1]
-    return F.avg_pool2d(y, 2, stride=1, divisor_override=1)
+    y = F.conv_transpose2d(x, kernel, stride=2)  # [N, out, 2 H + 1, 2 W + 1]
+    y = sums_of_windows(y, 0, 1)
+    return y if bias is None else y.add_(bias[:, None, None])
+
+
+def sums_of_windows(x, padding, divisor):
+    """avg_pool2d of 2x2 windows, stride 1, divided by `divisor`: x [N, C, H, W], padding 0 or 1.
+
+    In bfloat16 a processor's backward pass of it is three times slower than this one (_Windows).
+    """
+    if x.dtype == torch.bfloat16 and x.device.type == "cpu" and torch.is_grad_enabled() and x.requires_grad:
+        return _Windows.apply(x, padding, divisor)
+    return F.avg_pool2d(x, 2, stride=1, padding=padding, divisor_override=divisor)
+
+
+class _Windows(torch.autograd.Function):
+    """sums_of_windows, whose gradient is the same sums of the output's gradient with the other padding."""
+
+    @staticmethod
+    def forward(x, padding, divisor):
+        return F.avg_pool2d(x, 2, stride=1, padding=padding, divisor_override=divisor)
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        _, ctx.padding, ctx.divisor = inputs
+
+    @staticmethod
+    def backward(ctx, grad):
+        return sums_of_windows(grad, 1 - ctx.padding, ctx.divisor), None, None
 
 
 # Spectral normalisation
@@ -219,6 +245,9 @@ class SpectralNorm(nn.Module):
         for _ in range(15):
             self.iterate(weight)
         self.shares, self.shared, self.shared_for = False, None, None
+        self.given = (
+            None  # W / sigma where it is computed before the network is called (engine.setup.compile_net)
+        )
 
     def refresh(self):
         """Forgets W / sigma; the next forward in training mode iterates once and computes it again."""
@@ -240,6 +269,8 @@ class SpectralNorm(nn.Module):
 
     def forward(self, weight):
         """W / sigma in the weight's own precision, inside autocast too."""
+        if self.given is not None:
+            return self.given
         if not torch.is_autocast_enabled(weight.device.type):
             return self.current(weight)
         with torch.autocast(weight.device.type, enabled=False):  # half precision is too coarse for sigma
@@ -261,7 +292,7 @@ class SpectralNorm(nn.Module):
 
     def __getstate__(self):
         # a graph cannot be copied
-        return {**self.__dict__, "shared": None, "shared_for": None}
+        return {**self.__dict__, "shared": None, "shared_for": None, "given": None}
 
 
 def spectral(layer):

@@ -25,7 +25,7 @@ def add_flags(declare):
         kept=False,
         default="",
         help="a .png grid, a .npz array, else a folder of PNGs (default: samples_<step>.png in the run's "
-        "folder)",
+        "folder); of --mode=data a .png (default data.png)",
     )
     declare("interpolate").add_argument(
         "--frames", type=number(int, 2), kept=False, default=10, help="images of each walk (default 10)"

@@ -437,3 +437,36 @@ def test_a_network_exports_with_a_free_batch_size():
     exported = torch.export.export(gen, (torch.randn(3, 5),), dynamic_shapes=({0: batch},)).module()
     z = torch.randn(7, 5)
     assert torch.allclose(exported(z), gen(z), atol=1e-6)
+
+
+@pytest.mark.parametrize("padding", (0, 1))
+@pytest.mark.parametrize("size", ((5, 4), (2, 2), (7, 3)))
+def test_the_own_gradient_of_sums_of_windows(padding, size):
+    """First and second gradients in float64 by differences, and against those of avg_pool2d."""
+    from networks.layers import _Windows, sums_of_windows
+
+    x = torch.randn(2, 3, *size, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: _Windows.apply(x, padding, 4), x)
+    assert torch.autograd.gradgradcheck(lambda x: _Windows.apply(x, padding, 4), x)
+    y = F.avg_pool2d(x, 2, stride=1, padding=padding)
+    g = torch.randn_like(y)
+    (theirs,) = torch.autograd.grad(y, x, g)
+    half = x.detach().bfloat16().requires_grad_()
+    out = sums_of_windows(half, padding, 4)
+    (ours,) = torch.autograd.grad(out, half, g.bfloat16())
+    assert "_Windows" in type(out.grad_fn).__name__ and ours.dtype == torch.bfloat16
+    assert torch.allclose(ours.double(), theirs, atol=0.05)
+
+
+def test_a_convolution_that_doubles_has_no_bias_inside():
+    """oneDNN's transposed convolution is slow with one."""
+    from unittest import mock
+
+    from networks.layers import conv_up
+
+    x, w, b = torch.randn(2, 3, 4, 4), torch.randn(5, 3, 3, 3), torch.randn(5)
+    with mock.patch.object(F, "conv_transpose2d", wraps=F.conv_transpose2d) as called:
+        y = conv_up(x, w, b)
+    assert "bias" not in called.call_args.kwargs and len(called.call_args.args) == 2
+    plain = F.conv2d(F.interpolate(x, scale_factor=2), w, b, padding=1)
+    assert torch.allclose(y, plain, atol=1e-5)
