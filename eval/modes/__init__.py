@@ -4,9 +4,9 @@ data: {split: DataIterator}, made when first looked into. Each module declares t
 """
 
 from engine.flags import checkpoint_name
-from eval.modes import autoencoder, gan, translation
+from eval.modes import autoencoder, export, gan, translation
 
-MODES = gan.MODES | autoencoder.MODES | translation.MODES
+MODES = gan.MODES | autoencoder.MODES | translation.MODES | export.MODES
 SHARED = ("sample", "evaluate")  # what several processes can do together; other modes are for one
 
 

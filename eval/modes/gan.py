@@ -14,11 +14,12 @@ from eval.modes.walks import slerp
 
 def add_flags(declare):
     """Declares the flags of these modes; --samples, which training reads too, is a shared one."""
-    declare("sample").add_argument(
+    declare("sample", "export").add_argument(
         "--out",
         kept=False,
         default="",
-        help="a .png grid, a .npz array, else a folder of PNGs (default: samples_<step>.png in the run's folder)",
+        help="sample: a .png grid, a .npz array, else a folder of PNGs (default: samples_<step>.png in the run's "
+        "folder); export: the folder to write (default: export in the run's folder)",
     )
     declare("interpolate").add_argument(
         "--frames", type=number(int, 2), kept=False, default=10, help="images of each walk (default 10)"
