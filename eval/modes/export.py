@@ -12,7 +12,7 @@ import tempfile
 import warnings
 
 from engine import pictures
-from engine.errors import MissingError, UserError
+from engine.errors import UserError
 from engine.randomness import seeded
 
 EXAMPLES = 16
@@ -154,13 +154,10 @@ def write_network(role, net, inputs, output, folder):
     names = ["input"] if len(inputs) == 1 else [f"input_{i}" for i in range(len(inputs))]
     arrays = {name: x.numpy() for name, x in zip(names, inputs)}
     np.savez(os.path.join(folder, "examples.npz"), **arrays, output=output.contiguous().numpy())
-    batch = torch.export.Dim("batch", min=1)
     try:
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            program = torch.export.export(
-                net, inputs, dynamic_shapes=({0: batch},) * len(inputs), strict=False
-            )
+            program = torch.export.export(net, inputs, dynamic_shapes=free_batch(inputs), strict=False)
             torch.export.save(program, os.path.join(folder, "model.pt2"))
     except Exception as error:
         reason = " ".join(str(error).split())[:120]
@@ -179,8 +176,15 @@ def write_network(role, net, inputs, output, folder):
         "largest_difference": error,
     }
     write_safetensors(net, folder)
-    write_onnx(role, program, inputs, output, names, folder)
+    write_onnx(role, net, inputs, output, names, folder)
     return entry
+
+
+def free_batch(inputs):
+    """The dynamic_shapes of torch.export in which the first dimension of all inputs is one free size."""
+    import torch
+
+    return ({0: torch.export.Dim("batch", min=1)},) * len(inputs)
 
 
 def try_elsewhere(role, folder):
@@ -214,7 +218,7 @@ def write_safetensors(net, folder):
     save_file(tensors, os.path.join(folder, "model.safetensors"))
 
 
-def write_onnx(role, program, inputs, output, names, folder):
+def write_onnx(role, net, inputs, output, names, folder):
     """model.onnx, tried by onnxruntime; a note on the console where a package is missing or the network does not convert."""
     import numpy as np
 
@@ -227,10 +231,14 @@ def write_onnx(role, program, inputs, output, names, folder):
         return
     import torch
 
+    for part in net.modules():  # ONNX has no sum over a window, which folded resampling uses
+        if hasattr(part, "fold"):
+            part.fold = False
     path = os.path.join(folder, "model.onnx")
     try:
-        with warnings.catch_warnings():
+        with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            program = torch.export.export(net, inputs, dynamic_shapes=free_batch(inputs), strict=False)
             made = torch.onnx.export(
                 program, inputs, input_names=names, output_names=["output"], dynamo=True, verbose=False
             )
