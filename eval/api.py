@@ -16,8 +16,10 @@ from iterators.common import wrap
 class Run:
     """A trained run: its networks in evaluation mode, and what its folder says.
 
-    args: its flags; step: of the loaded checkpoint; nets: {role: module}, the averaged network where there is one;
-    trainer: the Trainer, for what else its algorithm offers (encode, decode, to_a, to_b); data: {split: DataIterator},
+    args: its flags; step: of the loaded checkpoint; nets: {role: module}, the averaged network where
+    there is one;
+    trainer: the Trainer, for what else its algorithm offers (encode, decode, to_a, to_b);
+    data: {split: DataIterator},
     read from disk when first looked into.
     """
 
@@ -45,7 +47,8 @@ class Run:
             return self.trainer.sample(n).cpu()
 
     def metrics(self):
-        """What was logged in training, as columns: {"step": [...], name: [...]}, None where a name was not logged."""
+        """What was logged in training, as columns: {"step": [...], name: [...]}, None where a name was
+        not logged."""
         records = Metrics(os.path.join(self.folder, "metrics.jsonl")).read()
         names = dict.fromkeys(name for record in records for name in record)
         return {name: [record.get(name) for record in records] for name in names}

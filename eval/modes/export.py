@@ -19,8 +19,8 @@ EXAMPLES = 16
 TOLERANCE = 1e-5  # between an exported program and its network, where loaded elsewhere
 ONNX_TOLERANCE = 1e-4
 
-# Loads the program in a Python that cannot see the project (-I, another working folder) and prints the largest
-# difference from the examples; then runs one example alone, for the batch size is free.
+# Loads the program in a Python that cannot see the project (-I, another working folder) and prints the
+# largest difference from the examples; then runs one example alone, for the batch size is free.
 ELSEWHERE = """
 import sys, numpy, torch
 program = torch.export.load("model.pt2").module()
@@ -37,12 +37,13 @@ print(float(max(error, alone)))
 def export(trainer, data, run, args):
     """Writes the run's networks, averaged where there is an average, to the folder --out.
 
-    The first that draws images (gen, dec, gen_ab) lies in the folder itself, the others in folders named by their
-    role: model.pt2 (torch.export, any batch size), model.safetensors, model.onnx (the last two where their packages
+    The first that draws images (gen, dec, gen_ab) lies in the folder itself, the others in folders
+    named by their
+    role: model.pt2 (torch.export, any batch size), model.safetensors, model.onnx (the last two where
+    their packages
     are installed) and examples.npz (16 inputs, their outputs). model.json and README.md describe them.
     Raises UserError where --out holds files, or a program does not give what its network gives.
     """
-    import torch
 
     out = args.out or os.path.join(run.folder, "export")
     if os.path.exists(out) and (not os.path.isdir(out) or os.listdir(out)):
@@ -79,14 +80,13 @@ def export(trainer, data, run, args):
         os.replace(made, out)
     finally:
         shutil.rmtree(made, ignore_errors=True)
-    print(
-        f"{', '.join(about['networks'])} of {run.folder} at step {state['step']}: {out} (torch {torch.__version__})"
-    )
+    print(f"{', '.join(about['networks'])} of {run.folder} at step {state['step']}: {out}")
     return 0
 
 
 def examples(trainer, data, args):
-    """{role: (network, inputs, output)} on the CPU, as the trainer's own methods call the networks, 16 examples each.
+    """{role: (network, inputs, output)} on the CPU, as the trainer's own methods call the networks, 16
+    examples each.
 
     Encoders and translators get held-out images (of the test split, else valid, else train); discriminators
     generated ones.
@@ -122,7 +122,7 @@ def examples(trainer, data, args):
         if drawn is not None and hasattr(trainer, "disc") and "disc" not in calls:
             try:
                 trainer.disc(drawn)
-            except TypeError:  # D of pairs
+            except (TypeError, ValueError, RuntimeError):  # D of pairs (x, z)
                 trainer.disc(drawn, z)
         for role, other in (("disc_a", "gen_ba"), ("disc_b", "gen_ab")):
             if role in roles and other in calls:
@@ -143,7 +143,8 @@ def held_out(data):
 
 
 def write_network(role, net, inputs, output, folder):
-    """Writes one network's files to `folder`; returns its entry of model.json. Raises UserError where the program differs."""
+    """Writes one network's files to `folder`; returns its entry of model.json. Raises UserError where
+    the program differs."""
     import numpy as np
     import torch
 
@@ -188,7 +189,8 @@ def free_batch(inputs):
 
 
 def try_elsewhere(role, folder):
-    """The largest difference from examples.npz, in another Python that cannot see the project. Raises UserError over 1e-5."""
+    """The largest difference from examples.npz, in another Python that cannot see the project. Raises
+    UserError over 1e-5."""
     with tempfile.TemporaryDirectory() as empty:
         for name in ("model.pt2", "examples.npz"):
             shutil.copyfile(os.path.join(folder, name), os.path.join(empty, name))
@@ -219,7 +221,8 @@ def write_safetensors(net, folder):
 
 
 def write_onnx(role, net, inputs, output, names, folder):
-    """model.onnx, tried by onnxruntime; a note on the console where a package is missing or the network does not convert."""
+    """model.onnx, tried by onnxruntime; a note on the console where a package is missing or the network
+    does not convert."""
     import numpy as np
 
     try:
@@ -297,7 +300,7 @@ def card(about, args, has_picture):
         f"out = net({sizes})",
         "```",
         "",
-        f"Images are float32 in [-1, 1], z is drawn from {about['z_distribution']}. The batch size is free. "
+        f"Images are float32 in [-1, 1], z is drawn from {about['z_distribution']}. The batch size is free.",
         f"`examples.npz` holds {EXAMPLES} inputs and their outputs.",
         "",
         "| network | folder | inputs | output | parameters | averaged |",
@@ -311,7 +314,7 @@ def card(about, args, has_picture):
         )
     lines += [
         "",
-        f"Data: `{args.iterator}`, {list(args.data_shape)}, {args.n_classes} classes. "
+        f"Data: `{args.iterator}`, {list(args.data_shape)}, {args.n_classes} classes.",
         f"Network: `{args.network}`. Trainer: `{args.trainer}`.",
         "",
         "## Scores",
