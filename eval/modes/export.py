@@ -44,7 +44,6 @@ def export(trainer, data, run, args):
     are installed) and examples.npz (16 inputs, their outputs). model.json and README.md describe them.
     Raises UserError where --out holds files, or a program does not give what its network gives.
     """
-
     out = args.out or os.path.join(run.folder, "export")
     if os.path.exists(out) and (not os.path.isdir(out) or os.listdir(out)):
         raise UserError(f"--out: {out} exists; use another folder")
