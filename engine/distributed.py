@@ -17,7 +17,8 @@ from engine.errors import Interrupted
 
 
 def start(device="auto"):
-    """Joins the group that torchrun announces (NCCL on CUDA, XCCL on XPU, gloo on CPUs and MPS) and returns this process's device.
+    """Joins the group that torchrun announces (NCCL on CUDA, XCCL on XPU, gloo on CPUs and MPS) and returns
+    this process's device.
 
     device: see devices.choose. Raises UserError for a device that is not there.
     """

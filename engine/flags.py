@@ -183,9 +183,9 @@ class Flags(argparse.Namespace):
     """The flags; after freeze() setting one raises UserError. What belongs to them without being one is in
     slots:
 
-    declared: {name: argparse.Action}; defaults: {name: default}; resolvers: see Group.resolve; unserved: names of
-    modes' flags that no mode of this trainer's runs reads, which flags.json leaves out; folder: of the run that a mode
-    was asked for.
+    declared: {name: argparse.Action}; defaults: {name: default}; resolvers: see Group.resolve; unserved:
+    names of modes' flags that no mode of this trainer's runs reads, which flags.json leaves out; folder: of
+    the run that a mode was asked for.
     """
 
     __slots__ = ("declared", "defaults", "resolvers", "unserved", "folder", "frozen")
@@ -549,9 +549,10 @@ def add_shared(parser):
 def parse(argv, modes=("train",), add_mode_flags=lambda declare: None, alone=()):
     """The flags in `argv` (default: the command line's) as Flags. Raises UserError in one line.
 
-    Any mode but train restores a run: its own flags.json then gives the defaults, so --name (and --seed) are enough,
-    and the flags come resolved and frozen. add_mode_flags(declare): declares the flags of modes; declare(*modes) is
-    the Group of those that these modes read. alone: modes that need no run; without --name they look at none.
+    Any mode but train restores a run: its own flags.json then gives the defaults, so --name (and --seed) are
+    enough, and the flags come resolved and frozen. add_mode_flags(declare): declares the flags of modes;
+    declare(*modes) is the Group of those that these modes read. alone: modes that need no run; without --name
+    they look at none.
     """
     argv = sys.argv[1:] if argv is None else argv
     for before, word in zip(["", *argv], argv):
@@ -754,16 +755,17 @@ def restored(saved, folder):
 
 
 def check_files(saved, folder, given):
-    """For modes: raises UserError for a file outside the project, to be imported because flags.json names it, that is
-    not what the run has kept a copy of; unless its flag is among those `given`. A run's folder may be someone else's.
-    """
+    """For modes: raises UserError for a file outside the project, to be imported because flags.json names it,
+    that is not what the run has kept a copy of; unless its flag is among those `given`. A run's folder may be
+    someone else's."""
     for flag, name in files_of(saved):
         path, copy = located(name), copied(folder, flag, name)
         if flag in given or not os.path.isfile(path) or not os.path.isabs(named(path)):
             continue
         if not os.path.isfile(copy) or not same_text(copy, path):
             raise UserError(
-                f"--{flag}: {name}, which the run's flags.json names, is outside the project and not the file that the "
+                f"--{flag}: {name}, which the run's flags.json names, is outside the project and not the "
+                "file that the "
                 f"run keeps a copy of; use --{flag}={name} if you trust it"
             )
 

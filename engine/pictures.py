@@ -25,8 +25,8 @@ MORE_CHANNELS = 5  # shown beside the colours of images that have more than thre
 def shown(images):
     """Images [n, C, H, W] as grey or colour ones, [n, 1 or 3, H, W'].
 
-    If C is neither 1 nor 3, channels stand side by side: the first three in colour if C > 3, the others each in
-    grey. Of more than MORE_CHANNELS others, so many are shown, evenly spread.
+    If C is neither 1 nor 3, channels stand side by side: the first three in colour if C > 3, the others each
+    in grey. Of more than MORE_CHANNELS others, so many are shown, evenly spread.
     """
     channels = images.shape[1]
     if channels in (1, 3):
@@ -44,7 +44,8 @@ def shown(images):
 def grid(images, columns=None):
     """Images [n, C, H, W] in [-1, 1] as one PIL image, row by row. Small images are enlarged, pixel by pixel.
 
-    Images [rows, columns, C, H, W] keep their rows and columns. Channels other than grey or colour: see `shown`.
+    Images [rows, columns, C, H, W] keep their rows and columns. Channels other than grey or colour: see
+    `shown`.
     """
     if images.ndim == 5:
         images, columns = images.flatten(0, 1), images.shape[1]
@@ -116,7 +117,8 @@ def curves(records, path, title):
 
 
 def panels(series):
-    """[(title, names)] of terms {name: [(step, value), ...]}: by network, then by size, then at most LINES."""
+    """[(title, names)] of terms {name: [(step, value), ...]}: by network, then by size, then at most
+    LINES."""
     found = []
     for network in sorted({name.split("/")[0] for name in series}):
         groups = []
@@ -145,7 +147,8 @@ def size(points):
 
 
 def scale(axes, magnitudes, series, names):
-    """A logarithmic y axis where magnitudes span more than a factor of APART; linear around 0 where values cross it."""
+    """A logarithmic y axis where magnitudes span more than a factor of APART; linear around 0 where values
+    cross it."""
     sizes = sorted(value for value in magnitudes if value)
     if not sizes or sizes[-1] <= APART * sizes[len(sizes) // 20]:  # a few values near 0 are no decades
         return

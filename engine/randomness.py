@@ -28,7 +28,8 @@ def permutation(n, *words):
 
 
 def examples(iterator, n, *words):
-    """n examples of a whole split, which may be stored by class, drawn as the words say: a batch; at most all of them.
+    """n examples of a whole split, which may be stored by class, drawn as the words say: a batch; at most all
+    of them.
 
     Of an iterator of the user's own that cannot pick examples: its first batch.
     """

@@ -218,13 +218,15 @@ class RunDirectory:
         step."""
         if self.args.at == "all":
             raise UserError(
-                f"--at=all: --mode={self.args.mode} has room for the result of one checkpoint; use latest, best or a step"
+                f"--at=all: --mode={self.args.mode} has room for the result of one checkpoint; use latest, "
+                "best or a step"
             )
         (step,) = self.restore_each(trainer)
         return step
 
     def restore_each(self, trainer):
-        """For modes whose results carry the step: takes over each checkpoint that --at names, and yields its step."""
+        """For modes whose results carry the step: takes over each checkpoint that --at names, and yields its
+        step."""
         for _, state in self.states(self.args.at):
             trainer.restore(state)
             yield state["step"]

@@ -138,7 +138,7 @@ class Normalise(torch.autograd.Function):
     def forward(ctx, x, weight, bias, eps):
         """x [N, C, H, W], weight [C], bias [C] -> y [N, C, H, W], channels-last."""
         flat, pixels = rows(x), 1 / (x.shape[2] * x.shape[3])
-        mean_of = x.new_full((len(x), 1, flat.shape[1]), pixels)
+        mean_of = x.new_full((x.shape[0], 1, flat.shape[1]), pixels)
         centred = flat - torch.bmm(mean_of, flat)
         root = torch.rsqrt(torch.bmm(mean_of, centred * centred) + eps)
         ctx.save_for_backward(centred, root, weight)
@@ -162,7 +162,7 @@ class Normalise(torch.autograd.Function):
 
 def rows(x):
     """[N, C, H, W] -> [N, H W, C]: a view if x is channels-last."""
-    return x.permute(0, 2, 3, 1).reshape(len(x), -1, x.shape[1])
+    return x.permute(0, 2, 3, 1).reshape(x.shape[0], -1, x.shape[1])
 
 
 class Discriminator(Staged):

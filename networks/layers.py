@@ -337,7 +337,7 @@ class VirtualBatchNorm(nn.Module):
         """x [n + N, C, ...] -> the same shape, normalised."""
         n, space = self.references, tuple(range(2, x.ndim))
         x = x.to(self.weight.dtype)  # statistics in float32, as those of batch norm
-        reference, own = x.split([n, len(x) - n])
+        reference, own = x.split([n, x.shape[0] - n])
         var_r, mean_r = torch.var_mean(reference, (0, *space), correction=0, keepdim=True)
         var_x, mean_x = (
             torch.var_mean(own, space, correction=0, keepdim=True) if space else (torch.zeros_like(own), own)

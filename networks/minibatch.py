@@ -171,7 +171,7 @@ class MinibatchDiscrimination(nn.Module):
 
     def similarities(self, f):
         """o [N, B] or [N, 2 B], without the bias; f [N, A]."""
-        n = len(f)
+        n = f.shape[0]
         if self.joint and n % 2:
             raise ValueError(f"a joint batch of {n}: must be even, a real and a generated half of one size")
         o = similarity(self.project(f), 2 if self.joint else 1)  # [B, N, groups]

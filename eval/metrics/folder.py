@@ -22,9 +22,9 @@ from iterators.library.files import EXTENSIONS, Files
 class Folder:
     """The images below a folder or in a zip, decoded when they are read; processes share them.
 
-    All are converted to colour, since a folder may mix modes. size: see `iterators.library.decoding.fit`. Raises
-    MissingError if there are none or one cannot be decoded, UserError if they differ in size and no size is
-    given.
+    All are converted to colour, since a folder may mix modes. size: see `iterators.library.decoding.fit`.
+    Raises MissingError if there are none or one cannot be decoded, UserError if they differ in size and no
+    size is given.
     """
 
     def __init__(self, path, size=None, workers=2):

@@ -1,7 +1,5 @@
 """What --mode can do with the runs of any trainer that draws samples: functions of (trainer, data, run,
-args), see __init__.py."""
-
-See __init__.py.
+args), see __init__.py.
 """
 
 import itertools
@@ -20,12 +18,14 @@ from eval.modes.walks import slerp
 
 def add_flags(declare):
     """Declares the flags of these modes; --samples, which training reads too, is a shared one."""
-    declare("sample", "data").add_argument(
+    declare("sample", "data", "export").add_argument(
         "--out",
         kept=False,
         default="",
-        help="a .png grid, a .npz array, else a folder of PNGs (default: samples_<step>.png in the run's "
-        "folder); of --mode=data a .png (default data.png)",
+        help="sample: a .png grid, a .npz array, else a folder of PNGs (default: samples_<step>.png in the "
+        "run's "
+        "folder); data: a .png (default data.png); export: the folder to write (default: export in the "
+        "run's folder)",
     )
     declare("interpolate").add_argument(
         "--frames", type=number(int, 2), kept=False, default=10, help="images of each walk (default 10)"

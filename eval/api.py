@@ -1,0 +1,80 @@
+"""A trained run from Python: load("results/quickstart/s0").generate(16, seed=3)."""
+
+import os
+
+import torch
+
+from engine import flags, setup
+from engine.errors import MissingError, UserError
+from engine.randomness import seeded
+from engine.record import Metrics
+from engine.run import RunDirectory
+from eval.modes import MODES, add_flags
+from iterators.common import wrap
+
+
+class Run:
+    """A trained run: its networks in evaluation mode, and what its folder says.
+
+    args: its flags; step: of the loaded checkpoint; nets: {role: module}, the averaged network where
+    there is one;
+    trainer: the Trainer, for what else its algorithm offers (encode, decode, to_a, to_b);
+    data: {split: DataIterator},
+    read from disk when first looked into.
+    """
+
+    def __init__(self, args, step, trainer, data, folder):
+        self.args, self.step, self.trainer, self.data, self.folder = args, step, trainer, data, folder
+
+    @property
+    def nets(self):
+        """{role: module}: the averaged network where there is one."""
+        roles = self.trainer.roles + self.trainer.optional_roles
+        return {
+            role: self.trainer.sampling_net(role)
+            for role in roles
+            if getattr(self.trainer, role, None) is not None
+        }
+
+    def generate(self, n, seed=0):
+        """n samples [n, C, H, W] in [-1, 1], on the CPU; the same for the same n and seed.
+
+        Raises UserError for a run whose trainer draws no samples of noise.
+        """
+        if self.trainer.generate is None:
+            raise UserError(f"generate: {self.args.trainer} makes no images of noise; use run.trainer.decode")
+        with torch.no_grad(), seeded(seed, "draw", 0):
+            return self.trainer.sample(n).cpu()
+
+    def metrics(self):
+        """What was logged in training, as columns: {"step": [...], name: [...]}, None where a name was
+        not logged."""
+        records = Metrics(os.path.join(self.folder, "metrics.jsonl")).read()
+        names = dict.fromkeys(name for record in records for name in record)
+        return {name: [record.get(name) for record in records] for name in names}
+
+
+def load(folder, at="latest", device="cpu"):
+    """The Run in results/<name>/s<seed> as of a checkpoint: at is "latest", "best" or a step.
+
+    Raises MissingError where there is no run or no such checkpoint.
+    """
+    folder = os.path.abspath(os.fspath(folder))
+    parent, leaf = os.path.split(folder)
+    seed = leaf.removeprefix("s")
+    if (
+        not os.path.isfile(os.path.join(folder, "flags.json"))
+        or not leaf.startswith("s")
+        or not seed.isdigit()
+    ):
+        raise MissingError(f"load: no run in {folder}; use the folder results/<name>/s<seed> of a run")
+    save_path, name = os.path.split(parent)
+    words = [f"--save_path={save_path}", f"--name={name}", f"--seed={seed}", "--mode=sample"]
+    words += [f"--at={at}", f"--device={device}"]
+    args = flags.parse(words, ("train", *MODES), add_flags)
+    chosen = setup.device(args)
+    trainer = setup.trainer(args, setup.networks(args))
+    trainer.to(chosen, memory_format=torch.channels_last)
+    step = RunDirectory(args).restore(trainer)
+    trainer.eval()
+    return Run(args, step, trainer, setup.data(args, chosen, wrap), folder)
