@@ -41,7 +41,7 @@ class Lasting:
 
 
 def outlive():
-    """Makes stdout and stderr such streams, which write as \\xNN what the locale has no character for."""
+    r"""Makes stdout and stderr such streams, which write as \xNN what the locale has no character for."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if hasattr(stream, "reconfigure"):

@@ -786,7 +786,10 @@ def differences(then, args, folder):
         if name in FILES:
             old = renamed(old, [new], name, folder)
         elif isinstance(old, dict) and isinstance(new, dict):
-            old = {renamed(key, new, name, folder) if is_file(key) else key: v for key, v in old.items()}
+            old = {
+                renamed(key, filter(is_file, new), name, folder) if is_file(key) else key: v
+                for key, v in old.items()
+            }
             old = {
                 k: new[k] if is_file(v) and is_file(new.get(k)) and same_file(v, new[k]) else v
                 for k, v in old.items()

@@ -8,6 +8,7 @@ bits on the CPU, which tests/engine/test_torch_private.py compares.
 import inspect
 
 import torch
+from torch.optim.adam import adam
 
 
 def private(name, module=torch):
@@ -29,7 +30,7 @@ def fused_adam(parameters, gradients, means, squares, steps, group, bad):
     options = {"lr": lr, "beta1": beta1, "beta2": beta2, "weight_decay": decay, "eps": eps}
     options |= {"amsgrad": False, "maximize": False, "grad_scale": None, "found_inf": bad}
     if kernel is None:
-        torch.optim.adam.adam(parameters, gradients, means, squares, [], steps, fused=True, **options)
+        adam(parameters, gradients, means, squares, [], steps, fused=True, **options)
         return
     # a list: a lone scalar tensor would be read by the host, which waits for the device
     torch._foreach_add_(steps, [1 - bad] * len(steps))

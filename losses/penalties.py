@@ -2,8 +2,8 @@
 
 PENALTIES is the table behind --penalty. A user's file offers one by get_penalty(); see docs/extending.md. A
 penalty may say by attributes
-  slopes_at             the batches, "real" or "fake", at which it asks context.squared_slope: one forward pass
-                        can then serve the logits and the penalty
+  slopes_at             the batches, "real" or "fake", at which it asks context.squared_slope: one forward
+                        pass can then serve the logits and the penalty
   twice_differentiated  False if it takes no gradient of D inside the loss (default True)
   lipschitz             True if it keeps D's slope bounded, as a Wasserstein critic needs (default False)
 State that it keeps stands in buffers of a module, so that a resumed run goes on with it.
@@ -136,6 +136,7 @@ class OutputSlope:
         self.output = output
 
     def __call__(self, context):
+        """|grad_x output(D(x))|^2, [N]."""
         return context.squared_slope("real", self.output)
 
 

@@ -21,7 +21,7 @@ def l2(recon, x):
 def cross_entropy(recon, x):
     """Binary cross-entropy of each pixel, [N, pixels], with both images mapped from [-1, 1] to [0, 1].
 
-    recon must lie in [-1, 1]. Not a number stays that: torch's own function ends the run instead of the update.
+    recon must lie in [-1, 1]. Not a number stays that: torch's own would end the run, not the update.
     """
     p = (recon.flatten(1) + 1) / 2
     bad = p.isnan()

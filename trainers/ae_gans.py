@@ -2,13 +2,15 @@
 
 One step of each, in this order:
 
---model=rgan    D minimises -log D(x) - log(1 - D(x_f)); G minimises -log D(x_f) + lambda_1 |x - x_r|^2 - lambda_2
-                log D(x_r); E the latter two; each on images of its own. Che et al. 2017 (arXiv 1612.02136),
-                mode-regularised GAN.
---model=mdgan   manifold: D_1 tells x from x_r; E and G minimise |x - x_r|^2 - lambda_2 D_1(x_r); diffusion, on other
-                images: D tells x_r from x_f; G minimises -log D(x_f). Che et al. 2017, manifold-diffusion GAN.
---model=vaegan  E gives N(m, s^2), x_r = G(m + s e): E minimises 1/2 |x - x_r|^2 + KL; G minimises -log D(x_f)
-                - log D(x_r) + recon_g 1/2 |x - x_r|^2; D minimises -log D(x) - log(1 - D(x_r)) - log(1 - D(x_f)).
+--model=rgan    D minimises -log D(x) - log(1 - D(x_f));
+                G minimises -log D(x_f) + lambda_1 |x - x_r|^2 - lambda_2 log D(x_r); E the latter two;
+                each on images of its own. Che et al. 2017 (arXiv 1612.02136), mode-regularised GAN.
+--model=mdgan   manifold: D_1 tells x from x_r; E and G minimise |x - x_r|^2 - lambda_2 D_1(x_r);
+                diffusion, on other images: D tells x_r from x_f; G minimises -log D(x_f).
+                Che et al. 2017, manifold-diffusion GAN.
+--model=vaegan  E gives N(m, s^2), x_r = G(m + s e): E minimises 1/2 |x - x_r|^2 + KL;
+                G minimises -log D(x_f) - log D(x_r) + recon_g 1/2 |x - x_r|^2;
+                D minimises -log D(x) - log(1 - D(x_r)) - log(1 - D(x_f)).
                 Larsen et al. 2016, with distances in the data.
 
 Each D's loss has --penalty added. As in distgan_toy1d of tntrung/gan. Differs from it: rgan rewards a high

@@ -8,7 +8,7 @@ step:
      x_mix = dec(h_mix)
   2  every update_g_every-th step: enc and dec minimise
      lamb R(x^, x) + l(D(x^), 1) + l(D(x_mix), 1) + beta |enc(x_mix) - h_mix|
-  3  D minimises l(D(x), 1) + l(D(x^), 0) + l(D(x_mix), 0) + penalties, with x^ and x_mix of line 1 held constant
+  3  D minimises l(D(x), 1) + l(D(x^), 0) + l(D(x_mix), 0) + penalties, x^ and x_mix of line 1 held constant
   4  the probe, as in trainers/autoencoder.py
 
 --disable_mix leaves out x_mix (the experiments' "baseline": an adversary on reconstructions),

@@ -6,7 +6,8 @@ binary attributes. One step:
   1  as line 1 of trainers/amr.py; a_sup = s a + (1 - s) a[pi], s ~ Bernoulli(U(0, 1)) for each attribute
   2  m = class_mixer(a_sup); h_sup = m h + (1 - m) h[pi]; x_sup = dec(h_sup)
   3  every update_g_every-th step: enc, dec and class_mixer minimise
-     AMR's loss + l(D(x_sup), 1) + beta |enc(x_sup) - h_sup| + cls l_cls(D_cls(x_sup), a_sup) + eps (sum m - F/2)^2
+     AMR's loss + l(D(x_sup), 1) + beta |enc(x_sup) - h_sup|
+     + cls l_cls(D_cls(x_sup), a_sup) + eps (sum m - F/2)^2
   4  D minimises AMR's loss + l(D(x_sup), 0) + l_cls(D_cls(x), a), D_cls its second head
   5  the probe, as in trainers/autoencoder.py
 

@@ -8,7 +8,7 @@ difference. One step, a and b of the batch, unpaired:
   1  b~ = F(a), a~ = G(b)
   2  F and G minimise l_g(D_B(b~)) + l_g(D_A(a~)) + lambda_a |G(b~) - a| + lambda_b |F(a~) - b|
                       + identity (lambda_b |F(b) - b| + lambda_a |G(a) - a|)
-  3  a~, b~ are exchanged, with probability 1/2 each, for older ones of the image pools (Shrivastava et al. 2017)
+  3  a~, b~ are exchanged, with probability 1/2 each, for older ones of the pools (Shrivastava et al. 2017)
   4  D_A and D_B minimise d_weight (l_real(D_A(a)) + l_fake(D_A(a~)) + l_real(D_B(b)) + l_fake(D_B(b~)))
                           + penalties
 

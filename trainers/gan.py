@@ -1,7 +1,7 @@
-"""GANs with mixup as a regulariser of the discriminator, objectives and penalties, and the improved techniques.
+"""GANs with mixup as a regulariser of the discriminator, penalties, and the improved techniques.
 
-Verma et al. 2018, "Manifold Mixup", section on GANs; Zhang et al. 2018, "mixup", section 3.8; Salimans et al. 2016,
-"Improved techniques for training GANs". One step:
+Verma et al. 2018, "Manifold Mixup", section on GANs; Zhang et al. 2018, "mixup", section 3.8; Salimans et al.
+2016, "Improved techniques for training GANs". One step:
 
   1  every update_g_every-th step, g_steps times:
        z ~ p(z); G minimises l_g(D(G(z))), or |E f(x) - E f(G(z))|^2, or both
@@ -9,9 +9,9 @@ Verma et al. 2018, "Manifold Mixup", section on GANs; Zhang et al. 2018, "mixup"
   3  D minimises l_real(D(x)) + l_fake(D(x~)) + l_fake(d_k(lam h_k(x) + (1 - lam) h_k(x~))) + penalties
   both add |theta - mean of theta so far|^2 with historical_averaging
 
-real_label and fake_label soften l_real and l_fake. Minibatch discrimination and virtual batch norm are layers.
-Differs from the paper's code: D's fakes are drawn afresh from the G just updated (there: from G before its step),
-and update_g_every counts steps of the run (there: afresh each epoch, and not at all with hidden mixup).
+real_label and fake_label soften l_real, l_fake. Minibatch discrimination and virtual batch norm are layers.
+Differs from the paper's code: D's fakes are drawn afresh from the G just updated (there: from G before its
+step); update_g_every counts steps of the run (there: afresh each epoch, not at all with hidden mixup).
 """
 
 import torch
@@ -31,7 +31,7 @@ def get_trainer(nets, args):
 
 
 class MixupGAN(Trainer):
-    """GAN whose D also sees mixes at a random layer: as fake (Verma et al.) or real to the degree lam (Zhang et al.)."""
+    """GAN whose D sees mixes too: as fake (Verma et al.), or as real to the degree lam (Zhang et al.)."""
 
     roles = ("gen", "disc")
     gan_weight = 1.0  # of the terms of real, generated and mixed examples in D's loss
@@ -73,7 +73,7 @@ class MixupGAN(Trainer):
         return log | self.d_step(real, self.d_terms(real, fake, batch.get("y"), step))
 
     def g_terms(self, real):
-        """The terms of G's loss, with [N] or scalar values, on as many generated examples as real [N, C, H, W]."""
+        """The terms of G's loss, (weight, [N] or scalar), on as many examples as real [N, C, H, W]."""
         terms, args, k = {}, self.args, self.fm_layer if self.matching else 0
         fake = self.gen(self.noise(len(real)))
         h_real, h_fake = self.judge.hidden_for_g(real, fake, k)
@@ -85,7 +85,7 @@ class MixupGAN(Trainer):
         return terms
 
     def d_terms(self, real, fake, labels=None, step=0):
-        """The terms of D's loss, each [N] or (weight, [N]); real, fake: [N, C, H, W]; labels: of real, [N]."""
+        """The terms of D's loss, [N] or (weight, [N]); real, fake: [N, C, H, W]; labels: of real, [N]."""
         k = pick(self.layers)
         passes = self.judge.passes(real, fake, k)
         shown = self.examples(passes.real, passes.fake)
@@ -105,7 +105,7 @@ class MixupGAN(Trainer):
         return shown
 
     def d_step(self, real, terms):
-        """D's update on `terms`, and with --dnorm_step=separate another on dnorm. Returns the logged terms."""
+        """D's update on `terms`, and another on dnorm if it is separate. Returns the logged terms."""
         log = self.update("disc", terms)
         if self.args.loss == "wgan" and "disc/real" in log and self.gan_weight > 0:
             # E D(x) - E D(G(z))

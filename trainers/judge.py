@@ -10,9 +10,11 @@ class Judge:
     no state.
 
     There are three arrangements:
-      joint     D compares real with generated examples: each batch passes beside the real one, as two halves of one
-      shared    penalties ask for D's slope at real or generated images: one forward pass serves the logits and the
-                gradient penalties. Separate calls: in a joint batch the penalty would backpropagate through every example
+      joint     D compares real with generated examples: each batch passes beside the real one, as two halves
+                of one batch
+      shared    penalties ask for D's slope at real or generated images: one forward pass serves the logits
+                and the gradient penalties. Separate calls: in a joint batch the penalty would backpropagate
+                through every example
       plain     one call for all batches, unless the network mixes examples (see Trainer.forward_jointly)
     """
 

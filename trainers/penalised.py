@@ -13,6 +13,7 @@ class Weights(Pairs):
 
     @staticmethod
     def check(values):
+        """The values. Raises ValueError for an unknown name, or a weight below 0 or not a number."""
         for name, value in values.items():
             if name not in PENALTIES and not is_file(name):
                 raise ValueError(

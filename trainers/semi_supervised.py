@@ -5,8 +5,10 @@ Salimans et al. 2016, "Improved techniques for training GANs" (arXiv 1606.03498)
 openai/improved-gan. D has K logits l_k, that of "generated" is fixed at 0: D(x) = Z / (Z + 1), Z = sum_k exp
 l_k, so lse(x) = log Z is the logit of a GAN's D. One step:
 
-  1  every update_g_every-th step: G minimises the distance of mean features of unlabelled and generated examples (or as --g_loss says)
-  2  D minimises -log softmax_y(l(x)) on labelled x + unsup_weight 1/2 (-log D(x_u) - log(1 - D(G(z)))) on unlabelled x_u
+  1  every update_g_every-th step: G minimises the distance of mean features of unlabelled and generated
+     examples (or as --g_loss says)
+  2  D minimises -log softmax_y(l(x)) on labelled x
+     + unsup_weight 1/2 (-log D(x_u) - log(1 - D(G(z)))) on unlabelled x_u
   3  the test error is that of argmax_k l_k, and of the same with averaged weights of D
 
 All of trainers/gan.py applies to the second term of line 2: objectives, mixup in pixels or hidden layers,

@@ -1,4 +1,7 @@
-"""Random augmentation of batches: functions of (x, generator), drawn where x is, so that nothing is copied from the host."""
+"""Random augmentation of batches: functions of (x, generator).
+
+They draw where x is, so that nothing is copied from the host.
+"""
 
 import torch
 
@@ -16,7 +19,7 @@ def dequantised(x, generator):
     """x b/127.5 - 1 of bytes b becomes b/128 - 1 + u, u ~ U(0, 1/128) for each value: densities in place of
     levels, in [-1, 1).
 
-    x: [N, C, H, W]; generator: on x's device. Returns [N, C, H, W]. Gulrajani et al. 2017's code for CIFAR-10.
+    x: [N, C, H, W]; generator: on x's device. Returns [N, C, H, W]. Gulrajani et al. 2017, code for CIFAR-10.
     """
     noise = torch.rand(x.shape, generator=generator, device=x.device)
     return (x * 127.5 - 0.5 + noise) / 128

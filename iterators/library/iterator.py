@@ -112,7 +112,8 @@ class DataIterator:
     process its part, so every example is seen once an epoch by one process. The last, partial batch is kept,
     except that fewer than 2 * world_size examples join the batch before it: batch norm needs two examples in
     every process. augment: augment(x, generator) -> x for each key that begins with x, x and generator on the
-    device, under (seed, "augment", step, rank). It is applied by `from_step`, not by `iter`. indices: the examples of source to
+    device, under (seed, "augment", step, rank). It is applied by `from_step`, not by `iter`. indices: the
+    examples of source to
     use, int64 [n]; all by default. what: their name in messages. mixture: of points drawn from Gaussians,
     {"centres": [m, d], "sigma": their deviation (one for all, or [m]), "radius": in sigmas, "least": points
     that cover a mode}, which eval.modes.points measures by. n_classes: by default the number of

@@ -159,7 +159,8 @@ def test_a_measure_joins_the_record_of_its_step(tmp_path):
     metrics.join(4, {"eval/x": 0.5})  # once more, after a kill
     metrics.join(5, {"eval/x": 3.0})  # no losses were due
     assert (tmp_path / "metrics.jsonl").read_text() == (
-        '{"step": 2, "a": 1.0}\n{"step": 4, "a": 2.0, "eval/x": 0.5, "bad": null}\n{"step": 5, "eval/x": 3.0}\n'
+        '{"step": 2, "a": 1.0}\n{"step": 4, "a": 2.0, "eval/x": 0.5, "bad": null}\n'
+        '{"step": 5, "eval/x": 3.0}\n'
     )
 
 

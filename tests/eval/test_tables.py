@@ -430,9 +430,16 @@ def test_averaged_generators_and_singular_covariances_are_pointed_out(tmp_path, 
     )
 
 
-@pytest.mark.parametrize("words, said", [({"subset": 100}, True), ({"subset": 100, "subset_seed": 3}, True)] + [
-    (words, False) for words in ({}, {"subset": 100, "subset_seed": "run"}, {"valid": 10})
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "words, said",
+    (
+        ({"subset": 100}, True),
+        ({"subset": 100, "subset_seed": 3}, True),
+        ({}, False),
+        ({"subset": 100, "subset_seed": "run"}, False),
+        ({"valid": 10}, False),
+    ),
+)
 def test_a_subset_that_all_seeds_share_is_pointed_out(tmp_path, capsys, words, said):
     for seed in range(3):
         make_run(tmp_path, "few", seed, {100: 5.0 + seed}, flags={"iterator_args": words})

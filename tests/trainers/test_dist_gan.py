@@ -574,7 +574,7 @@ def test_what_cannot_be_is_refused_by_name():
         (
             ("--self_supervised=ms",),
             {"classes": 4},
-            r"--self_supervised=ms: needs a head of 5 classes, the discriminator of .* offers 4; use --network_args classes=5",
+            "--self_supervised=ms: needs a head of 5 classes, .* offers 4; use --network_args classes=5",
         ),
         (("--self_supervised=ss",), {"classes": 4, "shape": (1, 16, 32)}, "16x32 pixels cannot be turned"),
         ((), {"nets": nets}, "--phi=features: .* no hidden states"),

@@ -67,7 +67,8 @@ def test_the_product_of_options_steps(loss, mixup, label, ff):
     expected |= {"disc/mix_ff"} if ff else set()
     assert set(log) == expected and all(math.isfinite(v) and v.ndim == 0 for v in log.values())
     still = {n for n, p in t.named_parameters() if torch.equal(before[n], p)}
-    # a constant added to a Wasserstein critic (or, inside the margin, a hinge one) changes nothing: its last bias need not move
+    # a constant added to a Wasserstein critic (or, inside the margin, a hinge one) changes nothing:
+    # its last bias need not move
     assert still <= ({"disc.stages.3.0.bias"} if loss in ("wgan", "hinge") else set())
     assert t.bad_steps.tolist() == [0, 0]
 
@@ -336,7 +337,7 @@ def test_sampling_and_saving_do_not_change_the_run(tmp_path):
 
 
 def test_one_pass_of_a_discriminator_for_several_batches():
-    """What is judged together is judged as apart; a network that compares examples, and no other, is asked for each batch by itself."""
+    """One call gives what several give; only a network that compares examples is called for each batch."""
     t, calls = trainer(), []
     a, b = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)), torch.ones(2, 3)
 

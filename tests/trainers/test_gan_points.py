@@ -39,7 +39,7 @@ def log_ratio(x):
 
 
 def train_d(disc, steps, batch, words=(), lr=0.01):
-    """trainers/gan.py's discriminator after so many of its own updates, on fresh points, against the generator that never moves."""
+    """The discriminator after so many updates on fresh points, against a generator that never moves."""
     torch.manual_seed(0)
     t = gan.get_trainer(
         {"gen": Affine(*Q), "disc": disc},
@@ -93,7 +93,7 @@ def test_a_perceptron_finds_the_optimal_discriminator_where_there_are_points():
 
 
 def test_logit_forms_are_the_naive_ones_and_stay_finite():
-    """-log D, -log(1 - D), log(1 - D) of D = sigmoid(l), in float64, for the minimax and the non-saturating game."""
+    """-log D, -log(1 - D), log(1 - D) of D = sigmoid(l), in float64, for both games."""
     l = torch.linspace(-12, 12, 241, dtype=torch.float64)
     d = torch.sigmoid(l)
     minimax, jsgan = gan.OBJECTIVES["minimax"], gan.OBJECTIVES["jsgan"]
@@ -108,7 +108,7 @@ def test_logit_forms_are_the_naive_ones_and_stay_finite():
     assert torch.allclose(minimax.g(l), (1 - d).log(), atol=1e-6) and torch.allclose(
         jsgan.g(l), -d.log(), atol=1e-6
     )
-    # where D is sure that a sample is generated, the saturating game stands still and the other moves at full slope
+    # where D is sure that a sample is generated, the saturating game stands still; the other moves
     sure = torch.tensor(-30.0, requires_grad=True)
     assert float(torch.autograd.grad(jsgan.g(sure), sure)[0]) == pytest.approx(-1) and float(
         torch.autograd.grad(minimax.g(sure), sure)[0]

@@ -61,7 +61,8 @@ def test_k_classes_are_a_softmax_over_k_plus_1_with_the_last_logit_0():
         assert torch.allclose(terms["real"], expected[0], rtol=1e-6) and torch.allclose(
             terms["fake"], expected[1], rtol=1e-6
         )
-        # the paper's form: -1/2 lse + 1/2 softplus(lse) on real ones, 1/2 softplus(lse) on generated ones; and half a GAN's cross-entropies
+        # the paper's form: -1/2 lse + 1/2 softplus(lse) on real ones, 1/2 softplus(lse) on generated ones;
+        # and half a GAN's cross-entropies
         lse = t.judge.score(x), t.judge.score(fake)
         assert torch.allclose(terms["real"], -lse[0] / 2 + F.softplus(lse[0]) / 2, atol=1e-9)
         bce = [
@@ -84,7 +85,7 @@ def test_stable_at_logits_of_a_thousand():
         def forward(self, x):
             return self.w * x.flatten(1)[:, :3] * 1e3
 
-    t = trainer(nets={"gen": torch.nn.Linear(5, 5), "disc": Fixed()}, *["--g_loss=adversarial"])
+    t = trainer("--g_loss=adversarial", nets={"gen": torch.nn.Linear(5, 5), "disc": Fixed()})
     for sign in (1.0, -1.0):
         x = torch.full((4, 1, 8, 8), sign)
         terms = weighted(t.d_terms(x, x)) | {"sup": t.classification({"x": x, "y": torch.arange(4) % 3})}
