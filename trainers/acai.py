@@ -77,8 +77,7 @@ class ACAI(autoencoder.Autoencoder):
         if self.paper:
             if args.gan_loss == "bce":
                 raise UserError(
-                    "--gan_loss=bce: the paper's critic has no probability; --gan_loss=mse, or --acai=amr, "
-                    "would do"
+                    "--gan_loss=bce: the paper's critic has no probability; use --gan_loss=mse, or --acai=amr"
                 )
             if args.disable_g_recon:
                 raise UserError(

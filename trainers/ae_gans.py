@@ -86,7 +86,7 @@ class RGAN(Trainer):
         if args.model == "vaegan" and args.z_dist != "normal":
             self.warnings.append(
                 f"--z_dist={args.z_dist}: vaegan's codes are drawn to N(0, I), which samples should come "
-                "from; normal would do"
+                "from; use normal"
             )
         self.penalties = torch.nn.ModuleDict(
             {role: self.penalise(args.penalty, role) for role in self.roles if role.startswith("disc")}

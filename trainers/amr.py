@@ -75,8 +75,8 @@ class AdversarialMixup(autoencoder.Autoencoder):
         super().__init__(nets, args)
         if args.disable_mix and args.disable_g_recon:
             raise UserError(
-                "--disable_mix, --disable_g_recon: together they leave D nothing to judge; "
-                "--trainer=trainers/autoencoder.py would do"
+                "--disable_mix, --disable_g_recon: together they leave D nothing to judge; use "
+                "--trainer=trainers/autoencoder.py"
             )
         self.on_mix, self.on_recon = not args.disable_mix, not args.disable_g_recon
         self.loss = reconstruction.LABELLED[args.gan_loss]

@@ -138,19 +138,19 @@ class Autoencoder(codes.Coder):
         if args.cls_probe == "linear" and "probe" not in nets:
             raise UserError(
                 f"--cls_probe=linear: {args.network} gives no probe for this data (has it labels?); "
-                "--cls_probe=none would do"
+                "use --cls_probe=none"
             )
         if args.cls_probe == "none":
             nets.pop("probe", None)
         if args.bpc and "probe" not in nets:
             raise UserError(
-                "--bpc: there is no probe whose loss the encoder could learn from; data with labels would do"
+                "--bpc: there is no probe whose loss the encoder could learn from; use data with labels"
             )
         super().__init__(nets, args)
         if args.recon_loss in NEEDS_RANGE and not has_range(self.dec):
             raise UserError(
                 f"--recon_loss={args.recon_loss}: the decoder of {args.network} may leave [-1, 1]; "
-                "--network_args output=tanh, or --recon_loss=l1, would do"
+                "use --network_args output=tanh, or --recon_loss=l1"
             )
         self.distance = RECONSTRUCTION[args.recon_loss]
         self.probed = "probe" in nets
@@ -205,8 +205,8 @@ class Autoencoder(codes.Coder):
     def sample(self, n):
         """Raises UserError: an autoencoder has no distribution of codes to draw from."""
         raise UserError(
-            "--mode=sample: this autoencoder has no prior over codes; --mode=interp_valid, or "
-            "trainers/beta_vae.py, would do"
+            "--mode=sample: this autoencoder has no prior over codes; use --mode=interp_valid, or "
+            "a run of trainers/beta_vae.py"
         )
 
     def sample_fns(self, data, split="test"):

@@ -469,7 +469,7 @@ class Trainer(nn.Module):
         except (RuntimeError, KeyError, ValueError) as error:
             raise UserError(
                 f"--resume: the checkpoint is of other networks ({str(error).splitlines()[-1].strip()}); "
-                "the flags it was made with would do"
+                "use the flags it was made with"
             ) from error
         self.refresh_caches(self)
 

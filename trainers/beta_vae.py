@@ -43,8 +43,8 @@ class BetaVAE(autoencoder.Autoencoder):
         super().__init__(nets, args)
         if not getattr(self.enc, "variational", False):
             raise UserError(
-                f"--network: the encoder of {args.network} gives no log variances; --network_args vae=True "
-                "would do, if it has it"
+                f"--network: the encoder of {args.network} gives no log variances; use --network_args "
+                "vae=True, if it has it"
             )
         self.code_shape = tuple(self.enc.code_shape)
 

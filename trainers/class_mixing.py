@@ -62,8 +62,8 @@ class ClassMixing(amr.AdversarialMixup):
         super().__init__(nets, args)
         if not hasattr(self.disc, "attributes"):
             raise UserError(
-                f"--network: the discriminator of {args.network} has no attributes(x); --network_args "
-                "attributes=<their number> would do"
+                f"--network: the discriminator of {args.network} has no attributes(x); use --network_args "
+                "attributes=<their number>"
             )
         self.cls_loss = reconstruction.LABELLED[args.cls_loss]
 
@@ -93,8 +93,8 @@ class ClassMixing(amr.AdversarialMixup):
         """float [N, A]. Raises UserError where the data has none, or not as many as the networks."""
         if "attributes" not in batch:
             raise UserError(
-                f"--iterator={self.args.iterator}: its batches have no attributes; iterators/attributes.py "
-                "or iterators/celeba.py would do"
+                f"--iterator={self.args.iterator}: its batches have no attributes; use "
+                "iterators/attributes.py or iterators/celeba.py"
             )
         given, wanted = batch["attributes"].shape[1], self.class_mixer[0].in_features
         if given != wanted:

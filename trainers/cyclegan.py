@@ -84,13 +84,12 @@ class CycleGAN(Trainer):
             raise UserError(
                 f"--iterator: {args.iterator} has one domain; use one with batches of x and x_b, as "
                 "iterators/unpaired_images.py"
-                "iterators/unpaired_images.py, would do"
             )
         if args.identity > 0 and args.data_shape != args.data_shape_b:
             raise UserError(
                 f"--identity={args.identity:g}: given for domains of {args.data_shape[0]} and "
                 f"{args.data_shape_b[0]} channels, where no image of one is "
-                "one of the other; --identity=0 would do"
+                "one of the other; use --identity=0"
             )
         self.shown = None  # images to draw pictures of; no state, the data give them
         self.objective = OBJECTIVES[args.loss]
@@ -186,8 +185,7 @@ class CycleGAN(Trainer):
     def sample(self, n):
         """Raises UserError: there is no noise to draw images from."""
         raise UserError(
-            "--mode=sample: a CycleGAN translates, it has nothing to draw samples from; --mode=translate "
-            "would do"
+            "--mode=sample: a CycleGAN translates, it has nothing to draw samples from; use --mode=translate"
         )
 
     def sample_fns(self, data, split="test"):

@@ -200,7 +200,7 @@ def unlabelled(batch, args):
     """The batch's unlabelled images. Raises UserError where it has none."""
     if "x_unlabelled" not in batch:
         raise UserError(
-            f"--iterator: {args.iterator} gives no x_unlabelled; --iterator=iterators/semi.py "
-            f"--iterator_args base={args.iterator} would do"
+            f"--iterator: {args.iterator} gives no x_unlabelled; use --iterator=iterators/semi.py "
+            f"--iterator_args base={args.iterator}"
         )
     return batch["x_unlabelled"]

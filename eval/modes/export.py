@@ -118,7 +118,7 @@ def examples(trainer, data, args):
             if trainer.to_b is not None:
                 trainer.to_b(x)
                 trainer.to_a(batch["x_b"][:EXAMPLES].to(trainer.device))
-        if drawn is not None and hasattr(trainer, "disc") and "disc" not in calls:
+        if drawn is not None and "disc" in trainer.roles and "disc" not in calls:
             try:
                 trainer.disc(drawn)
             except (TypeError, ValueError, RuntimeError):  # D of pairs (x, z)
