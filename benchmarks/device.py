@@ -21,7 +21,7 @@ from benchmarks.common import ROOT, command_line, machine, words_of
 from benchmarks.steps import SCRIPTS, Case
 from engine import devices, distributed
 from engine.errors import UserError
-from engine.flags import Parser, positive
+from engine.flags import DEVICE_HELP, Parser, positive
 
 MAIN = (
     "exps/baseline.specnorm.sh",
@@ -133,7 +133,7 @@ def main():
     """Prints a line for each measurement, and all of them as a Markdown table."""
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scripts", nargs="*", help="scripts of exps/ (default: the main networks)")
-    parser.add_argument("--device", default="auto", help=devices.HELP)
+    parser.add_argument("--device", default="auto", help=DEVICE_HELP)
     parser.add_argument(
         "--minutes", type=positive, default=20, help="nothing is begun after so long (default 20)"
     )

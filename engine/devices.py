@@ -5,7 +5,6 @@ import torch
 from engine.errors import UserError
 
 KINDS = ("cpu", "cuda", "mps", "xpu")
-HELP = "auto, cpu, cuda, mps or xpu, or cuda:<n> for one of several (default auto: an accelerator, else cpu)"
 
 
 def choose(text, local=0):

@@ -14,11 +14,13 @@ import os
 import sys
 from typing import NamedTuple
 
-from engine import devices
 from engine.errors import MissingError, UserError
 from engine.files import read_regular
 from engine.load import find, load_file, located, named, other_clone, pairs, same_text
 
+DEVICE_HELP = (
+    "auto, cpu, cuda, mps or xpu, or cuda:<n> for one of several (default auto: accelerator, else cpu)"
+)
 DEFAULT_TRAINER = "trainers/gan.py"
 FILES = ("network", "iterator", "trainer")  # flags that name a file; compared by content, not by name
 # not flags, but kept beside them: what the data said, and what follows from it and the flags
@@ -486,7 +488,7 @@ def add_shared(parser):
         changes_run=False,
         kept=False,
         default="auto",
-        help=devices.HELP,
+        help=DEVICE_HELP,
     )
     g.add_argument(
         "--cpu",
@@ -580,7 +582,7 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None, alone=())
     )
     add_shared(parser)
     parser.flags["mode"].metavar = "|".join(modes)
-    saved, file = {}, ""
+    saved, file, folder = {}, "", None
     if mode != "train" and not (mode in alone and known.name is None):
         folder = folder_of(
             *(getattr(known, n) or parser.get_default(n) for n in ("save_path", "name", "seed"))
@@ -615,8 +617,8 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None, alone=())
         )
     vars(args).update({name: saved[name] for name in (*FACTS, *DERIVED) if name in saved})
     if (
-        mode != "train"
-    ):  # a copy of a run in the folder of another seed is still of the seed that it was trained with
+        folder is not None
+    ):  # a copy in the folder of another seed is still of the seed that it was trained with
         args.folder, args.seed = folder, saved.get("seed", args.seed)
     check(args)
     if mode != "train" and mode not in alone:

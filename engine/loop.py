@@ -184,7 +184,7 @@ class Fit:
 
         A signal or the time limit breaks them off; what was made by then has joined the record.
         """
-        found = {}
+        found, made = {}, 0
         why = self.stopper.wanted()
         if why:
             raise Interrupted(why)
@@ -198,10 +198,11 @@ class Fit:
                 found |= values
                 self.note_provisional(step, every, values)
                 self.todo.remove(name)
+                made += 1
         finally:
             self.stopper.patient = True
             self.trainer.train()
-            if found:
+            if made:  # in every process, though values may be process 0's alone
                 self.run.join(step, found)
         return found
 

@@ -376,7 +376,7 @@ class RunDirectory:
     def join(self, step, values):
         """Adds values that came later to the record of this step."""
         self.guard()
-        if self.writes:
+        if self.writes and values:
             self.metrics.join(step, values)
             if self.tensorboard:
                 self.tensorboard.log(step, values)

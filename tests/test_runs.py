@@ -13,7 +13,7 @@ import pytest
 
 from engine import checkpoint
 from engine.errors import MissingError, UserError
-from engine.load import load_file
+from engine.load import _executed
 from tests.faults import fuzz, inject
 from tests.running import ROOT, SMALL, launch, mode, newest, train
 
@@ -131,7 +131,7 @@ def test_a_failing_measure_does_not_take_the_checkpoint_with_it(tmp_path, error)
     records = (folder_of(tmp_path) / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in records] == [2, 4]
     (tmp_path / "t.py").write_text(BROKEN.replace("raise {}", "return {{'own/x': 0.5 + step}}").format())
-    load_file.cache_clear()
+    _executed.cache_clear()
     assert train(tmp_path, *words) == 0
     records = (folder_of(tmp_path) / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line).get("own/x") for line in records] == [None, 4.5, None, 8.5]
@@ -207,7 +207,7 @@ def test_modes_do_not_import_what_a_strangers_flags_json_names(tmp_path):
     with pytest.raises(UserError, match=f"--trainer: {tmp_path}/t.py, .* use --trainer=.* if you trust it"):
         mode(tmp_path, "--mode=sample", "--samples=2", f"--out={tmp_path}/b.png")
     assert not (tmp_path / "was_run").exists()
-    load_file.cache_clear()
+    _executed.cache_clear()
     words = ["--mode=sample", "--samples=2", f"--out={tmp_path}/b.png", f"--trainer={tmp_path}/t.py"]
     assert mode(tmp_path, *words) == 0 and (tmp_path / "was_run").exists()
 

@@ -12,7 +12,7 @@ import torch
 
 from engine import devices, distributed, memory
 from engine.errors import MissingError, UserError
-from engine.flags import Parser, positive
+from engine.flags import DEVICE_HELP, Parser, positive
 from eval import command
 from eval.metrics import evaluate, extractors, statistics
 from iterators.library import decoding
@@ -194,7 +194,7 @@ def main(argv=None):
         "no resizing)",
     )
     parser.add_argument("--batch", type=positive, default=64, help="images at a time (default 64)")
-    parser.add_argument("--device", default="auto", help=devices.HELP)
+    parser.add_argument("--device", default="auto", help=DEVICE_HELP)
     parser.add_argument(
         "--threads", type=positive, default=None, help="CPU threads (default: torch's choice)"
     )

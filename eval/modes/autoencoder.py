@@ -22,7 +22,7 @@ from engine.pictures import gif
 from engine.randomness import permutation
 from eval.metrics import disentanglement, probe
 from eval.metrics.results import append_result
-from eval.modes.restoring import for_each_checkpoint
+from eval.modes.restoring import check_offers, for_each_checkpoint
 
 RED, GREEN = (220, 40, 40), (40, 180, 60)
 
@@ -158,8 +158,7 @@ def interpolation(split):
 
     mode.__doc__ = (
         f"Strips of --num_interps images between --val_batch_size pairs of {split} in code space, from the "
-        "partner "
-        "(p = 0) to the example (p = 1)."
+        "partner (p = 0) to the example (p = 1)."
     )
     return mode
 
@@ -168,6 +167,7 @@ def pixel_interpolation(split):
     """A mode that does so between the pixels of the examples, which takes no trained network."""
 
     def mode(trainer, data, run, args):
+        check_offers(trainer, args, "decode")
         x = examples(split_of(data, split), args.val_batch_size, args.vis_seed)["x"]
         ps = torch.linspace(0, 1, args.num_interps).tolist()
         walks = torch.stack([torch.lerp(x.roll(1, 0), x, p) for p in ps])

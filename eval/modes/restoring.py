@@ -14,6 +14,14 @@ OFFERED_BY = {
 }
 
 
+def check_offers(trainer, args, needs):
+    """Raises UserError for a trainer that lacks the method `needs`, without which the mode makes no sense."""
+    if getattr(trainer, needs) is None:
+        raise UserError(
+            f"--mode={args.mode}: {args.trainer} has no {needs}(...); use it for a run of {OFFERED_BY[needs]}"
+        )
+
+
 def for_each_checkpoint(needs=None):
     """Decorates a mode(trainer, data, run, args, step), which writes under names with the step: the result, a
     mode (trainer, data, run, args), calls it for each checkpoint of --at, once the trainer has taken that
@@ -25,11 +33,8 @@ def for_each_checkpoint(needs=None):
     def decorate(mode):
         @functools.wraps(mode)
         def each(trainer, data, run, args):
-            if needs and getattr(trainer, needs) is None:
-                raise UserError(
-                    f"--mode={args.mode}: {args.trainer} has no {needs}(...); use it for a run of "
-                    f"{OFFERED_BY[needs]}"
-                )
+            if needs:
+                check_offers(trainer, args, needs)
             for step in run.restore_each(trainer):
                 mode(trainer, data, run, args, step)
             return 0

@@ -44,7 +44,7 @@ def gan_gradients(part, watch, batch=8):
         torch.rand(batch, 1, 1, 1, generator=draw),
     )
     gan.beta_weights = lambda n, *a: torch.stack([lam[part], 1 - lam[part]])
-    gan.pick = lambda layers: layers[-1]
+    gan.pick = lambda layers: layers[-1] if layers else 0
     penalties.uniform = lambda x: eps[part]
     # a fake-fake mix has its partner in its own process: pair neighbours, which the parts do not separate
     torch.randperm = lambda n, **k: torch.arange(n).reshape(-1, 2).flip(1).flatten()
