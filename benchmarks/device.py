@@ -19,7 +19,7 @@ import torch
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from benchmarks.common import ROOT, command_line, machine, words_of
 from benchmarks.steps import SCRIPTS, Case
-from engine import devices, distributed
+from engine import distributed
 from engine.errors import UserError
 from engine.flags import DEVICE_HELP, Parser, positive
 

@@ -10,7 +10,7 @@ import zipfile
 import numpy as np
 import torch
 
-from engine import devices, distributed, memory
+from engine import distributed, memory
 from engine.errors import MissingError, UserError
 from engine.flags import DEVICE_HELP, Parser, positive
 from eval import command
