@@ -43,6 +43,7 @@ def run(**environment):
     return kept == "True", int(faults)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's malloc is not this system's")
 def test_freed_blocks_come_back_without_the_system():
     """Blocks of 40 MB. The system would have to clear each of their pages every time."""

@@ -19,7 +19,7 @@ assert not any(name.split(".")[0] in ("engine", "networks", "trainers") for name
 """
 
 
-@pytest.mark.parametrize("ema", [0, 0.5])
+@pytest.mark.parametrize("ema", [pytest.param(0, marks=pytest.mark.slow), 0.5])
 def test_exported_generator_runs_without_the_project(tmp_path, ema):
     assert train(tmp_path, "--max_steps=3", f"--ema={ema}") == 0
     out = tmp_path / "model"
@@ -47,6 +47,7 @@ def test_exported_generator_runs_without_the_project(tmp_path, ema):
         mode(tmp_path, "--mode=export", f"--out={out}")
 
 
+@pytest.mark.slow
 def test_a_program_that_differs_is_refused(tmp_path):
     net = torch.nn.Linear(2, 2)
     x = torch.randn(16, 2)

@@ -170,7 +170,13 @@ def test_shared_flags_are_sourced():
     assert {line: names for line, names in seen.items() if len(names) > 1} == {}
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=name_of)
+def two_steps_of(script):
+    """The script, slow if its networks have virtual batch norm at full width: one of these six is enough."""
+    long = "improved_techniques/cifar10/no_" in name_of(script)
+    return pytest.param(script, marks=pytest.mark.slow, id=name_of(script)) if long else script
+
+
+@pytest.mark.parametrize("script", map(two_steps_of, SCRIPTS), ids=name_of)
 def test_two_steps(script, tmp_path, monkeypatch):
     """Every script, from another folder, with either shell, with overriding flags at its end."""
     made = next(made for part, made in MADE.items() if part in name_of(script))

@@ -165,7 +165,7 @@ def test_errors_are_parts_of_whole_splits():
 
 def test_data_without_unlabelled_images_is_named():
     with pytest.raises(
-        UserError, match="gives no x_unlabelled; --iterator=iterators/semi.py --iterator_args base="
+        UserError, match="gives no x_unlabelled; use --iterator=iterators/semi.py --iterator_args base="
     ):
         trainer().train_step(batch() | {"y": torch.zeros(6, dtype=torch.int64)}, 0)
 
