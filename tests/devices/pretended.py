@@ -51,8 +51,10 @@ def register():
 
 
 def place(stack):
-    """file:line of the innermost frame of the project's own code."""
-    found = [f for f in stack if f.filename.startswith(ROOT) and "/tests/devices/" not in f.filename]
+    """file:line of the innermost frame of the project's own code. A virtual environment may lie in the
+    project's folder."""
+    others = ("/tests/devices/", "/site-packages/")
+    found = [f for f in stack if f.filename.startswith(ROOT) and not any(o in f.filename for o in others)]
     return f"{os.path.relpath(found[-1].filename, ROOT)}:{found[-1].lineno} {found[-1].name}" if found else ""
 
 
