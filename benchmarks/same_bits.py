@@ -43,7 +43,9 @@ from engine.errors import UserError
 from engine.flags import Parser
 
 # Keys of flags.json that only one side has, and scripts that are gone, on purpose; --allow adds to them.
-ALLOWED = {"penalty"}  # every trainer that has a discriminator takes it
+# Flags that stand on one side alone without a word: every trainer that has a discriminator takes --penalty,
+# and the data have a digest.
+ALLOWED = {"penalty", "accept_new_data", "data_digest"}
 
 # log_every=2: the last checkpoint then holds sums for the log, and names that are logged as the run ends
 OVERRIDES = "--cpu --threads=1 --log_every=2 --samples=4 --name=run --resume=auto"

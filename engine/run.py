@@ -14,7 +14,7 @@ import traceback
 
 import torch
 
-from engine import checkpoint, distributed, flags, pictures, record
+from engine import checkpoint, distributed, pictures, record, saved_flags
 from engine.errors import MissingError, UserError
 from engine.files import remove_temporary, write_atomically
 from engine.load import located
@@ -34,7 +34,9 @@ class RunDirectory:
 
     def __init__(self, args):
         self.args = args
-        self.folder = getattr(args, "folder", None) or flags.folder_of(args.save_path, args.name, args.seed)
+        self.folder = getattr(args, "folder", None) or saved_flags.folder_of(
+            args.save_path, args.name, args.seed
+        )
         self.checkpoints, self.samples = (
             os.path.join(self.folder, "checkpoints"),
             os.path.join(self.folder, "samples"),
@@ -146,7 +148,8 @@ class RunDirectory:
         if dead:
             self.say(f"took over the lock of {who(dead)}, which is gone")
         copies = [
-            os.path.join(self.folder, "files", flag) for flag, _ in flags.files_of(flags.record(self.args))
+            os.path.join(self.folder, "files", flag)
+            for flag, _ in saved_flags.files_of(saved_flags.record(self.args))
         ]
         for folder in (self.folder, self.checkpoints, self.samples, *filter(os.path.isdir, copies)):
             remove_temporary(folder)
@@ -154,7 +157,7 @@ class RunDirectory:
     def find(self):
         """(step, state, whether the folder is begun afresh) to start from; (0, None, True) where there is
         nothing to go on from."""
-        args, own, then = self.args, checkpoint.steps(self.checkpoints), flags.read(self.folder)
+        args, own, then = self.args, checkpoint.steps(self.checkpoints), saved_flags.read(self.folder)
         if args.resume == "none":
             if own:
                 raise UserError(
@@ -166,7 +169,7 @@ class RunDirectory:
         if args.resume == "auto":
             if own and then is not None:
                 self.check(then)
-                for line in flags.edited(then, args, self.folder):
+                for line in saved_flags.edited(then, args, self.folder):
                     self.warn(line)
             damaged = {}
             step, state = checkpoint.newest(self.checkpoints, damaged.__setitem__)
@@ -198,7 +201,7 @@ class RunDirectory:
             self.check(then or state["flags"])
         else:
             other = os.path.dirname(os.path.dirname(os.path.abspath(args.resume)))
-            for line in flags.differences(state["flags"], args, other):
+            for line in saved_flags.differences(state["flags"], args, other):
                 print(f"warning: starts from {args.resume} with {line}", file=sys.stderr)
             state = {
                 name: value for name, value in state.items() if name != "due"
@@ -280,8 +283,8 @@ class RunDirectory:
     def check_own(self, state, name):
         """For modes: raises UserError for a checkpoint whose flags are another run's than flags.json's."""
         trained = copy.copy(self.args)
-        vars(trained).update(flags.read(self.folder) or {})
-        found = flags.differences(state["flags"], trained, self.folder)
+        vars(trained).update(saved_flags.read(self.folder) or {})
+        found = saved_flags.differences(state["flags"], trained, self.folder)
         if found:
             raise UserError(
                 f"--name: {name} in {self.checkpoints} is of another run: {'; '.join(found)}; move it away"
@@ -289,7 +292,7 @@ class RunDirectory:
 
     def check(self, then):
         """Raises UserError where flags differ from an earlier start's in what would change the run."""
-        found = flags.differences(then, self.args, self.folder)
+        found = saved_flags.differences(then, self.args, self.folder)
         if found:
             raise UserError(
                 f"{'; '.join(found)}: this would change the run in {self.folder}; "
@@ -299,8 +302,8 @@ class RunDirectory:
 
     def copy_files(self):
         """files/: copies of the loaded files as they were when the run began."""
-        for flag, name in flags.files_of(flags.record(self.args)):
-            copy = flags.copied(self.folder, flag, name)
+        for flag, name in saved_flags.files_of(saved_flags.record(self.args)):
+            copy = saved_flags.copied(self.folder, flag, name)
             if not os.path.exists(copy):
                 os.makedirs(os.path.dirname(copy), exist_ok=True)
                 with open(located(name), "rb") as file:
@@ -310,7 +313,7 @@ class RunDirectory:
         """flags.json: every flag, and steps_per_epoch as the data gave it."""
         write_atomically(
             os.path.join(self.folder, "flags.json"),
-            json.dumps(flags.record(self.args), indent=1, sort_keys=True).encode(),
+            json.dumps(saved_flags.record(self.args), indent=1, sort_keys=True).encode(),
         )
 
     def header(self):
@@ -331,7 +334,7 @@ class RunDirectory:
         Called in every process.
         """
         self.guard()
-        state = {"step": step, **trainer.capture(), "flags": flags.record(self.args)}
+        state = {"step": step, **trainer.capture(), "flags": saved_flags.record(self.args)}
         if self.writes:
             checkpoint.save(os.path.join(self.checkpoints, "best.pt"), state)
 
@@ -347,7 +350,7 @@ class RunDirectory:
             **trainer.capture(),
             "means": means.capture(),
             "provisional": list(provisional),
-            "flags": flags.record(self.args),
+            "flags": saved_flags.record(self.args),
         }
         if due:
             state["due"] = list(due)

@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from engine import flags
+from engine import flags, saved_flags
 from engine.errors import MissingError, UserError
 
 
@@ -126,13 +126,13 @@ def test_other_modes_take_a_runs_own_flags(tmp_path):
 def begun(*words):
     """The flags of a run as flags.json holds them."""
     facts = {"data_shape": [1, 8, 8], "n_classes": 10, "steps_per_epoch": 5, "total_steps": 500}
-    return flags.record(parse(*words)) | facts
+    return saved_flags.record(parse(*words)) | facts
 
 
 def differences(then, *words, folder):
     """What differs between the words of an earlier start, or its flags, and those of now."""
     then = begun(*then) if isinstance(then, list) else then
-    return flags.differences(then, parse(*words), str(folder))
+    return saved_flags.differences(then, parse(*words), str(folder))
 
 
 def test_differences(tmp_path):
@@ -156,21 +156,22 @@ def test_files_are_compared_by_content(tmp_path):
     network = tmp_path / "net.py"
     network.write_bytes(b"a = 1\nb = 2\n")
     then = begun() | {"network": "networks/old_name.py"}
-    copy = flags.copied(str(tmp_path), "network", then["network"])
+    copy = saved_flags.copied(str(tmp_path), "network", then["network"])
     os.makedirs(os.path.dirname(copy))
     with open(copy, "wb") as file:
         file.write(b"a = 1\r\nb = 2\r\n")  # as a clone on Windows had it
     now = parse(f"--network={network}")
-    assert flags.differences(then, now, str(tmp_path)) == [] and flags.edited(then, now, str(tmp_path)) == []
+    assert saved_flags.differences(then, now, str(tmp_path)) == []
+    assert saved_flags.edited(then, now, str(tmp_path)) == []
     network.write_text("a = 2\nb = 2\n")
-    (found,) = flags.differences(then, now, str(tmp_path))
+    (found,) = saved_flags.differences(then, now, str(tmp_path))
     assert found == f"--network: networks/old_name.py then, {network} now"
     then["network"] = str(network)  # the same file, with other text
-    copy = flags.copied(str(tmp_path), "network", str(network))
+    copy = saved_flags.copied(str(tmp_path), "network", str(network))
     with open(copy, "wb") as file:
         file.write(b"a = 1\n")
-    assert flags.differences(then, now, str(tmp_path)) == []
-    (found,) = flags.edited(then, now, str(tmp_path))
+    assert saved_flags.differences(then, now, str(tmp_path)) == []
+    (found,) = saved_flags.edited(then, now, str(tmp_path))
     assert "has changed since the run began" in found
 
 
@@ -204,8 +205,8 @@ def test_flags_that_change_no_run_may_differ_on_resume(tmp_path, trainer, word, 
         for w in (word, other)
     )
     name = word[2:].split("=")[0]
-    assert flags.record(then)[name] != flags.record(now)[name]
-    assert flags.differences(flags.record(then), now, str(tmp_path)) == []
+    assert saved_flags.record(then)[name] != saved_flags.record(now)[name]
+    assert saved_flags.differences(saved_flags.record(then), now, str(tmp_path)) == []
 
 
 def test_a_modes_flag_is_refused_where_it_is_not_read():
