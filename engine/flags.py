@@ -123,9 +123,8 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None, alone=())
             f"--{name}: --mode={mode} does not read it; leave it out, or use it with --mode={readers}"
         )
     vars(args).update({name: saved[name] for name in (*FACTS, *DERIVED) if name in saved})
-    if (
-        folder is not None
-    ):  # a copy in the folder of another seed is still of the seed that it was trained with
+    # a copy in the folder of another seed is still of the seed that it was trained with
+    if folder is not None:
         args.folder, args.seed = folder, saved.get("seed", args.seed)
     check(args)
     if mode != "train" and mode not in alone:

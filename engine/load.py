@@ -192,13 +192,7 @@ def literal(text):
     Nothing is evaluated."""
     try:
         return ast.literal_eval(text)
-    except (
-        ValueError,
-        SyntaxError,
-        TypeError,
-        MemoryError,
-        RecursionError,
-    ):  # all that it raises for odd text
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # for odd text
         return {"true": True, "false": False, "none": None}.get(text.lower(), text)
 
 

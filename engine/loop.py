@@ -50,11 +50,9 @@ class Fit:
     def __init__(self, trainer, stream, run, args, stopper, measures):
         self.trainer, self.stream, self.run, self.args, self.stopper = trainer, stream, run, args, stopper
         self.means, self.batch, self.measures = Means(), None, measures
-        self.provisional, self.todo = (
-            [],
-            [],
-        )  # of the step in hand: see save(); labels of measures yet to be made
-        self.waited = self.stepped = 0.0  # seconds that steps took, and of them those until the data came
+        self.provisional = []  # of the step in hand: see save()
+        self.todo = []  # labels of measures yet to be made
+        self.waited = self.stepped = 0.0  # seconds in steps; waited: the part of it waiting for data
         self.last_save = self.last_plot = time.monotonic()
         epoch = args.steps_per_epoch
         self.saves = epoch * args.save_every, args.save_every_steps
@@ -91,9 +89,8 @@ class Fit:
                 seed_step(args.seed, step, distributed.rank())
                 self.trainer.on_step_start(step, self.stream.share(step))
                 self.means.add(self.trainer.step(self.batch, step))
-                if (
-                    distributed.world_size() > 1
-                ):  # walking all modules costs a small network a tenth of its step
+                # walking all modules costs a small network a tenth of its step
+                if distributed.world_size() > 1:
                     distributed.broadcast(self.trainer.shared_buffers())
                 step += 1
                 self.stepped += time.monotonic() - asked

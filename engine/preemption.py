@@ -61,9 +61,8 @@ class Stopper:
 
     def receive(self, number, frame):
         """The signal handler."""
-        if (
-            self.over or os.getpid() != self.pid
-        ):  # in a worker that loads data: the process that made it ends it
+        # in a worker that loads data: the process that made it ends it
+        if self.over or os.getpid() != self.pid:
             return
         now = time.monotonic()
         if self.first is not None:

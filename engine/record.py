@@ -70,10 +70,8 @@ class Means:
     def add_sums(self, names, new, count):
         """Adds sums [n] of names that came `count` times."""
         sums, before = self.sums.get(names, (torch.zeros_like(new, dtype=devices.widest(new.device)), 0))
-        self.sums[names] = (
-            sums.to(new.device, devices.widest(new.device)).add_(new),
-            before + count,
-        )  # restored sums are the host's
+        # restored sums are the host's
+        self.sums[names] = (sums.to(new.device, devices.widest(new.device)).add_(new), before + count)
 
 
 class Metrics:

@@ -103,9 +103,7 @@ def turn(path):
     try:
         try:
             lock.acquire()
-        except (
-            NotImplementedError
-        ):  # the file system has no flock, and this filelock does not fall back by itself
+        except NotImplementedError:  # no flock here, and this filelock does not fall back by itself
             lock = filelock.SoftFileLock(path + ".exclusive", timeout=WAIT)
             lock.acquire()
     except filelock.Timeout:

@@ -111,9 +111,8 @@ class RunDirectory:
         change the run.
         """
         distributed.on_rank0(self.lock_up)
-        self.step, state, fresh = distributed.on_rank0(
-            self.find
-        )  # process 0 reads: nodes need not share a file system
+        # process 0 reads: nodes need not share a file system
+        self.step, state, fresh = distributed.on_rank0(self.find)
         if self.writes:
             if fresh:  # what an earlier start without a checkpoint left is dropped
                 shutil.rmtree(self.samples)
@@ -203,9 +202,8 @@ class RunDirectory:
             other = os.path.dirname(os.path.dirname(os.path.abspath(args.resume)))
             for line in saved_flags.differences(state["flags"], args, other):
                 print(f"warning: starts from {args.resume} with {line}", file=sys.stderr)
-            state = {
-                name: value for name, value in state.items() if name != "due"
-            }  # of the other run's records
+            # of the other run's records
+            state = {name: value for name, value in state.items() if name != "due"}
         if args.last_epoch is not None:
             if inside:
                 raise UserError(

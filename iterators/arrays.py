@@ -188,9 +188,8 @@ def in_folder(root):
             "names such as train.npy and test.npy"
         )
     if not found.get("test") and any("train_data_batch" in p for p in found["train"][0]) and "valid" in found:
-        found["test"] = found.pop(
-            "valid"
-        )  # ImageNet-32's official validation images are its test images elsewhere here
+        # ImageNet-32's official validation images are its test images elsewhere here
+        found["test"] = found.pop("valid")
     return {split: found[split] for split in SPLITS if split in found and found[split][0]}
 
 

@@ -36,9 +36,8 @@ def get_network(data_shape, n_classes, z_dim, variant="collections", width=None)
         return nn.ConvTranspose2d(a, b, 4, 2, 1, bias=False)
 
     maps = [layer for a, b in itertools.pairwise(ups) for layer in (up(a, b), *norm_relu(b))]
-    dense = nn.ConvTranspose2d(
-        z_dim, start[0], start[1:], bias=False
-    )  # of one pixel, for its initial weights
+    # of one pixel, for its initial weights
+    dense = nn.ConvTranspose2d(z_dim, start[0], start[1:], bias=False)
     maps = nn.Sequential(dense, *norm_relu(start[0]), *maps, up(ups[-1], channels), nn.Tanh())
     gen = Generator(nn.Identity(), (z_dim, 1, 1), maps)
 

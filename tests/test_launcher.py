@@ -36,10 +36,8 @@ def test_a_run_leaves_what_the_readme_says(tmp_path):
         "status.json",
     ]
     assert sorted(os.listdir(run / "checkpoints")) == ["step_00000003.pt", "step_00000006.pt"]
-    assert sorted(os.listdir(run / "samples")) == [
-        "step_00000005.png",
-        "step_00000006.png",
-    ]  # an epoch is 5 steps; the end
+    # an epoch is 5 steps; the end
+    assert sorted(os.listdir(run / "samples")) == ["step_00000005.png", "step_00000006.png"]
     status = json.loads((run / "status.json").read_text())
     assert (status["state"], status["step"]) == ("finished", 6)
     records = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]

@@ -101,9 +101,8 @@ def test_one_bad_line_takes_no_others_with_it(tmp_path, capsys):
     first, *rest = path.read_bytes().splitlines(keepends=True)
     bad = [b"\xff\xfe\n", b"5\n", b'{"loss": 1}\n', b'{"step": "2"}\n']
     path.write_bytes(b"".join([first, *bad, *rest]) + b'{"step": 7, "to')
-    assert (
-        train(tmp_path, "--max_steps=6", "--resume=auto") == 0
-    )  # finished: changes nothing, and fails at nothing
+    # finished: changes nothing, and fails at nothing
+    assert train(tmp_path, "--max_steps=6", "--resume=auto") == 0
     assert train(tmp_path, "--max_steps=8", "--resume=auto") == 0
     assert [json.loads(line)["step"] for line in path.read_bytes().splitlines()] == [2, 4, 6, 8]
     assert (folder_of(tmp_path) / "metrics.jsonl.damaged").read_bytes() == b"".join(bad)
@@ -200,9 +199,8 @@ def test_only_the_projects_own_temporary_files_are_removed(tmp_path):
 def test_modes_do_not_import_what_a_strangers_flags_json_names(tmp_path):
     (tmp_path / "t.py").write_text("from trainers.gan import *")
     assert train(tmp_path, f"--trainer={tmp_path}/t.py", "--max_steps=2") == 0
-    assert (
-        mode(tmp_path, "--mode=sample", "--samples=2", f"--out={tmp_path}/a.png") == 0
-    )  # the run's own file
+    # the run's own file
+    assert mode(tmp_path, "--mode=sample", "--samples=2", f"--out={tmp_path}/a.png") == 0
     (tmp_path / "t.py").write_text(f"open('{tmp_path}/was_run', 'w')\nfrom trainers.gan import *")
     with pytest.raises(UserError, match=f"--trainer: {tmp_path}/t.py, .* use --trainer=.* if you trust it"):
         mode(tmp_path, "--mode=sample", "--samples=2", f"--out={tmp_path}/b.png")

@@ -287,12 +287,10 @@ class Trainer(nn.Module):
         self.refresh_caches(self)
 
     def data_dependent_init(self, x):
-        """What gen and disc start from noise and real images x [N, C, H, W], in layers that have such a
-        start: a reference batch, weight norm, minibatch discrimination."""
-        for net, given in (
-            (self.gen, self.noise),
-            (self.disc, x[: len(x) // 2 * 2]),
-        ):  # a joint batch has two halves
+        """Data-dependent initialisation of gen (from noise) and disc (from real images x [N, C, H, W]), in
+        layers that have one: a reference batch, weight norm, minibatch discrimination."""
+        # an even number: a joint batch has two halves
+        for net, given in ((self.gen, self.noise), (self.disc, x[: len(x) // 2 * 2])):
             if hasattr(net, "prepare"):
                 net.prepare(given)
 

@@ -230,9 +230,8 @@ class Pool(nn.Module):
         returned = torch.where(swap & ~fills, held, self.size + order)
         places = torch.arange(self.size, device=device)
         last = wrote(places, True)
-        both = torch.cat([self.images, images]).permute(
-            0, 2, 3, 1
-        )  # see iterators/library/iterator.py: channels-last rows are picked faster so
+        # see iterators/library/iterator.py: channels-last rows are picked faster so
+        both = torch.cat([self.images, images]).permute(0, 2, 3, 1)
         pick = lambda rows: both.index_select(0, rows).permute(0, 3, 1, 2)
         self.images.copy_(pick(torch.where(last < 0, places, self.size + last)))
         self.filled.add_(fills.sum())

@@ -113,7 +113,7 @@ class SemiSupervised(gan.MixupGAN):
         self.gan_weight = args.unsup_weight / 2
         self.disc_output = (args.n_classes,)
         if args.supervised:
-            self.warnings.clear()  # what goes with what does not matter where none of it is used
+            self.warnings.clear()  # GAN flags are ignored with --supervised
         self.warn_if_unused(
             not args.supervised, "unlabelled images, which --supervised leaves out", *GAN_FLAGS
         )

@@ -245,9 +245,8 @@ def inception(device, weights=None):
             "--extractor=efficientnet"
         ) from None
     try:
-        torch.load(
-            path, map_location="cpu", weights_only=True
-        )  # a check: torch-fidelity itself loads any pickle
+        # a check: torch-fidelity itself loads any pickle
+        torch.load(path, map_location="cpu", weights_only=True)
         with torch.random.fork_rng(devices=[]):  # the constructor draws initial weights
             net = FeatureExtractorInceptionV3(
                 "inception", ["2048", "logits_unbiased"], feature_extractor_weights_path=path

@@ -241,9 +241,8 @@ def save_frames(trainer, data, run, args, step):
     ps = torch.linspace(0, 1, args.num_interps + 1)[1:].tolist()
     with trainer.evaluating():
         h = trainer.encode(x)
-        legs = torch.stack(
-            [trainer.decode(trainer.interpolate(h.roll(-1, 0), h, p)) for p in ps], 1
-        )  # [n, k, C, H, W]
+        # the way from each to the next: [n, k, C, H, W]
+        legs = torch.stack([trainer.decode(trainer.interpolate(h.roll(-1, 0), h, p)) for p in ps], 1)
     frames = []
     for images in legs.flatten(0, 1).split(1):
         pixels = pictures.to_uint8(images)[0]

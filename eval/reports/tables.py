@@ -496,10 +496,10 @@ def summary(study):
             for line, group, entries in zip(rows, study.shown, published):
                 row = study.rows[group, column]
                 line.append("; ".join(published_text(e) + agreement(row, e) for e in entries) or "–")
-    return Block(f"Means over seeds ({study.pick_text()})", header, rows, remarks(study))
+    return Block(f"Means over seeds ({study.pick_text()})", header, rows, notes_on(study))
 
 
-def remarks(study):
+def notes_on(study):
     """What a reader of the means must know."""
     counted = "all runs, finished or not" if study.args.unfinished else "finished runs only"
     notes = [f"Mean ± sample standard deviation (ddof 1) over n training seeds; {counted}."]

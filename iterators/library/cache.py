@@ -201,10 +201,8 @@ def cached(source, listing, options, build, content, cache=None, in_memory=IN_ME
         }
         write_meta(made, meta)
         meta = described(made)
-        ready = (
-            load(made, meta, in_memory),
-            meta["facts"],
-        )  # before the renaming: the files stay open whatever becomes of the name
+        # before the renaming: the files stay open whatever becomes of the name
+        ready = (load(made, meta, in_memory), meta["facts"])
         folder = os.path.join(place, f"{name}-{facts['digest'][:8]}")
         publish(made, folder, lambda: find([folder], identity, lambda: facts["digest"], in_memory, False))
         remove_outdated(place, folder, meta)

@@ -214,9 +214,7 @@ class Files:
                 try:
                     with self.archive.open(member) as file:
                         image = bool(FIRST_BYTES.match(file.read(16)))
-                except (
-                    Exception
-                ):  # an encrypted or damaged member of an unknown kind is none that can be read
+                except Exception:  # encrypted or damaged, of an unknown kind: none that can be read
                     image = False
             folder = name.rpartition("/")[0]
             if image:

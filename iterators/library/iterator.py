@@ -68,9 +68,8 @@ class Arrays:
 
 
 def _tensor(array):
-    if str(array.dtype).endswith(
-        "uint16"
-    ):  # torch has few functions for it: its bits as int16, see ranges.to_x
+    # torch has few functions for it: its bits as int16, see ranges.to_x
+    if str(array.dtype).endswith("uint16"):
         array = array.view(torch.int16 if torch.is_tensor(array) else np.int16)
     tensor = torch.as_tensor(array)
     if tensor.ndim != 4 or isinstance(array, np.memmap):  # rearranging a mapped array would read all of it

@@ -77,9 +77,8 @@ class Recorder(TorchDispatchMode):
             if not at.endswith((" capture", " restore")):  # a checkpoint holds private buffers on the host
                 self.copies[f"{function} {' and '.join(sorted(kinds))} at {at}"] += 1
         if NAME in kinds and function._overloadpacket.__name__ not in PURE_VIEWS:
-            if (
-                function._overloadpacket.__name__ == "_fused_adam_"
-            ):  # the one value that a schedule may change
+            # the one value that a schedule may change
+            if function._overloadpacket.__name__ == "_fused_adam_":
                 kwargs = kwargs | {"lr": None}
             self.operators.append(
                 f"{function} {[describe(leaf) for leaf in pytree.tree_leaves((args, kwargs))]}"
@@ -157,9 +156,8 @@ def run(words, device, patch=None, rounds=1):
     period = getattr(args, "update_g_every", 1)
     trainer.grown, layers = 0, []
 
-    def pick(
-        choices,
-    ):  # the project draws the layer on the host, on purpose; here the host's tensors are fake too
+    # the project draws the layer on the host, on purpose; here the host's tensors are fake too
+    def pick(choices):
         if not choices:
             return 0
         layers.append(choices[-1 - (step - 1) // (2 * period) % len(choices)])

@@ -154,9 +154,8 @@ def test_steps_stay_on_the_device_and_repeat_with_all_settings(pretended, traine
 
 
 def test_all_scripts_are_among_the_settings():
-    assert (
-        sum(len(some) for of_trainer in settings().values() for some in of_trainer.values()) >= 199
-    )  # as of now; fewer: the scripts are not read rightly
+    # as of now; fewer: the scripts are not read rightly
+    assert sum(len(some) for of_trainer in settings().values() for some in of_trainer.values()) >= 199
 
 
 def test_augmentation_and_streamed_statistics_stay_on_the_device(pretended):

@@ -86,9 +86,8 @@ def test_another_signal_and_a_keyboards_second_one_end_at_once(handlers, monkeyp
         stopper.receive(first, None)
         stopper.receive(second, None)
     assert handlers == [1, 1]
-    monkeypatch.setenv(
-        "TORCHELASTIC_RUN_ID", "none"
-    )  # a keyboard's INT reaches torchrun as well, which hands it on
+    # a keyboard's INT reaches torchrun as well, which hands it on
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
     stopper = preemption.Stopper()
     stopper.patient = True
     stopper.receive(signal.SIGINT, None)

@@ -23,9 +23,8 @@ def test_means_are_over_the_times_a_name_came_and_survive_a_capture():
         later.add(v)
     assert means.read() == later.read() == {"d": 2.0, "g": 20.0}
     halves = record.Means()
-    halves.restore(
-        [part for part in parts.capture() for _ in range(2)]
-    )  # two processes' sums, taken over by one
+    # two processes' sums, taken over by one
+    halves.restore([part for part in parts.capture() for _ in range(2)])
     assert halves.read() == parts.read() and halves.capture()[0] == [
         (names, [2 * s for s in sums], 2 * n) for names, sums, n in parts.capture()[0]
     ]

@@ -165,9 +165,10 @@ def test_the_table_of_an_encoder_and_what_tables_make_of_it(mode, capsys):
         found["valid"],
         found["test"],
     ) == (40, 20, 30)
+    # brightness tells the label
     assert (
         found["encoders"]["trained e-"]["probe"]["dims"] <= 8 and found["encoders"]["random e"]["CLS"] == 1.0
-    )  # brightness tells the label
+    )
     assert 0 < found["EGr"] <= found["EGr_b"] + 1
     lines = {line["name"]: line for line in map(json.loads, open(at / "evaluations.jsonl"))}
     assert len(lines) == 14 and lines["NNC_e- (1-NN accuracy)"]["metric"] == "NNC_e-"
@@ -204,9 +205,8 @@ def test_the_tables_numbers_are_their_definitions(runs, tmp_path):
         os.chdir(here)
     x = torch.cat([batch["x"] for batch in data["test"]])
     start = modes.untrained(trainer, data, args)
-    assert all(
-        torch.equal(a, b) for a, b in zip(start.parameters(), trainer.enc.parameters())
-    )  # the run's own initial weights
+    # the run's own initial weights
+    assert all(torch.equal(a, b) for a, b in zip(start.parameters(), trainer.enc.parameters()))
     running = start.stages[1][1].running_mean.clone()
     means = [start.stages[1][0](start(batch["x"], stop=1)).mean(0) for batch in data["train"]]
     assert torch.allclose(running, torch.stack(means).mean(0), atol=1e-5)
@@ -225,9 +225,8 @@ def test_the_tables_numbers_are_their_definitions(runs, tmp_path):
     distances = torch.cdist(x.flatten(1).double(), x.flatten(1).double()) / 2  # of pixels in [0, 1]
     errors = modes.recon_errors(perfect, data["test"])
     others = distances[~torch.eye(30, dtype=torch.bool)]
-    assert (
-        errors["EGr"] == 0 and others.min() < errors["EGr_b"] < others.max()
-    )  # never an image against itself
+    # never an image against itself
+    assert errors["EGr"] == 0 and others.min() < errors["EGr_b"] < others.max()
     assert modes.recon_errors(halved, data["test"])["EGr"] == pytest.approx(
         float(x.flatten(1).norm(dim=1).mean() / 4), rel=1e-5
     )

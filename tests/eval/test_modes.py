@@ -52,9 +52,8 @@ def test_at_is_read_by_every_mode_that_restores_a_checkpoint(tmp_path):
     ):
         with pytest.raises(UserError, match=said):
             mode(tmp_path, *words)
-    assert (
-        mode(tmp_path, "--mode=neighbours", "--lr=0.1", "--at=4", "--samples=1") == 0
-    )  # a training flag is no error
+    # a training flag is no error
+    assert mode(tmp_path, "--mode=neighbours", "--lr=0.1", "--at=4", "--samples=1") == 0
 
 
 def test_commands_of_eval_run_from_a_folder_that_has_an_engine_of_its_own(tmp_path):

@@ -120,6 +120,5 @@ def test_batch_norm_is_estimated_on_what_an_untrained_network_is_given():
     assert abs(net(torch.cat(parts)).std() - 1) < 0.02 and net[1].momentum == 0.1
     assert all(torch.equal(p, state[n]) for n, p in net.named_parameters())
     plain = torch.nn.Linear(2, 2)
-    assert (
-        probe.estimate_batch_norm(plain, iter(())) is plain
-    )  # nothing is read where there is nothing to estimate
+    # nothing is read where there is nothing to estimate
+    assert probe.estimate_batch_norm(plain, iter(())) is plain

@@ -289,11 +289,12 @@ def test_page_tells_what_the_tables_tell(study):
     )
     assert "paired by seed" in text and "digits/mixup is lower, better" in text
     states = [a["class"] for a in page.all("span") if a.get("class", "").startswith("badge")]
+    # above, and at each experiment
     assert (
         states.count("badge diverged") == 2
         and states.count("badge running") == 2
         and states.count("badge finished") == 12
-    )  # above, and at each experiment
+    )
 
 
 def test_page_has_curves_of_every_key_with_seeds_mean_and_shade(study):
@@ -427,9 +428,8 @@ def test_size_is_bounded_and_what_is_left_out_is_said(tmp_path):
         and "a: curves of 7 logged keys" in text
     )
     assert "the lines, not the means, of 2 of 12 seeds" in text
-    assert (
-        f"{FD}, metrics over steps: the lines of 2 experiments (x7, x8)" in text
-    )  # the two highest distances
+    # the two highest distances
+    assert f"{FD}, metrics over steps: the lines of 2 experiments (x7, x8)" in text
 
 
 def test_errors_are_one_line(tmp_path, capsys):

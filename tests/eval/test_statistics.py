@@ -32,9 +32,8 @@ LINEAR = Extractor("linear", classifying, "cpu", "0" * 64, "none", "")
 
 
 def test_moments_are_those_of_numpy():
-    x = 1e6 + torch.randn(
-        103, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64
-    )  # a mean far above the spread
+    # a mean far above the spread
+    x = 1e6 + torch.randn(103, 7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     for size in (103, 10, 1):
         moments = Moments(7)
         for part in x.split(size):

@@ -159,9 +159,8 @@ def test_widths_of_intervals_of_three_seeds():
 
 def test_welchs_interval_is_scipys():
     a, b = [10.0, 12.0, 11.0, 15.0], [5.0, 5.5, 9.0]
-    found = tables.difference(
-        dict(enumerate(a)), dict(enumerate(b, start=3))
-    )  # one seed in common is no pairing
+    # one seed in common is no pairing
+    found = tables.difference(dict(enumerate(a)), dict(enumerate(b, start=3)))
     interval = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
     assert found.how == "unpaired (Welch)" and found.n == "4 and 3"
     assert (found.low, found.high) == pytest.approx((interval.low, interval.high), abs=1e-9)
@@ -576,9 +575,8 @@ def test_published_numbers_stand_beside_ours_with_their_protocol(tmp_path, capsy
     tables.main([str(tmp_path)])
     text = capsys.readouterr().out
     assert "| 22.0 ± 2.0 (n=3)" in text and "21.7 (3 runs, protocol not stated)" in text
-    assert (
-        "- baseline_specnorm: IS 7.94 ± 0.08 (3 runs, protocol not stated); README of" in text
-    )  # measured by no column
+    # measured by no column
+    assert "- baseline_specnorm: IS 7.94 ± 0.08 (3 runs, protocol not stated); README of" in text
     tables.main([str(tmp_path), "--published", ""])
     assert "21.7" not in capsys.readouterr().out
 

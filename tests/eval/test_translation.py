@@ -113,9 +113,8 @@ def test_the_mode_writes_grids_json_and_lines(tmp_path, monkeypatch, capsys):
     assert run.evaluations["cycle error A"][-1].value == found["ab"]["cycle_error"]
     shown = capsys.readouterr().out
     assert "B to A: cycle error " in shown and "label accuracy 0" in shown
-    assert mode(tmp_path, "--mode=translate") == 0 and len(run.evaluations) == len(
-        names
-    )  # again: the same files
+    # again: the same files
+    assert mode(tmp_path, "--mode=translate") == 0 and len(run.evaluations) == len(names)
 
 
 def test_the_mode_evaluate_measures_translations_to_a(tmp_path):

@@ -25,10 +25,8 @@ from tests.running import SMALL
 
 DOCUMENTED = (0, 2, 3, 4, 75)
 SECONDS, LONGEST = 60, 300
-TRAINS, TRAINING = (
-    "training the classifier",
-    300,
-)  # of scores, once for each data set, which it says; seconds for that
+# of scores, once for each data set, which it says; seconds for that
+TRAINS, TRAINING = ("training the classifier", 300)
 MEMORY = 8 << 30
 # not drawn: what compiles for minutes, and what only says more
 LEFT_OUT_MODES = ("export",)

@@ -337,9 +337,8 @@ def test_dequantised_values_are_bytes_over_128_and_noise_that_follows_the_step()
     assert -1e-4 < noise.min() < 0.1 and 0.9 < noise.max() < 1 + 1e-4 and abs(noise.mean() - 0.5) < 0.1
     assert noisy.min() >= -1 and noisy.max() <= 1 and torch.equal(next(made[True].from_step(5))["x"], noisy)
     assert not torch.equal(later.sort(0).values, noisy.sort(0).values)
-    assert torch.equal(
-        next(iter(made[True]))["x"], next(iter(made[False]))["x"]
-    )  # one pass is of the images as they are
+    # one pass is of the images as they are
+    assert torch.equal(next(iter(made[True]))["x"], next(iter(made[False]))["x"])
 
 
 def labels_of(made, name="train"):

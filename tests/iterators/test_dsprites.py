@@ -26,9 +26,8 @@ def test_images_are_binary_whole_and_move_with_their_factors(source):
     x = source.images(factors)
     assert x.shape == (300, 1, 64, 64) and set(x.unique().tolist()) == {-1.0, 1.0}
     on = x[:, 0] > 0
-    assert (
-        on[:, 0].sum() == on[:, -1].sum() == on[:, :, 0].sum() == on[:, :, -1].sum() == 0
-    )  # nothing is cut off
+    # nothing is cut off
+    assert on[:, 0].sum() == on[:, -1].sum() == on[:, :, 0].sum() == on[:, :, -1].sum() == 0
     rows = torch.arange(64.0)
     for dim, column in ((2, 4), (1, 3)):  # y is the last factor, and moves down; x to the right
         centre = (on.sum(dim) * rows).sum(1) / on.sum((1, 2))
@@ -52,9 +51,8 @@ def test_factors_show(source):
         assert torch.equal(x[0], x[39])  # 0 and 2 pi
         assert (x[:-1].flatten(1).unique(dim=0).shape[0]) >= (39 if shape == 2 else 15)
     heart = images(2)[0, 0] > 0
-    assert torch.equal(heart, heart.roll(0)) and not torch.equal(
-        heart[:63].flip(0), heart[1:]
-    )  # up is not down
+    # up is not down
+    assert torch.equal(heart, heart.roll(0)) and not torch.equal(heart[:63].flip(0), heart[1:])
 
 
 def test_a_batch_costs_little_and_is_what_the_iterator_gives():

@@ -25,9 +25,8 @@ def test_the_mixtures_of_the_homework(data, modes):
     )
     assert len(x) == len(test) == 20_000 and x.min() == -1 and x.max() == 1
     mixture = made["train"].mixture
-    for k, half in enumerate(
-        (x[:10_000], x[10_000:])
-    ):  # the halves have the modes' moments, in the units of x
+    # the halves have the modes' moments, in the units of x
+    for k, half in enumerate((x[:10_000], x[10_000:])):
         assert abs(half.mean() - mixture["centres"][k]) < 4 * mixture["sigma"][k] / 100
         assert abs(half.std() / mixture["sigma"][k] - 1) < 0.03
     # one affine map takes the modes to the mixture's

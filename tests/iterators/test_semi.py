@@ -36,9 +36,8 @@ def test_counts_and_split_of_labels():
     assert torch.equal(train.labelled, streams(seed=5)["train"].labelled)  # not a matter of --seed
     assert not torch.equal(train.labelled, streams(label_seed=1)["train"].labelled)
     more = streams(labels_per_class=4)["train"].labelled
-    assert set(train.labelled.tolist()) <= set(
-        more.tolist()
-    )  # a set with fewer labels is a subset of one with more
+    # a set with fewer labels is a subset of one with more
+    assert set(train.labelled.tolist()) <= set(more.tolist())
     assert {"train", "valid", "test"} == set(data) and train.data_shape == (1, 8, 8) and train.n_classes == 3
 
 

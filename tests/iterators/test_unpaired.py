@@ -45,9 +45,8 @@ def test_epochs_of_unequal_domains(n_a, n_b):
     for key, size in (("y", n_a), ("y_b", n_b)):
         row = seen(batches, key)
         assert len(row) == 6 * n
-        for part in row[: 6 * n // size * size].split(
-            size
-        ):  # permutations, one after another, over the borders of epochs
+        # permutations, one after another, over the borders of epochs
+        for part in row[: 6 * n // size * size].split(size):
             assert torch.equal(part.sort().values, torch.arange(size))
     longer = "y" if n_a >= n_b else "y_b"
     for epoch in range(6):
@@ -128,9 +127,8 @@ def test_the_texture_is_colourful_and_seeded():
         a.shape == (128, 128, 3) and a.dtype == np.uint8 and np.array_equal(a, b) and not np.array_equal(a, c)
     )
     values = a / 255
-    assert (
-        abs(values.mean() - 0.5) < 0.01 and abs(np.abs(2 * values - 1).mean() - 2 / np.pi) < 0.01
-    )  # an arcsine law
+    # an arcsine law
+    assert abs(values.mean() - 0.5) < 0.01 and abs(np.abs(2 * values - 1).mean() - 2 / np.pi) < 0.01
     assert np.abs(np.diff(values, axis=0)).mean() < 0.1  # smooth, as photographs are
     assert np.abs(values[..., 0] - values[..., 1]).mean() > 0.15  # not grey
     with pytest.raises(UserError, match="texture_size"):
@@ -185,9 +183,8 @@ def test_coloured_digits_are_fixed_by_the_data_seed():
     first, second = (next(d["train"].from_step(0)) for d in (data, again))
     assert not torch.equal(first["y"], second["y"])  # the run's seed changes the order only
     tensors = data["train"].source.tensors
-    assert torch.equal(
-        tensors["y"], tensors["y_b"]
-    )  # both hold the same digits; their orders tell them apart
+    # both hold the same digits; their orders tell them apart
+    assert torch.equal(tensors["y"], tensors["y_b"])
     assert not torch.equal(first["y"], first["y_b"])
 
 
@@ -261,10 +258,11 @@ def test_folders_of_two_domains(tmp_path):
     steps = pixels[:, 0, 0].diff(dim=1)
     assert set(steps.flatten().tolist()) <= {5.0, -5.0}  # a crop of the ramp, perhaps mirrored
     still = ((next(iter(train))["x"] + 1) * 127.5).round()[:, 0, 0]
+    # the middle: from column 2 on
     assert (
         torch.equal(still - still[:, :1], torch.arange(0, 80, 5.0).expand(2, -1))
         and ((still[:, 0] - 10) < 7).all()
-    )  # the middle: from column 2 on
+    )
 
 
 def test_crops_are_uniform_and_each_images_own():

@@ -43,9 +43,8 @@ def test_lone_loader():
 def test_loader_over_tensors_becomes_arrays():
     x, y = torch.rand(10, 1, 1, 2) * 2 - 1, torch.arange(10)
     it = wrap(torch_data.DataLoader(torch_data.TensorDataset(x, y), batch_size=5), 5)["train"]
-    assert (
-        torch.equal(torch.cat([b["x"] for b in it]), x) and it.n_classes == 10
-    )  # not shuffled, as the loader says
+    # not shuffled, as the loader says
+    assert torch.equal(torch.cat([b["x"] for b in it]), x) and it.n_classes == 10
     assert type(it.source).__name__ == "Arrays"
 
 

@@ -69,9 +69,8 @@ def test_each_channel_has_one_source_and_all_sources_are_used(name, k):
 def test_dirichlet_of_two_is_uniform_and_of_three_has_its_moments():
     a = MIXERS["mixup"](20_000, 1, 2)[0]
     grid = torch.linspace(0.1, 0.9, 9)
-    assert torch.allclose(
-        (a[:, None] < grid).float().mean(0), grid, atol=0.015
-    )  # Kolmogorov's distance at 9 points
+    # Kolmogorov's distance at 9 points
+    assert torch.allclose((a[:, None] < grid).float().mean(0), grid, atol=0.015)
     w = MIXERS["mixup"](20_000, 1, 3)
     assert torch.allclose(w.mean(1), torch.full((3,), 1 / 3), atol=0.01) and torch.allclose(
         w.var(1), torch.full((3,), 1 / 18), atol=0.003

@@ -38,9 +38,8 @@ def test_losses_are_cross_entropies_of_soft_labels():
         assert torch.allclose(
             loss(l), F.binary_cross_entropy_with_logits(l, torch.full_like(l, label), reduction="none")
         )
-    assert (
-        smoothed(OBJECTIVES["jsgan"], 0.9).d_fake is OBJECTIVES["jsgan"].d_fake
-    )  # one-sided: generated examples keep 0
+    # one-sided: generated examples keep 0
+    assert smoothed(OBJECTIVES["jsgan"], 0.9).d_fake is OBJECTIVES["jsgan"].d_fake
     assert smoothed(OBJECTIVES["hinge"]) == OBJECTIVES["hinge"]
     # for least squares a soft label is the label, up to a constant
     square = smoothed(OBJECTIVES["lsgan"], 0.9)

@@ -120,9 +120,8 @@ def test_semi_mnist_is_the_table():
     x = torch.rand(200, 1, 28, 28) * 2 - 1
     disc.prepare(x)
     assert disc(x).shape == (200, 10) and shapes(disc, x) == [(u,) for u in units[1:]]
-    assert not torch.equal(disc(x), disc(x)) and torch.equal(
-        disc.eval()(x), disc(x)
-    )  # noise in training only
+    # noise in training only
+    assert not torch.equal(disc(x), disc(x)) and torch.equal(disc.eval()(x), disc(x))
     fake = gen(torch.rand(5, 100) * 2 - 1)
     assert fake.shape == (5, 1, 28, 28) and fake.abs().max() < 1
     assert abs(disc.train()(x, stop=1).square().mean() - 0.5) < 0.1  # unit variance before the ReLU

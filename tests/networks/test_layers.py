@@ -327,9 +327,8 @@ def test_deepcopy_with_a_live_cache():
     assert twin.parametrizations.weight[0].shared is None and norm.shared is not None
     with torch.no_grad():
         twin.parametrizations.weight.original.mul_(5)
-    assert torch.allclose(
-        twin.eval().weight, layer.eval().weight, atol=1e-6
-    )  # W / sigma does not change with scale
+    # W / sigma does not change with scale
+    assert torch.allclose(twin.eval().weight, layer.eval().weight, atol=1e-6)
     y.sum().backward()
     assert (
         layer.parametrizations.weight.original.grad is not None

@@ -162,9 +162,8 @@ def test_every_parameter_has_a_gradient(name):
         named = dict(net.named_parameters())
         for key, grad in zip(named, torch.autograd.grad(loss, list(named.values()), retain_graph=True)):
             assert grad.isfinite().all(), f"{role}.{key}"
-            assert named[key].ndim == 1 or grad.any(), (
-                f"{role}.{key}"
-            )  # a bias before a batch norm: rounding only
+            # a bias before a batch norm: rounding only
+            assert named[key].ndim == 1 or grad.any(), f"{role}.{key}"
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -42,9 +42,8 @@ def test_stages_and_shapes(setting, options):
     assert nets["gen"](torch.randn(4, 5)).shape == x.shape
     weights = [p for p in nets["disc"].parameters() if p.ndim == 4]
     assert all(w.abs().max() <= 0.04 for w in weights)
-    assert weights[-1].detach().std().item() == pytest.approx(
-        0.0176, rel=0.2
-    )  # of a normal cut at two deviations
+    # of a normal cut at two deviations
+    assert weights[-1].detach().std().item() == pytest.approx(0.0176, rel=0.2)
 
 
 def same(size, kernel):

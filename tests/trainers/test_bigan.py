@@ -161,9 +161,8 @@ def test_weight_decay_is_adams_l2_on_all_parameters():
     t.update("ge", {"none": 0 * sum(p.sum() for p in t.parameters_of("ge"))})
     for n, p in t.named_parameters():
         if n in before:
-            assert torch.allclose(p, before[n] - 2e-4 * before[n].sign(), atol=1e-6), (
-                n
-            )  # Adam's first step is lr in the gradient's direction
+            # Adam's first step is lr in the gradient's direction
+            assert torch.allclose(p, before[n] - 2e-4 * before[n].sign(), atol=1e-6), n
 
 
 def test_pictures_samples_and_codes():

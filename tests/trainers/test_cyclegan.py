@@ -210,10 +210,11 @@ def test_the_pool_fills_first_then_exchanges_half():
     assert age.min() > 0 and abs(age[1000:].float().mean() - 100) < 5
     kept = torch.cat([returned, pool.images[:, 0, 0, 0]])
     swapped = torch.cat([first[:, 0, 0, 0], came[returned != came]])
+    # no image is lost or doubled
     assert torch.equal(
         kept[torch.cat([returned != came, torch.ones(size, dtype=torch.bool)])].sort().values,
         swapped.sort().values,
-    )  # no image is lost or doubled
+    )
 
 
 @pytest.mark.parametrize("cut", (1, 3, 7))
