@@ -10,6 +10,7 @@ from engine import data_digest, distributed, flags, memory
 from engine.errors import UserError
 from engine.load import call, load_file, located
 from engine.randomness import seed_all
+from engine.torch_private import bf16_on_cpu
 
 
 def device(args):
@@ -37,7 +38,7 @@ def check_precision(args, device):
     and scores are float32."""
     if args.amp == "off" or args.mode != "train":
         return
-    bf16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    bf16 = bf16_on_cpu()
     if device.type == "cuda":
         if args.amp == "bf16" and not torch.cuda.is_bf16_supported(including_emulation=False):
             raise UserError("--amp: given bf16, which this GPU emulates; use fp16")

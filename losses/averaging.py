@@ -6,6 +6,8 @@ Salimans et al. 2016 (arXiv 1606.03498), section 3.3.
 import torch
 from torch import nn
 
+from engine.torch_private import foreach
+
 
 class History(nn.Module):
     """The mean of past parameters, theta-bar_t = 1/t sum_{i <= t} theta[i], in buffers.
@@ -31,8 +33,8 @@ class History(nn.Module):
         """Updates the mean: theta-bar_t = theta-bar_{t-1} + (theta_t - theta-bar_{t-1}) / t."""
         self.t += 1
         means = self.means
-        steps = torch._foreach_sub([p.detach().double() for p in parameters], means)
-        torch._foreach_add_(means, torch._foreach_div(steps, self.t.double()))
+        steps = foreach("sub", [p.detach().double() for p in parameters], means)
+        foreach("add_", means, list(foreach("div", steps, self.t.double())))
 
     def penalty(self, parameters):
         """|theta - theta-bar|_2^2, a scalar; theta-bar is constant in the gradient 2 (theta - theta-bar)."""

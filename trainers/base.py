@@ -15,7 +15,7 @@ from engine import distributed
 from engine.adam import Adam
 from engine.errors import UserError
 from engine.randomness import seeded
-from engine.torch_private import not_finite
+from engine.torch_private import foreach, not_finite
 from trainers.batchnorm import compares_examples, compares_halves
 from trainers.judge import Judge
 from trainers.penalised import penalties_of
@@ -263,7 +263,7 @@ class Trainer(nn.Module):
         if self.args.amp != "fp16":
             return torch.autograd.grad(loss, params, materialize_grads=True)  # unused: zero, not None
         scaled = torch.autograd.grad(loss * self.loss_scale[0], params, materialize_grads=True)
-        return torch._foreach_div(scaled, self.loss_scale[0])
+        return foreach("div", scaled, self.loss_scale[0])
 
     # --- for the loop
 
@@ -407,9 +407,9 @@ class Trainer(nn.Module):
                         )
                     ]
                 averages, values, copies, buffers = self.pairs[role]
-                torch._foreach_lerp_(averages, values, 1 - decay)
+                foreach("lerp_", averages, values, 1 - decay)
                 if copies:
-                    torch._foreach_copy_(copies, buffers)
+                    foreach("copy_", copies, buffers)
                 self.refresh_caches(ema)
 
     def train(self, mode=True):

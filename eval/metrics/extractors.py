@@ -14,6 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from engine import distributed
 from engine.errors import MissingError, UserError
 from engine.load import find, load_file
+from engine.torch_private import conv_relu
 from eval.metrics import classifier
 
 NAMES = ("auto", "inception", "efficientnet", "classifier", "stacked-classifier", "pixels")
@@ -165,24 +166,16 @@ def choose_automatically(weights, data):
 
 
 class ConvReLU(nn.Module):
-    """Convolution, batch norm and ReLU as one convolution with a bias; on a CPU as one kernel."""
+    """Convolution, batch norm and ReLU as one convolution with a bias; on a CPU as one
+    kernel."""
 
     def __init__(self, conv, bn):
         super().__init__()
         self.conv = fuse_conv_bn_eval(conv, bn)
-        self.fused = torch.backends.mkldnn.is_available() and hasattr(
-            torch.ops.mkldnn, "_convolution_pointwise"
-        )
 
     def forward(self, x):
         """See the class."""
-        conv = self.conv
-        if self.fused and x.device.type == "cpu":
-            # a separate ReLU, which reads and writes all values once more, takes an eighth of the time
-            return torch.ops.mkldnn._convolution_pointwise(
-                x, conv.weight, conv.bias, conv.padding, conv.stride, conv.dilation, 1, "relu", [], ""
-            )
-        return F.relu_(conv(x))
+        return conv_relu(x, self.conv)
 
 
 class Inception(nn.Module):

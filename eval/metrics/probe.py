@@ -7,6 +7,8 @@ Functions of arrays: codes [n, d] (or images, flattened by the caller) and label
 import numpy as np
 import torch
 
+from trainers.batchnorm import batch_norms
+
 GRID = (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 0.0)  # L2 weights; each fit starts from the previous one
 
 
@@ -127,7 +129,7 @@ def estimate_batch_norm(net, batches):
     An untrained network has none yet, so that in evaluation mode its activations would not be those that
     training starts from.
     """
-    norms = [m for m in net.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+    norms = batch_norms(net)
     momenta = [m.momentum for m in norms]
     for m in norms:
         m.reset_running_stats()

@@ -1,12 +1,18 @@
 """torch's private functions against their public fall-backs: the same bits."""
 
 import copy
+import glob
+import os
+import re
 
 import pytest
 import torch
 
 from engine import torch_private
 from engine.adam import Adam
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FOLDERS = "engine", "trainers", "losses", "networks", "iterators", "eval", "benchmarks"
 
 
 @pytest.fixture
@@ -58,6 +64,52 @@ def test_gamma(without):
         torch.manual_seed(3)
         draws.append(torch_private.standard_gamma(shape))
     assert torch.equal(*draws)
+
+
+def test_foreach(without):
+    given = [torch.tensor([1.0, 2.0]), torch.tensor([[3.0]])]
+    others = [torch.tensor([0.5, 4.0]), torch.tensor([[0.3]])]
+    found = []
+    for hide in (False, True):
+        if hide:
+            without()
+        moved = [t.clone() for t in given]
+        torch_private.foreach("lerp_", moved, others, 0.3)
+        torch_private.foreach("copy_", moved[:1], others[:1])
+        found.append([*moved, *torch_private.foreach("div", given, torch.tensor(3.0))])
+    assert all(torch.equal(a, b) for a, b in zip(*found))
+    assert torch.equal(found[0][0], others[0]) and torch.equal(found[0][2], given[0] / 3)
+
+
+def test_products_and_convolutions_of_onednn(without):
+    torch.manual_seed(0)
+    conv, x = torch.nn.Conv2d(4, 6, 3, 2, 1), torch.randn(2, 4, 9, 9)
+    a, b, bias = torch.randn(5, 7), torch.randn(3, 7), torch.randn(3)
+    exact = torch.relu(conv.double()(x.double())), a.double() @ b.double().T + bias.double()
+    conv.float()
+    for hide in (False, True):
+        if hide:
+            without()
+        with torch.no_grad():
+            found = torch_private.conv_relu(x, conv), torch_private.onednn_linear(a, b, bias)
+        assert all(torch.allclose(f.double(), e, rtol=1e-5, atol=1e-6) for f, e in zip(found, exact))
+
+
+def test_no_other_file_calls_private_functions_of_torch():
+    call = re.compile(r"torch(\.\w+)*\._(?!_)\w+")
+    files = [p for p in glob.glob("**/*.py", root_dir=ROOT, recursive=True) if p.split(os.sep)[0] in FOLDERS]
+    assert len(files) > 100
+    found = {}
+    for path in files:
+        with open(os.path.join(ROOT, path), encoding="utf8") as file:
+            names = {match.group() for match in call.finditer(file.read())}
+        if names and path != os.path.join("engine", "torch_private.py"):
+            found[path] = names
+    # these two replace torch's own functions to measure, or to pretend a processor, and say so
+    assert found == {
+        os.path.join("benchmarks", "steps.py"): {"torch.utils._python_dispatch"},
+        os.path.join("benchmarks", "same_bits.py"): {"torch.ops.mkldnn._is_mkldnn_bf16_supported"},
+    }
 
 
 def test_bfloat16_is_told_either_way(without):
