@@ -26,34 +26,42 @@ def case(cases):
     return cases(inject.THOROUGH)
 
 
-ONCE = {  # fault: which of its kind, of those that FAULTS counts
-    "SIGKILL at a random moment": (0,),
-    "SIGKILL inside a write": (2, 9, 16, 31),
-    "SIGKILL between record, checkpoint, picture": (2, 3, 6, 8, 11, 14),
-    "TERM, INT, USR1, USR2, HUP": (0, 1, 2, 3, 4),
-    "signal while a checkpoint is read": (0,),
-    "passing read error": (0,),
-    "time limit": (0,),
-    "damaged newest checkpoint": (0, 1, 2, 3, 4),
-    "renamed checkpoint": (0,),
-    "full disk": (0, 1),
-    "second writer": (0,),
-    "lock taken over": (0,),
-    "failing picture or curve": (0, 1),
+# fault: which of its kind, of those that FAULTS counts; and which besides, marked slow
+ONCE = {
+    "SIGKILL at a random moment": ((0,), ()),
+    "SIGKILL inside a write": ((9, 31), (2, 16)),
+    "SIGKILL between record, checkpoint, picture": ((3, 8, 14), (2, 6, 11)),
+    "TERM, INT, USR1, USR2, HUP": ((0, 4), (1, 2, 3)),
+    "signal while a checkpoint is read": ((0,), ()),
+    "passing read error": ((0,), ()),
+    "time limit": ((0,), ()),
+    "damaged newest checkpoint": ((0, 2), (1, 3, 4)),
+    "renamed checkpoint": ((0,), ()),
+    "full disk": ((0,), (1,)),
+    "second writer": ((0,), ()),
+    "lock taken over": ((0,), ()),
+    "failing picture or curve": ((0, 1), ()),
 }
 EVALUATED = {
-    "SIGKILL around an evaluation": (0, 5, 6, 7, 9, 10, 12, 15),
-    "signal inside an evaluation": (2, 7),
-    "refused or failing evaluation": (0, 1, 2, 3),
+    "SIGKILL around an evaluation": ((0, 6, 12), (5, 7, 9, 10, 15)),
+    "signal inside an evaluation": ((2,), (7,)),
+    "refused or failing evaluation": ((0, 3), (1, 2)),
 }
 
 
-@pytest.mark.parametrize("fault, which", [(fault, n) for fault, times in ONCE.items() for n in times])
+def units(faults):
+    """(fault, which) for pytest; the slow ones are marked so."""
+    for fault, (some, more) in faults.items():
+        yield from (pytest.param(fault, n) for n in some)
+        yield from (pytest.param(fault, n, marks=pytest.mark.slow) for n in more)
+
+
+@pytest.mark.parametrize("fault, which", list(units(ONCE)))
 def test_nothing_is_lost(case, fault, which):
     assert inject.one_unit(case, fault, SEED, which)[1] == "nothing"
 
 
-@pytest.mark.parametrize("fault, which", [(fault, n) for fault, times in EVALUATED.items() for n in times])
+@pytest.mark.parametrize("fault, which", list(units(EVALUATED)))
 def test_an_evaluation_that_breaks_takes_nothing_with_it(cases, fault, which):
     assert inject.one_unit(cases(inject.EVALUATED), fault, SEED, which)[1] == "nothing"
 

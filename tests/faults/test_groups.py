@@ -84,7 +84,7 @@ def test_a_killed_worker_resumes_by_itself(tmp_path):
     ).read_bytes()
 
 
-@pytest.mark.parametrize("number", (signal.SIGTERM, signal.SIGINT))
+@pytest.mark.parametrize("number", (signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)))
 def test_a_stop_that_reaches_launcher_and_workers_alike_saves(tmp_path, number):
     """Schedulers signal every process, and torchrun hands its own signal on: the workers see two."""
     trainer = tmp_path / "t.py"
