@@ -14,7 +14,7 @@ from torch import nn
 from engine import distributed
 from engine.adam import Adam
 from engine.errors import UserError
-from engine.randomness import seeded
+from engine.randomness import generator, seeded
 from engine.torch_private import foreach, not_finite
 from trainers.batchnorm import compares_examples, compares_halves
 from trainers.judge import Judge
@@ -96,6 +96,7 @@ class Trainer(nn.Module):
         self.penalty_sets = []  # what penalise() has made
         self.stepped = set()  # optimisers already stepped in this iteration
         self.share = 1.0  # n_local * world_size / n_global
+        self.now, self.generators = 0, {}  # the step in hand, and what it has drawn from: see generator()
         self.warnings, self.notes = [], []  # said once when the run starts
         self.register_buffer("bad_steps", torch.zeros(2, dtype=torch.int64))  # in a row, in all
         # roles whose losses need second derivatives, which --compile cannot give
@@ -142,14 +143,26 @@ class Trainer(nn.Module):
         """The averaged network where there is one, else the network: what samples are drawn from."""
         return getattr(self, role + "_ema" if role in self.averaged else role)
 
-    def noise(self, n):
-        """z [n, z_dim] from --z_dist, N(0, I) or U(-1, 1)."""
+    def noise(self, n, generator=None):
+        """z [n, z_dim] from --z_dist, N(0, I) or U(-1, 1); by default from the step's own generator."""
         shape = n, self.args.z_dim
         return (
-            torch.randn(shape, device=self.device)
+            torch.randn(shape, device=self.device, generator=generator)
             if self.args.z_dist == "normal"
-            else torch.empty(shape, device=self.device).uniform_(-1, 1)
+            else torch.empty(shape, device=self.device).uniform_(-1, 1, generator=generator)
         )
+
+    def generator(self, purpose):
+        """The random generator of one purpose in this step and process, seeded by key(seed, purpose, step,
+        rank); a second call goes on with it.
+
+        What a method draws from it moves no other draw: a run without the method keeps its bits, and runs
+        that differ in one method share their noise.
+        """
+        if purpose not in self.generators:
+            words = self.args.seed, purpose, self.now, distributed.rank()
+            self.generators[purpose] = generator(*words, device=self.device)
+        return self.generators[purpose]
 
     def forward_jointly(self, net, function, *batches):
         """[function(x) for x in batches], where function applies `net` to [n, ...].
@@ -164,8 +177,9 @@ class Trainer(nn.Module):
             return [function(*x) for x in batches]
         return function(*map(torch.cat, zip(*batches))).split([len(x[0]) for x in batches])
 
-    def judge_of(self, disc, shared=True):
+    def judge_of(self, disc, shared=True, augment=None):
         """The Judge of a discriminator. shared: whether penalties may share the forward pass of the logits.
+        augment: see Judge.
 
         They cannot under --amp (slopes are float32), nor where D compares examples. Needs self.penalties.
         """
@@ -173,7 +187,7 @@ class Trainer(nn.Module):
         apart = self.args.amp != "off" or self.joint or compares_examples(disc) or not shared
         slopes_at = () if apart else self.penalties.slopes_at()
         self.penalties.put_first(slopes_at)
-        return Judge(disc, self.forward_jointly, self.to_logits, self.joint, slopes_at)
+        return Judge(disc, self.forward_jointly, self.to_logits, self.joint, slopes_at, augment)
 
     def penalise(self, weights, *roles, **more):
         """The Penalties of --penalty's words on discriminators of these roles; see penalised.penalties_of for
@@ -280,7 +294,8 @@ class Trainer(nn.Module):
 
     def on_step_start(self, step, share=1.0):
         """Sets what depends on the step: learning rates, this process's share of the batch, fresh caches."""
-        self.share = share
+        self.share, self.now = share, step
+        self.generators.clear()
         for optim in self.optims.values():
             for group in optim.param_groups:
                 group["lr"] = group["base_lr"] * self.lr_factor(step)

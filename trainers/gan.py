@@ -17,12 +17,11 @@ step); update_g_every counts steps of the run (there: afresh each epoch, not at 
 import torch
 
 from losses.adversarial import OBJECTIVES, smoothed
-from losses.averaging import History
 from losses.matching import MATCHING
 from losses.mixing import beta_weights, mix, pick
 from losses.penalties import OutputSlope
-from trainers.base import Trainer
 from trainers.gan_flags import G_LOSSES, add_flags, check_batch, check_flags, check_layers, layers_of  # noqa: F401
+from trainers.regularised import Regularised
 
 
 def get_trainer(nets, args):
@@ -30,7 +29,7 @@ def get_trainer(nets, args):
     return MixupGAN(nets, args)
 
 
-class MixupGAN(Trainer):
+class MixupGAN(Regularised):
     """GAN whose D sees mixes too: as fake (Verma et al.), or as real to the degree lam (Zhang et al.)."""
 
     roles = ("gen", "disc")
@@ -46,16 +45,14 @@ class MixupGAN(Trainer):
         self.fold = {"on": True, "off": False, "auto": args.mixup_label == "hard"}[args.mixup_fold]
         dnorm = args.dnorm if args.dnorm_step == "joint" else 0, OutputSlope(self.objective.output)
         self.penalties = self.penalise(args.penalty, "disc", dnorm=dnorm)
-        self.judge = self.judge_of(self.disc, shared=not self.soft)
+        self.judge = self.judge_of(self.disc, not self.soft, self.augment)
         if args.dnorm > 0:
             self.twice_differentiated = ("disc",)
         check_flags(self)
         self.average("gen", args.ema)
         self.optimise("gen", self.gen)
         self.optimise("disc", self.disc)
-        if args.historical_averaging > 0:
-            players = {name: History(self.parameters_of(name)) for name in ("gen", "disc")}
-            self.histories = torch.nn.ModuleDict(players)
+        self.keep_histories()
 
     def prepare(self, batch):
         """Data-dependent initialisation of gen and disc. Raises UserError for unlabelled images."""
@@ -116,14 +113,6 @@ class MixupGAN(Trainer):
             log |= self.update("disc", {"dnorm": (self.args.dnorm, slope)})
         return log
 
-    def update(self, name, terms):
-        """Trainer.update and historical averaging: each update of a player is a step of its history."""
-        if self.args.historical_averaging > 0:
-            history, parameters = self.histories[name], self.parameters_of(name)
-            history.visit(parameters)
-            terms = terms | {"history": (self.args.historical_averaging, history.penalty(parameters))}
-        return super().update(name, terms)
-
     def probability(self, x):
         """D(x) [N] as the paper writes it: a probability where the objective has one, else the score."""
         return self.objective.output(self.judge.score(x))
@@ -141,5 +130,5 @@ class MixupGAN(Trainer):
         if self.joint:  # a lone batch of real images has no logits
             return {}
         with torch.enable_grad():
-            slope = self.judge.squared_slope(batch["x"], self.objective.output, create_graph=False)
+            slope = self.judge.squared_slope(batch["x"], self.objective.output, training=False)
         return {"disc/real_grad_norm2": slope.mean()}

@@ -4,7 +4,7 @@ from engine.errors import UserError
 from engine.flags import count, number, positive, rate, weight
 from losses.adversarial import OBJECTIVES
 from losses.matching import MATCHING
-from trainers import penalised
+from trainers import augmented, penalised
 from trainers.base import Check
 from trainers.batchnorm import batch_norms
 
@@ -83,6 +83,7 @@ def add_flags(group):
         "of its own as the original does (default joint)",
     )
     penalised.add_flag(group)
+    augmented.add_flags(group)
     group.add_argument(
         "--g_loss",
         choices=G_LOSSES,

@@ -18,12 +18,15 @@ class Judge:
       plain     one call for all batches, unless the network mixes examples (see Trainer.forward_jointly)
     """
 
-    def __init__(self, disc, forward_jointly, to_logits, joint=False, slopes_at=()):
+    def __init__(self, disc, forward_jointly, to_logits, joint=False, slopes_at=(), augment=None):
         """forward_jointly: Trainer's. to_logits: D's output -> logits [N]. joint: whether D compares the
         halves of a batch. slopes_at: the batches, "real" and "fake", whose slope shares the pass of their
-        logits."""
+        logits. augment: function (images [N, C, H, W], "gen" or "disc") -> T x, what D is shown in a step
+        of that player: in all passes of the step, before examples are mixed, with gradients through T and
+        slopes at x. None: x itself."""
         self.disc, self.forward_jointly, self.to_logits = disc, forward_jointly, to_logits
         self.joint, self.slopes_at = joint, frozenset(slopes_at)
+        self.augment = augment or (lambda x, player: x)
 
     def passes(self, real, fake, k):
         """Begins a step: the Passes of real and generated images [N, C, H, W], held constant, by way of layer
@@ -31,12 +34,18 @@ class Judge:
         return Passes(self, real, fake, k)
 
     def score(self, x):
-        """D's logits [N] of images [N, C, H, W]."""
+        """D's logits [N] of images [N, C, H, W] as they are."""
         return self.disc_from(x, 0)
 
-    def squared_slope(self, x, output=lambda logits: logits, create_graph=True):
-        """|grad_x output(D(x))|_2^2, [N], by a pass of its own."""
-        return zero_centred(lambda images: output(self.score(images)), x, create_graph)
+    def score_shown(self, x):
+        """D's logits [N] of T x, a new T each time: D as its step sees images [N, C, H, W]."""
+        return self.score(self.augment(x, "disc"))
+
+    def squared_slope(self, x, output=lambda logits: logits, training=True):
+        """|grad_x output(D(x))|_2^2, [N], by a pass of its own. training: at D(T x), to be differentiated
+        again."""
+        score = self.score_shown if training else self.score
+        return zero_centred(lambda images: output(score(images)), x, create_graph=training)
 
     def disc_to(self, x, k):
         """h_k(x); h_0 is x, whatever the discriminator."""
@@ -55,7 +64,9 @@ class Judge:
         return self.forward_jointly(self.disc, lambda x: self.disc_to(x, k), real, fake)
 
     def hidden_for_g(self, real, fake, k):
-        """(h_k(real), h_k(fake)); only the latter has a graph, unless D compares the halves of a batch."""
+        """(h_k(T real), h_k(T fake)); only the latter has a graph, unless D compares the halves of a
+        batch."""
+        fake, real = (self.augment(x, "gen") for x in (fake, real))
         if self.joint:
             return self.hidden(real, fake, k)
         h_fake = self.disc_to(fake, k)
@@ -92,9 +103,10 @@ class Passes:
         if judge.slopes_at:
             x = dict(zip(("real", "fake"), self.images))
             self.leaves = {name: x[name].detach().requires_grad_() for name in judge.slopes_at}
-            self.real, self.fake = (judge.disc_to(self.leaves.get(name, x[name]), k) for name in x)
+            shown = (judge.augment(self.leaves.get(name, x[name]), "disc") for name in x)
+            self.real, self.fake = (judge.disc_to(x, k) for x in shown)
         else:
-            self.real, self.fake = judge.hidden(real, fake, k)
+            self.real, self.fake = judge.hidden(*(judge.augment(x, "disc") for x in (real, fake)), k)
 
     def logits(self, states):
         """{name: logits [N]} of {name: hidden state [N, ...] at layer k}."""
@@ -103,4 +115,4 @@ class Passes:
 
     def context(self, labels, step, mean):
         """The Context of penalties."""
-        return Context(self.judge.score, *self.images, self.known, self.leaves, labels, step, mean)
+        return Context(self.judge.score_shown, *self.images, self.known, self.leaves, labels, step, mean)

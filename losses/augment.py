@@ -1,0 +1,76 @@
+"""Augmentation of what D sees: functions of images [N, C, H, W] in [-1, 1] that pass gradients on.
+
+Each draws from the generator that it is given, one draw an example, and keeps the images' shape, type and
+device. POLICIES are those of DiffAugment (Zhao et al. 2020), applied to every image.
+"""
+
+import torch
+import torch.nn.functional as F
+
+
+def uniform(x, generator, low=0.0, high=1.0):
+    """U(low, high), one an example, shaped to multiply x: [N, 1, 1, 1]."""
+    draw = torch.rand(len(x), 1, 1, 1, dtype=x.dtype, device=x.device, generator=generator)
+    return low + (high - low) * draw
+
+
+def whole(x, generator, low, high):
+    """A whole number in low .. high, one an example: int64 [N, 1]."""
+    return torch.randint(low, high + 1, (len(x), 1), device=x.device, generator=generator)
+
+
+def brightness(x, generator):
+    """x + b, b ~ U(-1/2, 1/2) an example."""
+    return x + uniform(x, generator, -0.5, 0.5)
+
+
+def saturation(x, generator):
+    """m + s (x - m), m the mean over channels at each pixel, s ~ U(0, 2) an example."""
+    mean = x.mean(1, keepdim=True)
+    return mean + uniform(x, generator, 0, 2) * (x - mean)
+
+
+def contrast(x, generator):
+    """m + c (x - m), m the mean of the image, c ~ U(1/2, 3/2) an example."""
+    mean = x.mean((1, 2, 3), keepdim=True)
+    return mean + uniform(x, generator, 0.5, 1.5) * (x - mean)
+
+
+def color(x, generator):
+    """brightness, saturation, contrast, one after another."""
+    for function in (brightness, saturation, contrast):
+        x = function(x, generator)
+    return x
+
+
+def translation(x, generator, ratio=0.125):
+    """x moved by whole pixels, -r .. r of each axis with r = side / 8 rounded, zeros moved in."""
+    for axis in (2, 3):
+        side = x.shape[axis]
+        far = int(side * ratio + 0.5)
+        shift = whole(x, generator, -far, far)
+        # pixel i is that of place i + shift; the padding is where that lies outside
+        place = (torch.arange(side, device=x.device) + shift + far).view(
+            [-1, 1] + [side if a == axis else 1 for a in (2, 3)]
+        )
+        padded = F.pad(x, [far, far, 0, 0] if axis == 3 else [0, 0, far, far])
+        shape = [*x.shape[:axis], side, *x.shape[axis + 1 :]]
+        x = padded.gather(axis, place.expand(shape))
+    return x
+
+
+def cutout(x, generator, ratio=0.5):
+    """x with a square of half the side set to 0, its centre uniform over the pixels, cut at the border."""
+    covered = []
+    for axis in (2, 3):
+        side = x.shape[axis]
+        size = int(side * ratio + 0.5)
+        # an even square has side + 1 places for its middle
+        first = whole(x, generator, 0, side - size % 2) - size // 2
+        place = torch.arange(side, device=x.device) - first
+        covered.append((place >= 0) & (place < size))
+    rows, columns = covered
+    return x * ~(rows[:, None, :, None] & columns[:, None, None, :])
+
+
+POLICIES = {"color": color, "translation": translation, "cutout": cutout}
