@@ -7,7 +7,7 @@ must be equal:
 
   checkpoints    keys and bits of all but the flags in them
   metrics.jsonl  its bytes; sample pictures likewise
-  flags.json     every flag; a file of the project is the same file wherever the checkout lies
+  flags.json     every flag that OTHER has; a file of the project is the same file wherever the checkout lies
   scripts        the flags they give, those included that a case overrides; none may be gone
 
 One line a case that differs, then a summary. "both refuse": neither trains the case, for the same reason. A
@@ -41,11 +41,6 @@ from benchmarks import same_bits_cases as cases
 from benchmarks.common import ROOT, command_line
 from engine.errors import UserError
 from engine.flags import Parser
-
-# Keys of flags.json that only one side has, and scripts that are gone, on purpose; --allow adds to them.
-# Flags that stand on one side alone without a word: every trainer that has a discriminator takes --penalty,
-# and the data have a digest.
-ALLOWED = {"penalty", "accept_new_data", "data_digest"}
 
 # log_every=2: the last checkpoint then holds sums for the log, and names that are logged as the run ends
 OVERRIDES = "--cpu --threads=1 --log_every=2 --samples=4 --name=run --resume=auto"
@@ -273,7 +268,7 @@ class Comparison:
         self.roots = roots
         self.folders = [os.path.join(folder, side) for side in ("there", "here")]
         self.data = [os.path.join(place, "data") for place in self.folders]
-        self.allowed, self.used = allowed, set()
+        self.allowed, self.new = allowed, set()
         self.counts = collections.Counter()
         for place in self.data:
             cases.write_data(place)
@@ -378,10 +373,10 @@ class Comparison:
             return first_of(keys_that_differ(state_of(a), state_of(b)))
         if name == "flags.json":
             flags = [self.flags_of(path) for path in (a, b)]
-            alone = (flags[0].keys() ^ flags[1].keys()) & self.allowed
-            self.used |= alone
+            self.new |= flags[1].keys() - flags[0].keys()
+            left_out = self.new | self.allowed
             return first_of(
-                keys_that_differ(*({k: v for k, v in f.items() if k not in alone} for f in flags))
+                keys_that_differ(*({k: v for k, v in f.items() if k not in left_out} for f in flags))
             )
         if same_bytes(a, b):
             return ""
@@ -398,9 +393,7 @@ class Comparison:
     def compare_scripts(self, there, here):
         """Counts scripts that are gone or give other flags; there, here: `cases.scripts`."""
         for path in there.keys() - here.keys():
-            if path in self.allowed:
-                self.used.add(path)
-            else:
+            if path not in self.allowed:
                 self.count("differ", path, "gone, or it fails, here")
         for path in sorted(there.keys() & here.keys()):
             found = keys_that_differ(cases.overridden(there[path]), cases.overridden(here[path]))
@@ -433,7 +426,7 @@ def main():
         nargs="+",
         default=[],
         metavar="NAME",
-        help="keys of flags.json that one side alone may have; scripts that may be gone",
+        help="flags and scripts of OTHER that may be gone",
     )
     args = parser.parse_args()
     if not os.path.isfile(os.path.join(args.other, "task_launcher.py")):
@@ -452,11 +445,11 @@ def main():
         print(*(case.name + more_scripts(case) for case in chosen), sep="\n")
         return
     with tempfile.TemporaryDirectory() as folder:
-        comparison = Comparison(roots, os.path.realpath(folder), ALLOWED | set(args.allow))
+        comparison = Comparison(roots, os.path.realpath(folder), set(args.allow))
         comparison.compare_scripts(there, here)
         comparison.run(chosen)
-    if comparison.used:
-        print(f"allowed on one side alone: {', '.join(sorted(comparison.used))}")
+    if comparison.new:
+        print(f"flags that only this checkout has: {', '.join(sorted(comparison.new))}")
     counts, scripts = comparison.counts, len(there.keys() & here.keys())
     print(
         f"{len(chosen)} cases, {len(of_scripts)} of them the distinct settings of {scripts} scripts: "

@@ -98,18 +98,20 @@ def test_flags_are_compared_without_where_the_checkouts_lie(tmp_path):
     roots = [str(tmp_path / "old"), str(tmp_path)]
     comparison = same_bits.Comparison(roots, str(tmp_path / "work"), {"allowed"})
     common = {"lr": 1, "save_path": "x"}
-    flags = [common | {"trainer": f"{roots[0]}/trainers/gan.py", "iterator": f"{comparison.data[0]}/made.py"}]
-    flags += [
-        common | {"trainer": "trainers/gan.py", "iterator": f"{comparison.data[1]}/made.py", "allowed": 1}
+    flags = [
+        common
+        | {"trainer": f"{roots[0]}/trainers/gan.py", "iterator": f"{comparison.data[0]}/made.py"}
+        | {"allowed": 1}
     ]
+    flags += [common | {"trainer": "trainers/gan.py", "iterator": f"{comparison.data[1]}/made.py", "new": 1}]
     for name, value in zip("ab", flags):
         (tmp_path / name).write_text(json.dumps(value | {"save_path": name}))
     assert comparison.compare_files("flags.json", tmp_path / "a", tmp_path / "b") == ""
-    assert comparison.used == {"allowed"}
-    (tmp_path / "b").write_text(json.dumps(flags[1] | {"lr": 2, "more": 3}))
+    assert comparison.new == {"new"}
+    (tmp_path / "a").write_text(json.dumps(flags[0] | {"lr": 2, "gone": 3}))
     assert (
         comparison.compare_files("flags.json", tmp_path / "a", tmp_path / "b")
-        == "more only here; lr 1 there, 2 here"
+        == "gone only there; lr 2 there, 1 here"
     )
 
 
