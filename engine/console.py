@@ -5,6 +5,11 @@ import os
 import sys
 
 
+def counted(n, noun):
+    """A number and its noun, whose plural takes an s: "1 image", "1,234 images"."""
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
 class Lasting:
     """A text stream in front of another. Once that cannot be written to, what is written is dropped."""
 

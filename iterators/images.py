@@ -3,10 +3,11 @@
 import numpy as np
 
 from engine import distributed
+from engine.console import counted
 from engine.errors import MissingError, UserError
 from iterators import common
 from iterators.library.cache import IN_MEMORY, cached_images
-from iterators.library.files import EXTENSIONS, Files
+from iterators.library.files import Files
 
 # folders that are splits, whatever their case; the first of each is what a split is called here
 SPLITS = {
@@ -121,8 +122,9 @@ def plan(files, splits=None):
     if not paths:
         left = files.report()
         raise MissingError(
-            f"--iterator_args root={files.root}: no images in it; "
-            + (left.split(": ", 1)[1] if left else f"use files ending in {' '.join(sorted(EXTENSIONS))}")
+            f"--iterator_args root={files.root}: no images in it"
+            + (f" ({left.split(': ', 1)[1]})" if left else "")
+            + "; use a folder or a .zip of images"
         )
     empty = {name: tuple(name.split("/")) for name in files.empty}
     notes = [line for line in [files.report()] if line]
@@ -191,7 +193,7 @@ def grouped(root, paths, empty, splits, notes):
     if outside:
         used = ", ".join("/".join(folder) for folder in folder_of)
         more = "" if splits else "; splits=False takes folders as classes"
-        notes.append(f"{root}: {outside:,} images outside the splits' folders {used} are left out{more}")
+        notes.append(f"{root}: {counted(outside, 'image')} outside the splits' folders {used} left out{more}")
     bare = [path[len(folder) :] for path in empty.values() if (folder := inside(path)) is not None]
     return {split: group for split, group in groups.items() if group}, bare
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from engine import distributed
+from engine.console import counted
 from engine.errors import MissingError, UserError
 from engine.files import write_atomically
 from engine.randomness import permutation
@@ -203,7 +204,9 @@ def scanned(path):
         lacking = next(example["name"] for example in kept if "label" not in example)
         raise UserError(f"{path}: {lacking} has no label and others have; use labels for all, or for none")
     if left:
-        image_cache.say(f"{path}: left out {left:,} files that are neither images nor .cls or .json labels")
+        image_cache.say(
+            f"{path}: left out {counted(left, 'file')} that hold neither an image nor a .cls or .json label"
+        )
     labels = [example["label"] for example in kept] if labelled else None
     return {
         "path": path,

@@ -228,7 +228,8 @@ def labelled(data, split, whole=False):
     """
     if split not in data:
         raise UserError(
-            f"--extractor=classifier: the data has no {split} split; use data with one, or --extractor=pixels"
+            f"--extractor=classifier: the data has no {split} split; use --iterator_args {split}=N, data "
+            "with one, or --extractor=pixels"
         )
     given = data[split]
     if isinstance(given, (tuple, list)):

@@ -8,6 +8,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from engine import data_digest, pictures
+from engine.console import counted
 from engine.errors import UserError
 from engine.randomness import permutation
 from eval.modes import points
@@ -48,8 +49,8 @@ def described(split, iterator):
             for side, part in domains.items()
             for line in described(f"{split}, domain {side.upper()}", part)
         ]
-    kind = "points" if points.are(iterator.data_shape) else "images"
-    lines = [f"{split}: {iterator.n:,} {kind} of shape {list(iterator.data_shape)}, {values(iterator)}"]
+    kind = "point" if points.are(iterator.data_shape) else "image"
+    lines = [f"{split}: {counted(iterator.n, kind)} of shape {list(iterator.data_shape)}, {values(iterator)}"]
     labels = labels_of(iterator)
     if iterator.n_classes and labels is not None:
         counts = torch.bincount(labels, minlength=iterator.n_classes).tolist()

@@ -12,6 +12,7 @@ import zipfile
 
 import numpy as np
 
+from engine.console import counted
 from engine.errors import MissingError
 
 EXTENSIONS = set(
@@ -306,7 +307,7 @@ def report(root, left_out):
     ]
     more = f" and {len(named) - 5} kinds more" if len(named) > 5 else ""
     n = sum(map(len, left_out.values()))
-    return f"{root}: left out {n:,} files that are no images known here: {', '.join(named[:5])}{more}"
+    return f"{root}: left out {counted(n, 'file')} of other kinds than images: {', '.join(named[:5])}{more}"
 
 
 def kind_of(facts):

@@ -185,7 +185,7 @@ def test_without_class_folders_there_are_no_labels(tmp_path, capsys):
     )
     root = folder_of(tmp_path / "more", ["train/a.png", "train/b.png", "other/c.png"])
     assert len(images.load(root)[0]["train"]["x"]) == 2
-    assert "1 images outside the splits' folders train are left out" in capsys.readouterr().err
+    assert "1 image outside the splits' folders train left out" in capsys.readouterr().err
 
 
 def test_iterators_over_a_folder(tmp_path):
