@@ -15,7 +15,7 @@ from engine.errors import Interrupted, UserError, mendable
 from engine.loop import fit
 from engine.preemption import INTERRUPTED, Stopper, time_limit
 from engine.run import RunDirectory
-from eval.modes import ALONE, MODES, SHARED, add_flags, points
+from eval.modes import ALONE, MODES, SHARED, add_flags, dry_run, points
 from iterators.common import wrap
 
 
@@ -26,7 +26,7 @@ def main(argv=None, stopper=None):
     then, breaks off what needs no saving.
     """
     stopper = stopper or Stopper()
-    args = flags.parse(argv, ("train", *MODES), add_flags, ALONE)
+    args = flags.parse(argv, {"train": None} | MODES, add_flags, ALONE)
     if args.mode != "train":
         stopper.doing = f"in --mode={args.mode}, which is not finished"
     stopper.limit(time_limit(args.time_limit))
@@ -45,6 +45,8 @@ def main(argv=None, stopper=None):
     if args.compile and args.mode == "train":
         setup.compile(trainer)
     run = RunDirectory(args)
+    if args.dry_run:
+        return dry_run.show(trainer, data, run, args)
     if args.mode == "train":
         measure = points_of if points.are(args.data_shape) else evaluations
         code = fit(trainer, data, run, args, stopper, measure(args, trainer, data, device, run))

@@ -5,7 +5,7 @@ import difflib
 import os
 import sys
 
-from engine import saved_flags
+from engine import help, saved_flags, written_flags
 from engine.errors import MissingError, UserError
 from engine.flag_types import (
     DEVICE_HELP,
@@ -61,17 +61,21 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None, alone=())
     Any mode but train restores a run: its own flags.json then gives the defaults, so --name (and --seed) are
     enough, and the flags come resolved and frozen. add_mode_flags(declare): declares the flags of modes;
     declare(*modes) is the Group of those that these modes read. alone: modes that need no run; without --name
-    they look at none.
+    they look at none. modes: names, or {name: function}, whose docstrings --help quotes.
     """
     argv = sys.argv[1:] if argv is None else argv
     for before, word in zip(["", *argv], argv):
         if word == "--" or word.endswith("=--"):  # argparse would drop it, and miss a value then
             flag = word.removesuffix("=--") if word != "--" else before.split("=")[0]
             raise UserError(f"{flag or '--'}: given --; use a value of the flag, or leave it out")
-    given = {word.split("=")[0].removeprefix("--") for word in argv if word.startswith("--")}
+    given = names_in(argv)
     first = Parser(add_help=False)
-    for name in ("name", "save_path", "seed", "mode", "trainer"):
+    for name in ("name", "save_path", "seed", "mode", "trainer", "flags"):
         first.add_argument("--" + name)
+    first.add_argument("-h", "--help", action="store_true")
+    known, _ = first.parse_known_args(argv)
+    written = written_flags.read(known.flags, given) if known.flags else {}
+    first.set_defaults(**{name: value for name, value in written.items() if hasattr(known, name)})
     known, _ = first.parse_known_args(argv)
     mode = known.mode or "train"
     if mode not in modes:
@@ -81,16 +85,14 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None, alone=())
         )
     parser = Parser(
         prog="task_launcher.py",
+        usage=help.USAGE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Trains what the three files say; see README.md.",
-        epilog="exit codes: 0 finished, 75 interrupted (the same command goes on), 2 arguments, 3 missing "
-        "data or "
-        "weights, 4 diverged, 1 anything else",
+        epilog=help.EXIT_CODES,
     )
     add_shared(parser)
-    parser.flags["mode"].metavar = "|".join(modes)
     saved, file, folder = {}, "", None
-    if mode != "train" and not (mode in alone and known.name is None):
+    if mode != "train" and not known.help and not (mode in alone and known.name is None):
         folder = saved_flags.folder_of(
             *(getattr(known, n) or parser.get_default(n) for n in ("save_path", "name", "seed"))
         )
@@ -104,11 +106,18 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None, alone=())
     group = Group(parser, parser.add_argument_group(f"trainer {trainer}"))
     module = load_file(located(trainer), "--trainer", "get_trainer")
     getattr(module, "add_flags", lambda group: None)(group)
-    add_mode_flags(lambda *names, of=None: ModeGroup(parser, names, of))
+    modes_group = parser.add_argument_group("flags of modes")
+    add_mode_flags(lambda *names, of=None: ModeGroup(parser, modes_group, names, of))
+    if known.help:
+        print_help(parser, modes, mode)
     kept = {name: value for name, value in saved.items() if name in parser.flags and parser.flags[name].kept}
     for name, value in kept.items():
         saved_flags.check_saved(parser.flags[name], value, file)
     parser.set_defaults(**kept)
+    if known.flags:
+        words = written_flags.words_of(written, parser, known.flags)
+        given |= names_in(words)
+        argv = [*words, f"--flags={known.flags}", *argv]
     args = parser.parse_args(argv, Flags())
     args.declared, args.resolvers = parser.flags, parser.resolvers
     args.defaults = {name: parser.get_default(name) for name in vars(args)}
@@ -127,17 +136,34 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None, alone=())
     if folder is not None:
         args.folder, args.seed = folder, saved.get("seed", args.seed)
     check(args)
+    if args.dry_run and mode != "train":
+        raise UserError(f"--dry_run: --mode={mode} trains nothing; leave it out")
     if mode != "train" and mode not in alone:
         resolve(args)
     return args
 
 
+def names_in(argv):
+    """The names of the flags among the words of a command line."""
+    return {word.split("=")[0].removeprefix("--") for word in argv if word.startswith("--")}
+
+
+def print_help(parser, modes, mode):
+    """Prints the help of everything, or of a mode, and exits."""
+    names = [name for name in modes if name != "train"]
+    if mode == "train":
+        if names:
+            help.add_modes(parser, {n: modes[n] for n in names} if hasattr(modes, "keys") else names)
+        parser.print_help()
+    else:
+        print(help.of_mode(parser, mode, modes[mode] if hasattr(modes, "keys") else None))
+    raise SystemExit(0)
+
+
 class ModeGroup(Group):
     """The flags of some modes. One that the trainer file declares itself is the trainer's."""
 
-    def __init__(self, parser, modes, of):
-        title = f"mode{'s' if len(modes) > 1 else ''} {', '.join(modes)}"
-        group = parser.add_argument_group(title)
+    def __init__(self, parser, group, modes, of):
         super().__init__(parser, group, changes_run=False, read_by=modes, served_by=of)
 
     def add_argument(self, *names, **options):

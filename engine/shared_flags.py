@@ -48,7 +48,7 @@ def add_shared(parser):
         changes_run=False,
         kept=False,
         default="train",
-        help="train, or what to do with a trained run: %(metavar)s (default train)",
+        help="train, or one of the modes below, which work on a trained run (default train)",
     )
     g.add_argument(
         "--resume",
@@ -67,6 +67,22 @@ def add_shared(parser):
         default=None,
         help="with --resume=PATH: the epoch that counting goes on from (default: the checkpoint's; GAN "
         "mixup)",
+    )
+    g.add_argument(
+        "--flags",
+        changes_run=False,
+        kept=False,
+        default="",
+        metavar="FILE.json",
+        help="start from the flags in a JSON file: a run's flags.json (all but its name and place), or one "
+        "that you wrote; flags of the command line come on top (default: none)",
+    )
+    g.add_argument(
+        "--dry_run",
+        changes_run=False,
+        kept=False,
+        action="store_true",
+        help="say what would be trained, do three steps, estimate memory, time and disk, write nothing",
     )
 
     g = Group(parser, parser.add_argument_group("files, imported by path"))
