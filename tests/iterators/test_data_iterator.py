@@ -321,7 +321,7 @@ def test_an_epoch_costs_milliseconds():
         start = time.process_time()
         take(it, epoch * len(it), len(it))
         costs.append(time.process_time() - start)
-    assert min(costs) < 0.05
+    assert min(costs) < 0.15  # 0.02 on a quiet machine; image by image it would be 0.5
 
 
 def test_dequantised_values_are_bytes_over_128_and_noise_that_follows_the_step():

@@ -224,8 +224,7 @@ def test_an_empty_class_keeps_its_number(tmp_path, capsys, zipped):
     said = capsys.readouterr().err
     assert "no images of 2 of 4 classes, 1_cow, 3_eel" in said
     assert (
-        "left out 2 files of other kinds than images: 1 .heic (3_eel/a.heic), 1 .txt (notes/list.txt)"
-        in said
+        "left out 2 files of other kinds than images: 1 .heic (3_eel/a.heic), 1 .txt (notes/list.txt)" in said
     )
 
 
