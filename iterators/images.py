@@ -8,6 +8,7 @@ from engine.errors import MissingError, UserError
 from iterators import common
 from iterators.library.cache import IN_MEMORY, cached_images
 from iterators.library.files import Files
+from iterators.library.written_labels import NAME, written_labels
 
 # folders that are splits, whatever their case; the first of each is what a split is called here
 SPLITS = {
@@ -37,7 +38,7 @@ def get_iterators(
     stratify=False,
 ):
     """x [N, C, H, W] of the images below root, and y [N] if they lie in class folders, numbered by sorted
-    name.
+    name; or with the labels of a dataset.json, as StyleGAN's tools write it.
 
     root: a folder or a zip. If it has a folder train (or training, of any case), then that, valid (val,
     validation, dev) and test (testing) are the splits; else all is train. splits: False takes such folders as
@@ -82,11 +83,12 @@ def load(
     they differ in size and none is given, or only some lie in class folders.
     """
     files, check = Files(root), split_option(splits)
+    written = written_labels(files)
     with distributed.rank0_first():  # one process decodes, the others find the cache
         made, facts = cached_images(
             files.root,
             (files.key, files.identity),
-            lambda: plan(files, check),
+            lambda: plan(files, check, written),
             files.read,
             files.label,
             size,
@@ -96,7 +98,7 @@ def load(
             cache,
             in_memory,
             range,
-            [check],
+            [check] if written is None else [check, written.digest],
         )
     return made, facts["classes"]
 
@@ -115,9 +117,9 @@ def split_option(given):
     return {split: str(folder).strip("/") for split, folder in given.items()}
 
 
-def plan(files, splits=None):
+def plan(files, splits=None, written=None):
     """({split: names}, {"y": int64} or {}, {"classes": names, "notes": lines}) of the listed images, for
-    `cache.cached_images`."""
+    `cache.cached_images`. written: the labels of a dataset.json, which count in place of folders."""
     paths = {name: tuple(name.split("/")) for name in files.names}
     if not paths:
         left = files.report()
@@ -127,9 +129,14 @@ def plan(files, splits=None):
             + "; use a folder or a .zip of images"
         )
     empty = {name: tuple(name.split("/")) for name in files.empty}
-    notes = [line for line in [files.report()] if line]
+    notes = [line for line in [files.report([] if written is None else [NAME])] if line]
     groups, bare = grouped(files.root, paths, empty, splits, notes)
     paths = {name: path for group in groups.values() for name, path in group.items()}
+    if written is not None:
+        names = {split: list(group) for split, group in groups.items()}
+        notes.append(f"{files.root}: labels are those of dataset.json, not of folders")
+        labels = {} if written.numbers is None else {"y": written.of(paths, files.root)}
+        return names, labels, {"classes": written.classes(), "notes": notes}
     flat = [name for name, path in paths.items() if len(path) == 1]
     if flat and len(flat) < len(paths):
         other = next(name for name, path in paths.items() if len(path) > 1)

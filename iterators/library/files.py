@@ -287,10 +287,12 @@ class Files:
         """What to call an image file in a message."""
         return f"{self.root}:{name}" if self.zipped else os.path.join(self.root, name)
 
-    def report(self):
-        """One line that counts and names what is left out, or None."""
+    def report(self, used=()):
+        """One line that counts and names what is left out, or None. used: names of other files that are
+        not."""
         self.names  # noqa: B018 (a look at the files fills left_out)
-        return report(self.root, self.left_out)
+        left = {why: [name for name in names if name not in used] for why, names in self.left_out.items()}
+        return report(self.root, {why: names for why, names in left.items() if names})
 
 
 def report(root, left_out):

@@ -228,6 +228,38 @@ def test_an_empty_class_keeps_its_number(tmp_path, capsys, zipped):
     )
 
 
+@pytest.mark.parametrize("zipped", [False, True])
+def test_labels_of_a_dataset_json_count_in_place_of_folders(tmp_path, capsys, zipped):
+    root = tmp_path / "set"
+    fill(root / "00000", 3)
+    fill(root / "00001", 2)
+    names = [f"00000/{i}.png" for i in range(3)] + [f"00001/{i}.png" for i in range(2)]
+
+    def load(labels):
+        (root / "dataset.json").write_text(json.dumps({"labels": labels}))
+        if not zipped:
+            return images.load(root)
+        with zipfile.ZipFile(tmp_path / "set.zip", "w") as file:
+            for path in sorted(root.rglob("*")):
+                file.write(path, path.relative_to(root))
+        return images.load(tmp_path / "set.zip")
+
+    splits, classes = load(list(zip(names, (4, 0, 2, 2, 0))))
+    assert splits["train"]["y"].tolist() == [4, 0, 2, 2, 0] and classes == ["0", "1", "2", "3", "4"]
+    said = capsys.readouterr().err
+    assert "labels are those of dataset.json" in said and "left out" not in said
+    splits, classes = load(list(zip(names, (1, 1, 0, 0, 0))))  # the file alone has changed
+    assert splits["train"]["y"].tolist() == [1, 1, 0, 0, 0] and classes == ["0", "1"]
+    splits, classes = load(None)
+    assert "y" not in splits["train"] and classes == []
+    with pytest.raises(UserError, match="has no label of 00001/1.png; use labels for all"):
+        load(list(zip(names[:4], (1, 1, 0, 0))))
+    with pytest.raises(UserError, match="has the label .'00000/0.png', .0.5, 0.5..; must be"):
+        load([[names[0], [0.5, 0.5]]])
+    (root / "dataset.json").write_text(json.dumps({"info": "another tool's"}))
+    assert images.load(root)[1] == ["00000", "00001"]
+
+
 # --- what is an image
 
 
