@@ -165,6 +165,30 @@ def pca(x, dims):
     )
 
 
+def whitener(codes):
+    """A function from codes [n, d] to float64 [n, d] whose axes are these codes' principal ones, each with
+    the same variance: ((h - mean) V) / (s + 1e-5), with singular values s and vectors V.
+
+    Of the code of Berthelot et al. 2018, which whitens codes before it clusters them.
+    """
+    codes = torch.as_tensor(codes).double()
+    mean = codes.mean(0)
+    _, s, vh = torch.linalg.svd(codes - mean, full_matrices=False)
+    return lambda given: (torch.as_tensor(given).double() - mean) @ vh.t() / (s + 1e-5)
+
+
+def cluster_accuracy(clusters, labels, k):
+    """The share of examples whose cluster is matched with their class, by the best matching of k clusters
+    with k classes (Kuhn 1955, the Hungarian method).
+
+    clusters, labels: int64 [n] in 0 .. k-1.
+    """
+    from scipy import optimize  # here, since the launcher imports this file at each start
+
+    table = torch.bincount(clusters * k + labels, minlength=k * k).view(k, k).numpy()
+    return float(table[optimize.linear_sum_assignment(table, maximize=True)].sum() / len(labels))
+
+
 def cluster_distance(points, labels):
     """Mean squared distance between the centres of classes, with points [n, d] standardised axis by axis.
 

@@ -315,8 +315,8 @@ def embedding(trainer, data, run, args, step):
 @for_each_checkpoint("encode")
 def tsne(trainer, data, run, args, step):
     """Five t-SNE maps (seeds 0 to 4) of --tsne_examples training codes: a scatter plot (.pdf, .png), the
-    points (.npz), and in clusters.txt the mean squared distance between class centres after division by the
-    overall deviation. --use_labels=0: classes are k-means clusters of the codes."""
+    points (.npz), and in clusters.txt the mean squared distance between class centres after division of each
+    axis by its deviation. --use_labels=0: classes are k-means clusters of the codes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
