@@ -64,6 +64,7 @@ class Trainer(nn.Module):
     encode = None  # x [N, C, H, W] -> codes [N, ...]
     decode = None  # codes [N, ...] -> images [N, C, H, W]
     interpolate = None  # (h, other, p), codes [N, ...] -> their mix: h where p = 1
+    combine = None  # (hs, shares), k codes [N, ...] and k shares that sum to 1 -> their mix
     blend = None  # (h, other, attributes), codes [N, ...] and float [N, A] -> their mix with these attributes
     to_a = to_b = None  # images [N, C, H, W] of one domain -> of the other
 

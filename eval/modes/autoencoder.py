@@ -28,7 +28,14 @@ RED, GREEN = (220, 40, 40), (40, 180, 60)
 
 
 # modes that walk from one example to another
-WALKS = ("interp_train", "interp_valid", "interp_pixel_train", "interp_pixel_valid", "save_frames")
+WALKS = (
+    "interp_train",
+    "interp_valid",
+    "interp_pixel_train",
+    "interp_pixel_valid",
+    "save_frames",
+    "triangle",
+)
 SUPERVISED = ("interp_sup_train", "interp_sup_valid")
 
 
@@ -49,8 +56,10 @@ def add_flags(declare):
         default=10,
         help="images from one end to the other (default 10)",
     )
+    declare("save_frames", "triangle", of="codes").add_argument(
+        "--framerate", type=positive, default=30, help="frames a second (default 30)"
+    )
     group = declare("save_frames", of="codes")
-    group.add_argument("--framerate", type=positive, default=30, help="frames a second (default 30)")
     group.add_argument(
         "--resize_to",
         type=count,
@@ -291,6 +300,56 @@ def save_frames(trainer, data, run, args, step):
         f"{len(frames)} frames: {path}/out.gif"
         + (" and out.mp4" if ffmpeg and not done.returncode else " (no out.mp4: no working ffmpeg on PATH)")
     )
+
+
+@for_each_checkpoint("decode")
+def triangle(trainer, data, run, args, step):
+    """Mixes of three codes by --mixer, for --val_batch_size valid (else training) examples and the two before
+    each. A triangle, .png: each example at a corner (the first at the top), along a side mixes of two, inside
+    of all three; --num_interps images a side. An animation, .gif: the way from corner to corner on which the
+    third has most when both others have as much, --num_interps images a leg."""
+    x = examples(data.get("valid", data["train"]), args.val_batch_size, args.vis_seed)["x"]
+    if len(x) < 3:
+        raise UserError(
+            f"--val_batch_size: {len(x)} example{'s' * (len(x) > 1)} to mix three of; use 3 or more"
+        )
+    path = folder_of(run, args, f"{mixer_name(args)}_step{step:08d}")
+    whole, around = barycentric(args.num_interps), loop(args.num_interps)
+    with trainer.evaluating():
+        for i in range(len(x)):
+            three = x[[i, i - 1, i - 2]]
+            hs = trainer.encode(three).split(1)
+            codes = torch.cat([trainer.combine(hs, shares) for shares in whole + around])
+            flat, moving = trainer.decode(codes).split([len(whole), len(around)])
+            pictures.triangle(flat).save(os.path.join(path, f"triple_{i:04d}.png"))
+            frames = [pictures.between(three, im[None], shares) for im, shares in zip(moving, around)]
+            gif(os.path.join(path, f"triple_{i:04d}.gif"), frames, 1 / args.framerate)
+    print(f"{len(x)} triangles of {len(whole)} images, animations of {len(around)}: {path}")
+
+
+def barycentric(side):
+    """Shares of three that sum to 1, [(a, b, c)]: a triangle with `side` of them along each side, row by
+    row from a = 1 on."""
+    last = side - 1
+    return [((last - i) / last, (i - j) / last, j / last) for i in range(side) for j in range(i + 1)]
+
+
+def loop(leg, bend=0.75):
+    """Shares of three that sum to 1: a closed way over (1, 0, 0), (0, 1, 0) and (0, 0, 1), `leg` from each
+    to the next.
+
+    Between two of them it is bent towards (1/3, 1/3, 1/3), half-way by `bend`, so that the third has a part
+    there.
+    """
+    found = []
+    for first in range(3):
+        for t in (k / leg for k in range(leg)):
+            pull = 4 * bend * t * (1 - t)
+            shares = [pull / 3] * 3
+            shares[first] += (1 - pull) * (1 - t)
+            shares[(first + 1) % 3] += (1 - pull) * t
+            found.append(tuple(shares))
+    return found
 
 
 # --- codes
@@ -563,6 +622,7 @@ MODES = {
     **{f"interp_pixel_{split}": pixel_interpolation(split) for split in ("train", "valid")},
     **{f"interp_sup_{split}": supervised(split) for split in ("train", "valid")},
     "save_frames": save_frames,
+    "triangle": triangle,
     "embedding": embedding,
     "tsne": tsne,
     "logreg": logreg,
