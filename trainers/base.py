@@ -204,6 +204,12 @@ class Trainer(nn.Module):
         otherwise."""
         return output
 
+    def disc_features(self, x, layer):
+        """D's hidden state h_layer of images x [N, C, H, W], by the averaged D where there is one: [N, d], of
+        maps their means over pixels. For the probe of --mode=logreg."""
+        h = self.sampling_net("disc")(x, stop=layer)
+        return h.mean((2, 3)) if h.ndim == 4 else h.flatten(1)
+
     @property
     def last_layer(self):
         """The last layer that the discriminator offers; 0 is the image."""

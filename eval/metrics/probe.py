@@ -122,22 +122,22 @@ def nearest_neighbour(train, test, batch=1024):
 
 
 @torch.no_grad()
-def estimate_batch_norm(net, batches):
-    """Sets the running statistics of every batch norm of `net` to their means over batches of x. Leaves net
-    in evaluation mode.
+def estimate_batch_norm(net, batches, call=None):
+    """Sets the running statistics of every batch norm of `net` to their means over batches. Leaves net in
+    evaluation mode. Returns net.
 
-    An untrained network has none yet, so that in evaluation mode its activations would not be those that
-    training starts from.
+    call(batch): a pass of a batch through net, by default net(batch). An untrained network has no statistics
+    yet, so that in evaluation mode its activations would not be those that training starts from.
     """
     norms = batch_norms(net)
     momenta = [m.momentum for m in norms]
+    net.eval()
     for m in norms:
         m.reset_running_stats()
         m.momentum = None  # the plain mean over batches
-    if norms:
-        net.train()
-        for x in batches:
-            net(x)
+        m.train()
+    for batch in batches if norms else ():
+        (call or net)(batch)
     for m, momentum in zip(norms, momenta):
         m.momentum = momentum
     return net.eval()

@@ -19,7 +19,7 @@ from engine import pictures, randomness, setup
 from engine.errors import MissingError, UserError
 from engine.flags import count, number, positive
 from engine.pictures import gif
-from engine.randomness import permutation
+from engine.randomness import permutation, seeded
 from eval.metrics import disentanglement, probe
 from eval.metrics.results import append_result
 from eval.modes.restoring import check_offers, for_each_checkpoint
@@ -77,6 +77,22 @@ def add_flags(declare):
         choices=(0, 1),
         default=1,
         help="classes are labels (1), or k-means clusters of the codes (0) (default 1)",
+    )
+    group = declare("logreg")
+    group.add_argument(
+        "--probe_of",
+        choices=("enc", "disc"),
+        kept=False,
+        default=None,
+        help="whose features are classified: the encoder's codes, or the discriminator's hidden states "
+        "(default: enc where there is one)",
+    )
+    group.add_argument(
+        "--probe_layer",
+        type=count,
+        kept=False,
+        default=None,
+        help="k of the discriminator's hidden state h_k (default: the last)",
     )
     group = declare("disentangle", of="codes")
     group.add_argument(
@@ -419,27 +435,29 @@ def tsne(trainer, data, run, args, step):
     print("\n".join(lines) + f"\n{path}")
 
 
-@for_each_checkpoint("encode")
+@for_each_checkpoint()
 def logreg(trainer, data, run, args, step):
     """The frozen probe (eval/metrics/probe.py) of codes, and of two yardsticks of the same dimension: PCA of
-    the pixels, and the untrained encoder. Fitted on train, chosen on valid, reported on test: probe.json
-    (probe_step<...>.json for another --at), and lines for `python -m eval.tables` in evaluations.jsonl."""
-    parts = [split_of(data, name) for name in ("train", "valid", "test")]
+    the pixels, and the untrained encoder. Fitted on train, chosen on valid (a tenth of train where the data
+    has none), reported on test: probe.json (probe_step<...>.json for another --at), and lines for `python -m
+    eval.tables` in evaluations.jsonl. --probe_of=disc, the default where there is no encoder: of D's hidden
+    state --probe_layer, with the untrained D as a yardstick: probe_disc_h<k>.json."""
+    of = args.probe_of or ("enc" if trainer.encode else "disc")
+    encode, start, names, file = (of_encoder if of == "enc" else of_disc)(trainer, data, args)
+    parts = [split_of(data, name) for name in ("train", *(["valid"] if "valid" in data else []), "test")]
     with trainer.evaluating():
-        trained = [codes_of(trainer.encode, part) for part in parts]
+        trained = [codes_of(encode, part) for part in parts]
         if trained[0][1] is None:
             raise UserError("--mode=logreg: the data has no labels y; use data with labels")
-        start = untrained(trainer, data, args)
-        kinds = {
-            "codes": trained,
-            "random encoder": [codes_of(lambda x: trainer.code(start(x)), part) for part in parts],
-        }
+        random = [codes_of(start, part) for part in parts]
     pixels = [codes_of(lambda x: x, part) for part in parts]
     components = probe.pca(pixels[0][0], trained[0][0].shape[1])
-    kinds["PCA"] = [(components(x), y) for x, y in pixels]
+    kinds = dict(zip(names, (trained, random, [(components(x), y) for x, y in pixels])))
+    if "valid" not in data:
+        kinds = {kind: held_out(*splits) for kind, splits in kinds.items()}
     found = {kind: probe.linear_probe(*splits) for kind, splits in kinds.items()}
-    counts = [len(codes) for codes, _ in trained]
-    name = "probe.json" if args.at == "latest" else f"probe_step{step:08d}.json"
+    counts = [len(codes) for codes, _ in kinds[names[0]]]
+    name = file + (".json" if args.at == "latest" else f"_step{step:08d}.json")
     with open(os.path.join(run.folder, name), "w", encoding="utf8") as file:
         json.dump(
             {
@@ -469,6 +487,47 @@ def logreg(trainer, data, run, args, step):
             f"{100 * result['train']:.2f}%, "
             f"{result['dims']} dimensions, L2 {result['l2']:g}"
         )
+
+
+def of_encoder(trainer, data, args):
+    """(codes of images, the untrained encoder's, names of the probes, of the file) of --probe_of=enc."""
+    check_offers(trainer, args, "encode")
+    if args.probe_layer is not None:
+        raise UserError("--probe_layer: is of the discriminator; use --probe_of=disc")
+    start = untrained(trainer, data, args)
+    return trainer.encode, lambda x: trainer.code(start(x)), ("codes", "random encoder", "PCA"), "probe"
+
+
+def of_disc(trainer, data, args):
+    """The same of --probe_of=disc: D's hidden states in place of codes."""
+    last = trainer.last_layer if "disc" in trainer.roles else 0
+    if not last:
+        raise UserError(
+            f"--mode=logreg: {args.trainer} with {args.network} has no hidden states of a discriminator; use "
+            "a network whose disc(x, stop=k) gives them"
+        )
+    layer = last if args.probe_layer is None else args.probe_layer
+    if layer > last:
+        raise UserError(f"--probe_layer: given {layer}; must be between 0 and {last} for {args.network}")
+    fresh = setup.trainer(args, setup.networks(args))
+    fresh.to(trainer.device, memory_format=torch.channels_last)
+    with seeded(args.seed, "prepare", 0):  # as training begins
+        fresh.initialise(next(data["train"].from_step(0)))
+    features = lambda x: fresh.disc_features(x, layer)
+    with fresh.evaluating():
+        for role in (role for role in ("enc", "disc") if role in fresh.roles):  # E gives D of pairs its codes
+            probe.estimate_batch_norm(fresh.sampling_net(role), (b["x"] for b in data["train"]), features)
+    fresh.eval()
+    name = f"h_{layer} of D"
+    names = name, f"{name}, untrained", f"PCA for {name}"
+    return lambda x: trainer.disc_features(x, layer), features, names, f"probe_disc_h{layer}"
+
+
+def held_out(train, test):
+    """(train, valid, test) of pairs (codes [n, d], labels [n]): a fixed random tenth of train is valid."""
+    order = permutation(len(train[1]), "probe")
+    valid, rest = order.split([max(1, len(order) // 10), len(order) - max(1, len(order) // 10)])
+    return *((train[0][rows], train[1][rows]) for rows in (rest, valid)), test
 
 
 @for_each_checkpoint("decode")

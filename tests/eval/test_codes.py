@@ -10,12 +10,16 @@ import pytest
 import torch
 from PIL import Image
 
+from engine import flags, setup
 from engine.errors import UserError
 from eval.metrics import lines as metric
 from eval.metrics import probe
+from eval.modes import MODES, add_flags
+from eval.modes.autoencoder import held_out
+from iterators import common
 from iterators.lines import draw
 from tests.eval.test_autoencoder_modes import launcher
-from tests.running import train
+from tests.running import newest, train
 
 
 def lines_at(angles):
@@ -89,7 +93,15 @@ def runs(tmp_path_factory):
     shutil.rmtree(at)
     words = [f"--save_path={at}", "--cpu", "--batch_size=8", "--samples=4"]
     assert launcher(*words, *net, *acai, *drawn, "--name=lines") == 0
-    train(at, *net, *acai, "--iterator=tests/made_parts.py", "--name=made")
+    made = ["--iterator=tests/made_parts.py", "--max_steps=4", "--log_every=5", "--save_images_every=0"]
+    train(at, *net, *acai, *made, "--name=made")
+    train(at, *made, "--name=gan", "--ema=0.9")
+    train(at, *net, *made, "--name=plain", "--trainer=trainers/autoencoder.py")
+    sizes = ["--network_args", "width=4"]
+    train(at, *made, "--name=ss", "--trainer=trainers/ssgan.py", "--network=networks/ssgan.py", *sizes)
+    for variant in ("official", "seed"):
+        words = ["--trainer=trainers/bigan.py", "--network=networks/bigan_mnist.py", *sizes]
+        train(at, *made, f"--name=bigan_{variant}", *words, f"variant={variant}")
     return at
 
 
@@ -140,3 +152,84 @@ def test_cluster(mode, whiten, capsys):
 def test_what_the_modes_are_not_for(mode, name, run, words, message):
     with pytest.raises(UserError, match=message):
         mode(name, run, *words)
+
+
+# --- the probe of D's features
+
+
+@pytest.mark.parametrize(
+    "run, words, layer, dims",
+    [
+        ("gan", [], None, None),
+        ("gan", ["--probe_layer=1"], 1, None),
+        ("gan", ["--probe_layer=0"], 0, 1),  # the mean of grey pixels
+        ("ss", [], None, 4),
+        ("bigan_official", ["--probe_of=disc"], 1, 4),
+        ("bigan_seed", ["--probe_of=disc"], 1, 4),
+        ("made", ["--probe_of=disc"], 3, None),
+    ],
+)
+def test_a_probe_of_the_discriminators_features(mode, run, words, layer, dims):
+    at = mode("logreg", run, *words)
+    (file,) = [name for name in os.listdir(at) if name.startswith("probe")]
+    found = json.load(open(at / file))
+    assert file == f"probe_disc_h{layer}.json" if layer is not None else file.startswith("probe_disc_h")
+    name = file.removeprefix("probe_disc_h").removesuffix(".json")
+    assert list(found["probes"]) == [f"h_{name} of D", f"h_{name} of D, untrained", f"PCA for h_{name} of D"]
+    assert (found["train"], found["valid"], found["test"]) == (40, 20, 30)
+    assert dims is None or found["dims"] == dims
+    assert all(1 / 3 <= result["test"] <= 1 for result in found["probes"].values())
+    results = [json.loads(line) for line in (at / "evaluations.jsonl").read_text().splitlines()]
+    assert [r["name"] for r in results] == [f"probe accuracy, {kind}" for kind in found["probes"]]
+
+
+def test_features_are_those_of_the_discriminator(runs):
+    trainer, data, _ = restored(runs, "gan")
+    x, k = next(iter(data["test"]))["x"], trainer.last_layer
+    with trainer.evaluating():
+        for layer in range(k + 1):
+            h = trainer.disc(x, stop=layer)
+            expected = h.mean((2, 3)) if h.ndim == 4 else h.flatten(1)
+            assert torch.equal(trainer.disc_features(x, layer), expected)
+        for variant in ("official", "seed"):
+            bigan = restored(runs, f"bigan_{variant}")[0].eval()
+            (last,) = [
+                m for m in bigan.disc.modules() if isinstance(m, torch.nn.Linear) and len(m.weight) == 1
+            ]
+            given = []
+            last.register_forward_pre_hook(lambda module, inputs, given=given: given.append(inputs[0]))
+            bigan.disc(x, bigan.encode(x))
+            assert torch.equal(bigan.disc_features(x, 1), given[0])
+
+
+def restored(runs, name):
+    """(trainer, data, args) of a run at its last step."""
+    args = flags.parse(
+        [f"--save_path={runs}", f"--name={name}", "--mode=logreg", "--cpu"], ("train", *MODES), add_flags
+    )
+    data = setup.data(args, torch.device("cpu"), common.wrap)
+    trainer = setup.trainer(args, setup.networks(args))
+    trainer.restore(newest(runs, name))
+    return trainer, data, args
+
+
+def test_without_a_valid_split_a_tenth_of_train_is_held_out():
+    codes, labels = torch.arange(50.0).view(-1, 1), torch.arange(50)
+    train_part, valid, test = held_out((codes, labels), (codes[:7], labels[:7]))
+    assert [len(labels) for _, labels in (train_part, valid, test)] == [45, 5, 7]
+    assert sorted([*train_part[1].tolist(), *valid[1].tolist()]) == list(range(50))
+    assert torch.equal(train_part[0][:, 0].long(), train_part[1]) and torch.equal(test[0], codes[:7])
+
+
+@pytest.mark.parametrize(
+    "run, words, message",
+    [
+        ("gan", ["--probe_of=enc"], "has no encode"),
+        ("made", ["--probe_layer=1"], "--probe_layer: is of the discriminator; use --probe_of=disc"),
+        ("gan", ["--probe_layer=9"], "--probe_layer: given 9; must be between 0 and"),
+        ("plain", ["--probe_of=disc"], "has no hidden states of a discriminator; use a network"),
+    ],
+)
+def test_what_has_no_probe(mode, run, words, message):
+    with pytest.raises(UserError, match=message):
+        mode("logreg", run, *words)
