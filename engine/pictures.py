@@ -64,6 +64,49 @@ def grid(images, columns=None):
     return Image.fromarray((sheet.squeeze(2) if channels == 1 else sheet).numpy())
 
 
+def tiles_of(images, times=1):
+    """Images [n, C, H, W] in [-1, 1] as a list of PIL images, `times` as large as in a `grid`."""
+    images = shown(images)
+    scale = max(1, round(48 / max(images.shape[2:]))) * times
+    pixels = to_uint8(images).repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+    arrays = pixels.permute(0, 2, 3, 1)
+    return [Image.fromarray((a.squeeze(2) if a.shape[2] == 1 else a).numpy()) for a in arrays]
+
+
+def triangle(images, gap=2):
+    """Images [m (m + 1) / 2, C, H, W] in [-1, 1] as one PIL image: row i, from the top, has i + 1 of them."""
+    tiles = tiles_of(images)
+    rows = math.isqrt(2 * len(tiles))
+    width, height = (size + gap for size in tiles[0].size)
+    sheet = Image.new(tiles[0].mode, (rows * width + gap, rows * height + gap))
+    places = ((row, column) for row in range(rows) for column in range(row + 1))
+    for tile, (row, column) in zip(tiles, places):
+        left = gap + (rows - 1 - row) * width // 2 + column * width
+        sheet.paste(tile, (left, gap + row * height))
+    return sheet
+
+
+def between(corners, mixed, shares, gap=2, bar=4):
+    """One PIL image of three images [3, C, H, W] in [-1, 1] at the corners of a triangle, and of what they
+    give together, [1, C, H, W], twice as large in its middle. A bar under each corner is as long as its
+    share."""
+    corners, (middle,) = tiles_of(corners), tiles_of(mixed, 2)
+    width, height = corners[0].size
+    row = height + bar + 2 * gap
+    sheet = Image.new(middle.mode, (4 * width + 2 * gap, 2 * row + 2 * height + 2 * gap))
+    sheet.paste(middle, (gap + width, row + gap))
+    places = (
+        (gap + 3 * width // 2, gap),
+        (gap, row + 2 * height + gap),
+        (gap + 3 * width, row + 2 * height + gap),
+    )
+    white = Image.new(middle.mode, (width, bar), 255 if middle.mode == "L" else (255, 255, 255))
+    for tile, share, (left, top) in zip(corners, shares, places):
+        sheet.paste(tile, (left, top))
+        sheet.paste(white.crop((0, 0, round(share * width), bar)), (left, top + height + gap))
+    return sheet
+
+
 def save_picture(picture, path):
     """Writes a PIL image as PNG, whole or not at all."""
     data = io.BytesIO()

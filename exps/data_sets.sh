@@ -14,6 +14,7 @@ DSPRITES="--iterator=iterators/dsprites.py"
 STACKED_MNIST="--iterator=iterators/stacked_mnist.py"  # of any number of MNIST's digits
 COLOUR_MNIST="--iterator=iterators/colour_mnist.py"  # MNIST's digits, and coloured ones made of them
 UNPAIRED_IMAGES="--iterator=iterators/unpaired_images.py"  # root holds trainA, trainB, testA, testB
+LINES="--iterator=iterators/lines.py"  # drawn here
 POINTS1D="--iterator=iterators/points1d.py"
 POINTS2D="--iterator=iterators/points2d.py"
 # any of these with few labels: --iterator_args base=FILE labels_per_class=N; LABEL_SEED chooses them

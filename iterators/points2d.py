@@ -44,14 +44,14 @@ def sine():
 
 
 GRID = list(itertools.product((-4, -2, 0, 2, 4), repeat=2))
-# centres, sigma, training points, scale, and what counts: within how many sigma of a centre, and how many
-# such points make it covered
+# centres, sigma, training points, scale, and what counts: within how many sigma of a centre, how many such
+# points make it covered, and of how many samples
 LAYOUTS = {
-    "ring": (ring(), 0.01, 100_000, "raw", 3.0, 1),
-    "grid": (GRID, 0.05, 100_000, "raw", 3.0, 1),
-    "square": (GRID, 0.05, 50_000, "unit", 2 * math.sqrt(2), 20),
-    "plus": (plus(), 0.05, 52_000, "unit", 2 * math.sqrt(2), 20),
-    "sine": (sine(), 0.05, 48_000, "unit", 2 * math.sqrt(2), 20),
+    "ring": (ring(), 0.01, 100_000, "raw", 3.0, 1, 2500),
+    "grid": (GRID, 0.05, 100_000, "raw", 3.0, 1, 2500),
+    "square": (GRID, 0.05, 50_000, "unit", 2 * math.sqrt(2), 20, 2000),
+    "plus": (plus(), 0.05, 52_000, "unit", 2 * math.sqrt(2), 20, 2000),
+    "sine": (sine(), 0.05, 48_000, "unit", 2 * math.sqrt(2), 20, 2000),
 }
 # x -> x a / max|x| + b, where a is not None
 SCALES = {"raw": (None, 0.0), "unit": (0.5, 0.5), "symmetric": (1.0, 0.0)}
@@ -77,12 +77,12 @@ def get_iterators(
     training points. By default that of the layout's authors: raw for ring and grid, unit for the others.
     sigma: the Gaussians' deviation before scaling; modes, radius: of the ring, 8 on the circle of radius 1.
     data_seed fixes the points; --seed orders them. "train" carries `mixture`, the centres and sigma in the
-    units of x, and what counts as covered: for ring and grid one point within 3 sigma (PacGAN), for the
-    others 20 points within 2.83 sigma (Dist-GAN). Raises UserError for what cannot be.
+    units of x, and what counts as covered: for ring and grid one of 2,500 samples within 3 sigma (PacGAN),
+    for the others 20 of 2,000 within 2.83 sigma (Dist-GAN). Raises UserError for what cannot be.
     """
     if layout not in LAYOUTS:
         raise UserError(f"--iterator_args layout: given {layout!r}; use {', '.join(LAYOUTS)}")
-    centres, own_sigma, own_n, own_scale, within, least = LAYOUTS[layout]
+    centres, own_sigma, own_n, own_scale, within, least, samples = LAYOUTS[layout]
     if layout == "ring":
         if modes is not None and (type(modes) is not int or modes < 1):
             raise UserError(f"--iterator_args modes: given {modes!r}; use a whole number above 0")
@@ -112,6 +112,7 @@ def get_iterators(
         "sigma": float(sigma * a),
         "radius": within,
         "least": least,
+        "samples": samples,
     }
     return iterators(train * a + b, test * a + b, batch_size, seed, mixture)
 

@@ -88,8 +88,14 @@ class Reentering(nn.Module):
 
     def forward(self, x, z=None):
         """x [N, ...] and z [N, z_dim], by default x itself -> what `last` returns."""
-        z = x if z is None else z
-        return self.last(self.act(self.norm(self.hidden(self.first(x)) + self.latent(z))))
+        return self.last(self.features(x, x if z is None else z))
+
+    def features(self, x, z):
+        """The last hidden state [N, width] of x [N, ...] and z [N, z_dim]."""
+        return self.act(self.norm(self.hidden(self.first(x)) + self.latent(z)))
+
+
+HIDDEN = 4  # layers of the body up to the last hidden state
 
 
 class Concatenated(nn.Module):
@@ -101,7 +107,11 @@ class Concatenated(nn.Module):
 
     def forward(self, x, z):
         """x [N, C, H, W] and z [N, z_dim] -> logits [N]."""
-        return self.body(torch.cat([x.flatten(1), z], 1))
+        return self.body[HIDDEN:](self.features(x, z))
+
+    def features(self, x, z):
+        """The last hidden state [N, width] of x [N, C, H, W] and z [N, z_dim]."""
+        return self.body[:HIDDEN](torch.cat([x.flatten(1), z], 1))
 
 
 def linear(inputs, outputs, std=0.02):

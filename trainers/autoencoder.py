@@ -200,7 +200,12 @@ class Autoencoder(codes.Coder):
 
     def interpolate(self, h, other, p):
         """A mix of the codes, h [N, ...] where p = 1 and `other` where p = 0, by --mixer."""
-        return mix((h, other), MIXERS[self.args.mixer](len(h), h.shape[1], 2, p, h.device))
+        return self.combine((h, other), (p, 1 - p))
+
+    def combine(self, hs, shares):
+        """A mix of k codes [N, ...] with k shares that sum to 1, by --mixer."""
+        n, channels = hs[0].shape[:2]
+        return mix(hs, MIXERS[self.args.mixer](n, channels, len(hs), shares, hs[0].device))
 
     def sample(self, n):
         """Raises UserError: an autoencoder has no distribution of codes to draw from."""

@@ -64,6 +64,7 @@ class Trainer(nn.Module):
     encode = None  # x [N, C, H, W] -> codes [N, ...]
     decode = None  # codes [N, ...] -> images [N, C, H, W]
     interpolate = None  # (h, other, p), codes [N, ...] -> their mix: h where p = 1
+    combine = None  # (hs, shares), k codes [N, ...] and k shares that sum to 1 -> their mix
     blend = None  # (h, other, attributes), codes [N, ...] and float [N, A] -> their mix with these attributes
     to_a = to_b = None  # images [N, C, H, W] of one domain -> of the other
 
@@ -202,6 +203,12 @@ class Trainer(nn.Module):
         """Logits [N] of what the discriminator returns: those themselves, unless the subclass says
         otherwise."""
         return output
+
+    def disc_features(self, x, layer):
+        """D's hidden state h_layer of images x [N, C, H, W], by the averaged D where there is one: [N, d], of
+        maps their means over pixels. For the probe of --mode=logreg."""
+        h = self.sampling_net("disc")(x, stop=layer)
+        return h.mean((2, 3)) if h.ndim == 4 else h.flatten(1)
 
     @property
     def last_layer(self):

@@ -109,6 +109,15 @@ class BiGAN(codes.Coder):
         x, z = pairs.split([pairs.shape[1] - self.args.z_dim, self.args.z_dim], 1)
         return self.disc(x.unflatten(1, self.args.data_shape), z)
 
+    def disc_features(self, x, layer):
+        """D's last hidden state of the pairs (x, E(x)), [N, d]."""
+        return self.disc.features(x, self.encode(x))
+
+    @property
+    def last_layer(self):
+        """1 where D gives its last hidden state, disc.features(x, z), which is its only one then; else 0."""
+        return int(hasattr(self.disc, "features"))
+
     def checks(self, x):
         """The three networks, D on pairs."""
         return [

@@ -25,3 +25,7 @@ class Coder(Trainer):
     def interpolate(self, h, other, p):
         """p h + (1 - p) other, of codes [N, ...]: h where p = 1."""
         return other.lerp(h, p)
+
+    def combine(self, hs, shares):
+        """sum_i shares[i] hs[i] of k codes [N, ...] with k shares that sum to 1."""
+        return sum(share * h for h, share in zip(hs, shares))

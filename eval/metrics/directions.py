@@ -45,6 +45,10 @@ DIRECTIONS = {
     "egr_b": None,
     "factorvae score": HIGHER,
     "beta-vae score": HIGHER,
+    # eval/modes/codes.py
+    "line distance": LOWER,
+    "line smoothness": LOWER,
+    "cluster accuracy": HIGHER,
     # eval/modes/translation.py; the deviation of real backgrounds is aimed at, from either side
     "cycle error": LOWER,
     "label accuracy": HIGHER,

@@ -19,7 +19,7 @@ from eval.metrics.kid import kid
 from eval.metrics.manifold import manifold
 
 METRICS = ("fid", "is", "kid", "prdc", "modes")
-SPLITS = 10  # of the Inception score, each of one image or more
+SPLITS = 10  # of the Inception score, each of one image or more, unless another number is asked for
 PRDC_LEAST = 6  # images that the 5 nearest neighbours of density and coverage need
 KEEP = 10_000  # KID and prdc are computed from at most so many features of each set
 
@@ -32,7 +32,9 @@ class Reference:
         self.n_real, self.n_fake, self.split, self.statistics = n_real, n_fake, split, gathered
 
 
-def reference(real, extractor, protocol, metrics=("fid", "is", "kid", "prdc"), batch=64, cache=None):
+def reference(
+    real, extractor, protocol, metrics=("fid", "is", "kid", "prdc"), batch=64, cache=None, splits=SPLITS
+):
     """The Reference for a protocol (see `protocol`), loaded from <cache>/statistics/, or computed and stored
     there.
 
@@ -51,7 +53,7 @@ def reference(real, extractor, protocol, metrics=("fid", "is", "kid", "prdc"), b
         )
     source = sources.of(real[wanted.split] if isinstance(real, Mapping) else real, wanted.split)
     n_real, n_fake = wanted.resolve(source.n) if source.n is not None else (wanted.real, wanted.fake)
-    check_counts(metrics, n_real, n_fake or n_real)
+    check_counts(metrics, n_real, n_fake or n_real, splits)
     keep = rows_to_keep(metrics, n_real)
     fingerprint, facts, found = source.fingerprint(n_real), None, None
     if fingerprint is not None:
@@ -74,14 +76,23 @@ def reference(real, extractor, protocol, metrics=("fid", "is", "kid", "prdc"), b
 
 
 def evaluate(
-    sample_fn, real, extractor, protocol, metrics=("fid", "is", "kid", "prdc"), batch=64, seed=0, cache=None
+    sample_fn,
+    real,
+    extractor,
+    protocol,
+    metrics=("fid", "is", "kid", "prdc"),
+    batch=64,
+    seed=0,
+    cache=None,
+    splits=SPLITS,
 ):
     """Scores of n images drawn by sample_fn, as a list of dictionaries, the same in every process.
 
     sample_fn(n) -> [n, C, H, W] in [-1, 1] or uint8, in evaluation mode. Samples are drawn in blocks of 64,
     block k under (seed, "evaluate", k); afterwards torch's, numpy's and Python's generators are put back.
     real: a Reference, or what `reference` takes. metrics: some of METRICS. batch: images measured at a time;
-    neither it nor the number of processes, which share the work, changes the samples.
+    neither it nor the number of processes, which share the work, changes the samples. splits: of the
+    Inception score; another number than SPLITS is in its name.
 
     Each result has metric, title ("FID", "FD-classifier"), name (with counts and split), value, std (over IS
     splits or KID subsets, else None), extractor, sha256, resize, protocol, n_real, n_fake, split, seed,
@@ -90,14 +101,21 @@ def evaluate(
     """
     check(metrics, extractor)
     if not isinstance(real, Reference):
-        real = reference(real, extractor, protocol, metrics, batch, cache)
+        real = reference(real, extractor, protocol, metrics, batch, cache, splits)
+    source = sources.Generated(sample_fn, seed)
+    return score(source, real, extractor, metrics, batch, seed, splits)
+
+
+def score(source, real, extractor, metrics, batch=64, seed=0, splits=SPLITS):
+    """The results of `evaluate` for the first real.n_fake images of a source of eval/metrics/sources.py."""
+    check_counts(metrics, real.n_real, real.n_fake, splits)
     fake = statistics.collect(
-        sources.Generated(sample_fn, seed),
+        source,
         extractor,
         real.n_fake,
         batch,
         rows_to_keep(metrics, real.n_fake),
-        SPLITS if "is" in metrics else None,
+        splits if "is" in metrics else None,
     )
 
     def results():
@@ -106,7 +124,7 @@ def evaluate(
                 f"the generator's samples have shape {list(fake.shape)} and the real images "
                 f"{list(real.statistics.shape)}; they must be equal"
             )
-        return compare(real.statistics, fake, metrics, extractor, real.split, seed)
+        return compare(real.statistics, fake, metrics, extractor, real.split, seed, splits)
 
     return distributed.on_rank0(results)
 
@@ -123,10 +141,10 @@ def check(metrics, extractor):
         )
 
 
-def check_counts(metrics, n_real, n_fake):
+def check_counts(metrics, n_real, n_fake, splits=SPLITS):
     """Raises UserError where a metric needs more images than there are; None for a number that is not known
     yet."""
-    needed = {"is": (0, SPLITS), "prdc": (PRDC_LEAST, PRDC_LEAST)}
+    needed = {"is": (0, splits), "prdc": (PRDC_LEAST, PRDC_LEAST)}
     for metric in metrics:
         least_real, least_fake = needed.get(metric, (2, 2))
         if any(n is not None and n < least for n, least in ((n_real, least_real), (n_fake, least_fake))):
@@ -154,12 +172,12 @@ def rows_to_keep(metrics, n):
     return min(KEEP, n or KEEP) if {"kid", "prdc"} & set(metrics) else 0
 
 
-def compare(real, fake, metrics, extractor, split, seed=None):
-    """The results of `evaluate` from two Statistics, in one process.
+def compare(real, fake, metrics, extractor, split, seed=None, splits=SPLITS):
+    """The results of `evaluate` from two Statistics, in one process. splits: those of fake's Inception score.
 
     Raises UserError for too few images, and for a score that is not finite.
     """
-    check_counts(metrics, real.n, fake.n)
+    check_counts(metrics, real.n, fake.n, splits)
     versions = {package: importlib.metadata.version(package) for package in ("torch", "numpy", "scipy")}
     common = {
         "extractor": extractor.name,
@@ -185,7 +203,7 @@ def compare(real, fake, metrics, extractor, split, seed=None):
                 {
                     "metric": metric,
                     "title": extractor.title(metric),
-                    "name": name(metric, extractor, n_real, n_fake, split),
+                    "name": name(metric, extractor, n_real, n_fake, split, splits),
                     "value": value,
                     "std": std,
                     "n_real": n_real,
@@ -197,9 +215,12 @@ def compare(real, fake, metrics, extractor, split, seed=None):
     return results
 
 
-def name(metric, extractor, n_real, n_fake, split):
-    """A score's name: "fid50k_train", "is50k" with the official network, else "FD-classifier 1k-test"."""
+def name(metric, extractor, n_real, n_fake, split, splits=SPLITS):
+    """A score's name: "fid50k_train", "is50k" with the official network, else "FD-classifier 1k-test"; of an
+    Inception score in another number of splits than SPLITS also that."""
     counts = protocols.short(n_fake) if n_real is None else protocols.label(n_real, n_fake, split)
+    if metric == "is" and splits != SPLITS:
+        counts += f", {splits} split{'s' * (splits > 1)}"
     if extractor.official:
         return f"{metric}{counts.replace('-', '_')}"
     return f"{extractor.title(metric)} {counts}"

@@ -122,22 +122,22 @@ def nearest_neighbour(train, test, batch=1024):
 
 
 @torch.no_grad()
-def estimate_batch_norm(net, batches):
-    """Sets the running statistics of every batch norm of `net` to their means over batches of x. Leaves net
-    in evaluation mode.
+def estimate_batch_norm(net, batches, call=None):
+    """Sets the running statistics of every batch norm of `net` to their means over batches. Leaves net in
+    evaluation mode. Returns net.
 
-    An untrained network has none yet, so that in evaluation mode its activations would not be those that
-    training starts from.
+    call(batch): a pass of a batch through net, by default net(batch). An untrained network has no statistics
+    yet, so that in evaluation mode its activations would not be those that training starts from.
     """
     norms = batch_norms(net)
     momenta = [m.momentum for m in norms]
+    net.eval()
     for m in norms:
         m.reset_running_stats()
         m.momentum = None  # the plain mean over batches
-    if norms:
-        net.train()
-        for x in batches:
-            net(x)
+        m.train()
+    for batch in batches if norms else ():
+        (call or net)(batch)
     for m, momentum in zip(norms, momenta):
         m.momentum = momentum
     return net.eval()
@@ -163,6 +163,30 @@ def pca(x, dims):
     return lambda given: torch.cat(
         [(part.double() - mean) @ vectors for part in torch.as_tensor(given).split(4096)]
     )
+
+
+def whitener(codes):
+    """A function from codes [n, d] to float64 [n, d] whose axes are these codes' principal ones, each with
+    the same variance: ((h - mean) V) / (s + 1e-5), with singular values s and vectors V.
+
+    Of the code of Berthelot et al. 2018, which whitens codes before it clusters them.
+    """
+    codes = torch.as_tensor(codes).double()
+    mean = codes.mean(0)
+    _, s, vh = torch.linalg.svd(codes - mean, full_matrices=False)
+    return lambda given: (torch.as_tensor(given).double() - mean) @ vh.t() / (s + 1e-5)
+
+
+def cluster_accuracy(clusters, labels, k):
+    """The share of examples whose cluster is matched with their class, by the best matching of k clusters
+    with k classes (Kuhn 1955, the Hungarian method).
+
+    clusters, labels: int64 [n] in 0 .. k-1.
+    """
+    from scipy import optimize  # here, since the launcher imports this file at each start
+
+    table = torch.bincount(clusters * k + labels, minlength=k * k).view(k, k).numpy()
+    return float(table[optimize.linear_sum_assignment(table, maximize=True)].sum() / len(labels))
 
 
 def cluster_distance(points, labels):

@@ -4,11 +4,12 @@ data: {split: DataIterator}, made when first looked into. Each module declares t
 """
 
 from engine.flags import checkpoint_name
-from eval.modes import autoencoder, classifying, data, export, gan, translation
+from eval.modes import autoencoder, classifying, codes, data, export, gan, real, restoring, translation
 
-MODES = gan.MODES | autoencoder.MODES | translation.MODES | classifying.MODES | data.MODES | export.MODES
-ALONE = ("data",)  # need no run: trainer and run are None
-RESTORE_NONE = ("animate", "data", "interp_pixel_train", "interp_pixel_valid")  # take no checkpoint
+MODES = gan.MODES | autoencoder.MODES | codes.MODES | translation.MODES | classifying.MODES
+MODES |= data.MODES | real.MODES | export.MODES
+ALONE = ("data", "real")  # need no run: trainer and run are None
+RESTORE_NONE = ("animate", "data", "real", "interp_pixel_train", "interp_pixel_valid")  # take no checkpoint
 SHARED = ("sample", "evaluate")  # what several processes can do together; other modes are for one
 
 
@@ -21,5 +22,5 @@ def add_flags(declare):
         default="latest",
         help="checkpoint to restore: latest, best, a step, or all, one after another (default latest)",
     )
-    for module in (gan, autoencoder, translation):
+    for module in (restoring, gan, autoencoder, codes, real, translation):
         module.add_flags(declare)

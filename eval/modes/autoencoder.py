@@ -19,7 +19,7 @@ from engine import pictures, randomness, setup
 from engine.errors import MissingError, UserError
 from engine.flags import count, number, positive
 from engine.pictures import gif
-from engine.randomness import permutation
+from engine.randomness import permutation, seeded
 from eval.metrics import disentanglement, probe
 from eval.metrics.results import append_result
 from eval.modes.restoring import check_offers, for_each_checkpoint
@@ -28,7 +28,14 @@ RED, GREEN = (220, 40, 40), (40, 180, 60)
 
 
 # modes that walk from one example to another
-WALKS = ("interp_train", "interp_valid", "interp_pixel_train", "interp_pixel_valid", "save_frames")
+WALKS = (
+    "interp_train",
+    "interp_valid",
+    "interp_pixel_train",
+    "interp_pixel_valid",
+    "save_frames",
+    "triangle",
+)
 SUPERVISED = ("interp_sup_train", "interp_sup_valid")
 
 
@@ -49,8 +56,10 @@ def add_flags(declare):
         default=10,
         help="images from one end to the other (default 10)",
     )
+    declare("save_frames", "triangle", of="codes").add_argument(
+        "--framerate", type=positive, default=30, help="frames a second (default 30)"
+    )
     group = declare("save_frames", of="codes")
-    group.add_argument("--framerate", type=positive, default=30, help="frames a second (default 30)")
     group.add_argument(
         "--resize_to",
         type=count,
@@ -68,6 +77,22 @@ def add_flags(declare):
         choices=(0, 1),
         default=1,
         help="classes are labels (1), or k-means clusters of the codes (0) (default 1)",
+    )
+    group = declare("logreg")
+    group.add_argument(
+        "--probe_of",
+        choices=("enc", "disc"),
+        kept=False,
+        default=None,
+        help="whose features are classified: the encoder's codes, or the discriminator's hidden states "
+        "(default: enc where there is one)",
+    )
+    group.add_argument(
+        "--probe_layer",
+        type=count,
+        kept=False,
+        default=None,
+        help="k of the discriminator's hidden state h_k (default: the last)",
     )
     group = declare("disentangle", of="codes")
     group.add_argument(
@@ -293,6 +318,56 @@ def save_frames(trainer, data, run, args, step):
     )
 
 
+@for_each_checkpoint("decode")
+def triangle(trainer, data, run, args, step):
+    """Mixes of three codes by --mixer, for --val_batch_size valid (else training) examples and the two before
+    each. A triangle, .png: each example at a corner (the first at the top), along a side mixes of two, inside
+    of all three; --num_interps images a side. An animation, .gif: the way from corner to corner on which the
+    third has most when both others have as much, --num_interps images a leg."""
+    x = examples(data.get("valid", data["train"]), args.val_batch_size, args.vis_seed)["x"]
+    if len(x) < 3:
+        raise UserError(
+            f"--val_batch_size: {len(x)} example{'s' * (len(x) > 1)} to mix three of; use 3 or more"
+        )
+    path = folder_of(run, args, f"{mixer_name(args)}_step{step:08d}")
+    whole, around = barycentric(args.num_interps), loop(args.num_interps)
+    with trainer.evaluating():
+        for i in range(len(x)):
+            three = x[[i, i - 1, i - 2]]
+            hs = trainer.encode(three).split(1)
+            codes = torch.cat([trainer.combine(hs, shares) for shares in whole + around])
+            flat, moving = trainer.decode(codes).split([len(whole), len(around)])
+            pictures.triangle(flat).save(os.path.join(path, f"triple_{i:04d}.png"))
+            frames = [pictures.between(three, im[None], shares) for im, shares in zip(moving, around)]
+            gif(os.path.join(path, f"triple_{i:04d}.gif"), frames, 1 / args.framerate)
+    print(f"{len(x)} triangles of {len(whole)} images, animations of {len(around)}: {path}")
+
+
+def barycentric(side):
+    """Shares of three that sum to 1, [(a, b, c)]: a triangle with `side` of them along each side, row by
+    row from a = 1 on."""
+    last = side - 1
+    return [((last - i) / last, (i - j) / last, j / last) for i in range(side) for j in range(i + 1)]
+
+
+def loop(leg, bend=0.75):
+    """Shares of three that sum to 1: a closed way over (1, 0, 0), (0, 1, 0) and (0, 0, 1), `leg` from each
+    to the next.
+
+    Between two of them it is bent towards (1/3, 1/3, 1/3), half-way by `bend`, so that the third has a part
+    there.
+    """
+    found = []
+    for first in range(3):
+        for t in (k / leg for k in range(leg)):
+            pull = 4 * bend * t * (1 - t)
+            shares = [pull / 3] * 3
+            shares[first] += (1 - pull) * (1 - t)
+            shares[(first + 1) % 3] += (1 - pull) * t
+            found.append(tuple(shares))
+    return found
+
+
 # --- codes
 
 
@@ -315,8 +390,8 @@ def embedding(trainer, data, run, args, step):
 @for_each_checkpoint("encode")
 def tsne(trainer, data, run, args, step):
     """Five t-SNE maps (seeds 0 to 4) of --tsne_examples training codes: a scatter plot (.pdf, .png), the
-    points (.npz), and in clusters.txt the mean squared distance between class centres after division by the
-    overall deviation. --use_labels=0: classes are k-means clusters of the codes."""
+    points (.npz), and in clusters.txt the mean squared distance between class centres after division of each
+    axis by its deviation. --use_labels=0: classes are k-means clusters of the codes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -360,27 +435,29 @@ def tsne(trainer, data, run, args, step):
     print("\n".join(lines) + f"\n{path}")
 
 
-@for_each_checkpoint("encode")
+@for_each_checkpoint()
 def logreg(trainer, data, run, args, step):
     """The frozen probe (eval/metrics/probe.py) of codes, and of two yardsticks of the same dimension: PCA of
-    the pixels, and the untrained encoder. Fitted on train, chosen on valid, reported on test: probe.json
-    (probe_step<...>.json for another --at), and lines for `python -m eval.tables` in evaluations.jsonl."""
-    parts = [split_of(data, name) for name in ("train", "valid", "test")]
+    the pixels, and the untrained encoder. Fitted on train, chosen on valid (a tenth of train where the data
+    has none), reported on test: probe.json (probe_step<...>.json for another --at), and lines for `python -m
+    eval.tables` in evaluations.jsonl. --probe_of=disc, the default where there is no encoder: of D's hidden
+    state --probe_layer, with the untrained D as a yardstick: probe_disc_h<k>.json."""
+    of = args.probe_of or ("enc" if trainer.encode else "disc")
+    encode, start, names, file = (of_encoder if of == "enc" else of_disc)(trainer, data, args)
+    parts = [split_of(data, name) for name in ("train", *(["valid"] if "valid" in data else []), "test")]
     with trainer.evaluating():
-        trained = [codes_of(trainer.encode, part) for part in parts]
+        trained = [codes_of(encode, part) for part in parts]
         if trained[0][1] is None:
             raise UserError("--mode=logreg: the data has no labels y; use data with labels")
-        start = untrained(trainer, data, args)
-        kinds = {
-            "codes": trained,
-            "random encoder": [codes_of(lambda x: trainer.code(start(x)), part) for part in parts],
-        }
+        random = [codes_of(start, part) for part in parts]
     pixels = [codes_of(lambda x: x, part) for part in parts]
     components = probe.pca(pixels[0][0], trained[0][0].shape[1])
-    kinds["PCA"] = [(components(x), y) for x, y in pixels]
+    kinds = dict(zip(names, (trained, random, [(components(x), y) for x, y in pixels])))
+    if "valid" not in data:
+        kinds = {kind: held_out(*splits) for kind, splits in kinds.items()}
     found = {kind: probe.linear_probe(*splits) for kind, splits in kinds.items()}
-    counts = [len(codes) for codes, _ in trained]
-    name = "probe.json" if args.at == "latest" else f"probe_step{step:08d}.json"
+    counts = [len(codes) for codes, _ in kinds[names[0]]]
+    name = file + (".json" if args.at == "latest" else f"_step{step:08d}.json")
     with open(os.path.join(run.folder, name), "w", encoding="utf8") as file:
         json.dump(
             {
@@ -410,6 +487,47 @@ def logreg(trainer, data, run, args, step):
             f"{100 * result['train']:.2f}%, "
             f"{result['dims']} dimensions, L2 {result['l2']:g}"
         )
+
+
+def of_encoder(trainer, data, args):
+    """(codes of images, the untrained encoder's, names of the probes, of the file) of --probe_of=enc."""
+    check_offers(trainer, args, "encode")
+    if args.probe_layer is not None:
+        raise UserError("--probe_layer: is of the discriminator; use --probe_of=disc")
+    start = untrained(trainer, data, args)
+    return trainer.encode, lambda x: trainer.code(start(x)), ("codes", "random encoder", "PCA"), "probe"
+
+
+def of_disc(trainer, data, args):
+    """The same of --probe_of=disc: D's hidden states in place of codes."""
+    last = trainer.last_layer if "disc" in trainer.roles else 0
+    if not last:
+        raise UserError(
+            f"--mode=logreg: {args.trainer} with {args.network} has no hidden states of a discriminator; use "
+            "a network whose disc(x, stop=k) gives them"
+        )
+    layer = last if args.probe_layer is None else args.probe_layer
+    if layer > last:
+        raise UserError(f"--probe_layer: given {layer}; must be between 0 and {last} for {args.network}")
+    fresh = setup.trainer(args, setup.networks(args))
+    fresh.to(trainer.device, memory_format=torch.channels_last)
+    with seeded(args.seed, "prepare", 0):  # as training begins
+        fresh.initialise(next(data["train"].from_step(0)))
+    features = lambda x: fresh.disc_features(x, layer)
+    with fresh.evaluating():
+        for role in (role for role in ("enc", "disc") if role in fresh.roles):  # E gives D of pairs its codes
+            probe.estimate_batch_norm(fresh.sampling_net(role), (b["x"] for b in data["train"]), features)
+    fresh.eval()
+    name = f"h_{layer} of D"
+    names = name, f"{name}, untrained", f"PCA for {name}"
+    return lambda x: trainer.disc_features(x, layer), features, names, f"probe_disc_h{layer}"
+
+
+def held_out(train, test):
+    """(train, valid, test) of pairs (codes [n, d], labels [n]): a fixed random tenth of train is valid."""
+    order = permutation(len(train[1]), "probe")
+    valid, rest = order.split([max(1, len(order) // 10), len(order) - max(1, len(order) // 10)])
+    return *((train[0][rows], train[1][rows]) for rows in (rest, valid)), test
 
 
 @for_each_checkpoint("decode")
@@ -563,6 +681,7 @@ MODES = {
     **{f"interp_pixel_{split}": pixel_interpolation(split) for split in ("train", "valid")},
     **{f"interp_sup_{split}": supervised(split) for split in ("train", "valid")},
     "save_frames": save_frames,
+    "triangle": triangle,
     "embedding": embedding,
     "tsne": tsne,
     "logreg": logreg,

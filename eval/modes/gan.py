@@ -7,13 +7,12 @@ import os
 
 from engine import distributed, pictures
 from engine.errors import UserError
-from engine.flags import number
+from engine.flags import number, positive
 from engine.pictures import gif
 from engine.randomness import seeded
 from eval.metrics.results import write_results
-from eval.modes import points
-from eval.modes.restoring import for_each_checkpoint
-from eval.modes.walks import slerp
+from eval.modes import points, walks
+from eval.modes.restoring import for_each_checkpoint, standing_statistics
 
 
 def add_flags(declare):
@@ -27,8 +26,26 @@ def add_flags(declare):
         "folder); data: a .png (default data.png); export: the folder to write (default: export in the "
         "run's folder)",
     )
-    declare("interpolate").add_argument(
+    declare("evaluate", "real").add_argument(
+        "--is_splits",
+        type=positive,
+        kept=False,
+        default=10,
+        help="parts of the generated images, of whose Inception scores the mean is taken (default 10; 1: "
+        "the score of all together)",
+    )
+    group = declare("interpolate")
+    group.add_argument(
         "--frames", type=number(int, 2), kept=False, default=10, help="images of each walk (default 10)"
+    )
+    group.add_argument(
+        "--interpolation",
+        choices=walks.WALKS,
+        kept=False,
+        default=None,
+        help="the way between two noise points: an arc (spherical), or straight (linear; Radford et al. "
+        "2016) (default: spherical between normal ones; linear between uniform ones, whose cube an arc "
+        "leaves)",
     )
 
 
@@ -91,15 +108,16 @@ def write(images, out, kind):
 
 @for_each_checkpoint("generate")
 def interpolate(trainer, data, run, args, step):
-    """--samples walks of --frames images each, on the arc between two noise points: interpolate_<step>.png (a
-    row a walk) and .gif (there and back)."""
+    """--samples walks of --frames images each between two noise points, by --interpolation:
+    interpolate_<step>.png (a row a walk) and .gif (there and back)."""
     import torch
 
     points.refuse(args, "--mode=interpolate")
+    walk = walks.between(args)
     with trainer.evaluating(), seeded(args.seed, "draw", "interpolate"):
         ends = trainer.noise(args.samples), trainer.noise(args.samples)
-        walks = slerp(*ends, torch.linspace(0, 1, args.frames, device=ends[0].device))
-        images = torch.cat([trainer.generate(walk) for walk in walks])
+        ways = walk(*ends, torch.linspace(0, 1, args.frames, device=ends[0].device))
+        images = torch.cat([trainer.generate(way) for way in ways])
     columns = images.unflatten(0, (args.samples, args.frames)).transpose(0, 1)
     path = os.path.join(run.folder, f"interpolate_{step:08d}")
     pictures.grid(images, args.frames).save(path + ".png")
@@ -136,6 +154,7 @@ def evaluate(trainer, data, run, args):
     results = []
     for name, state in states:
         trainer.restore(state)
+        standing_statistics(trainer, args)
         results = scorer.score(trainer, state["step"], name)
         for result in results:
             spread = "" if result["std"] is None else f" +/- {result['std']:.4g}"
@@ -155,6 +174,7 @@ def measure_points(trainer, data, run, args):
     say(measured.describe())
     for name, state in run.states(args.at):
         trainer.restore(state)
+        standing_statistics(trainer, args)
         found = measured.measure(measured.draw(trainer))
         if distributed.rank() == 0:
             write_results(run, state["step"], measured.results(found, name))

@@ -13,8 +13,10 @@ from engine.errors import UserError
 from engine.randomness import seeded
 from eval.metrics import modes_covered, onedim
 from eval.metrics import protocol as protocols
+from eval.modes.restoring import standing_words
 
-# d: points drawn for each picture and its measures, as in the homework and in PacGAN (Lin et al. 2018)
+# d: points drawn for each picture and its measures, as in the homework and in PacGAN (Lin et al. 2018), where
+# the mixture has no number of its own
 SAMPLES = {1: 5000, 2: 2500}
 BINS = 50  # of the histograms, as the homework has them
 CURVE, MAP = 1000, 80  # where D is evaluated: points on a line; squares along each side of a plane
@@ -40,11 +42,13 @@ class Points:
     """
 
     def __init__(self, data, args):
-        self.args, self.mixture = args, data["train"].mixture if hasattr(data["train"], "mixture") else None
+        mixture = dict(getattr(data["train"], "mixture", None) or {})
+        samples = mixture.pop("samples", None)
+        self.args, self.mixture = args, mixture or None
         self.split = "test" if "test" in data else "train"
         self.real = everything(data[self.split])
         self.d = self.real.shape[1]
-        self.n = SAMPLES[self.d]
+        self.n = samples or SAMPLES[self.d]
         self.some = everything(data["train"])[: self.n]  # in a random order
         middle, half = (
             (self.real.max(0) + self.real.min(0)) / 2,
@@ -105,7 +109,8 @@ class Points:
             "checkpoint": checkpoint,
         }
         return [
-            {"metric": measure, "name": f"{measure} {protocol}", "value": value} | common
+            {"metric": measure, "name": f"{measure} {protocol}{standing_words(self.args)}", "value": value}
+            | common
             for measure, value in found.items()
         ]
 

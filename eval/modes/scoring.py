@@ -4,6 +4,7 @@ from engine import checkpoint, distributed
 from eval.metrics import evaluate, extractors
 from eval.metrics.directions import HIGHER, direction
 from eval.metrics.results import write_results
+from eval.modes.restoring import standing_words
 
 
 class Scorer:
@@ -19,7 +20,12 @@ class Scorer:
         metrics = args.metrics or (["fid", "is", "kid"] if self.extractor.has_logits else ["fid", "kid"])
         self.metrics = list(dict.fromkeys(metrics))
         self.reference = evaluate.reference(
-            data, self.extractor, args.protocol, self.metrics, args.eval_batch_size
+            data,
+            self.extractor,
+            args.protocol,
+            self.metrics,
+            args.eval_batch_size,
+            splits=args.is_splits,
         )
         self.best = None
 
@@ -56,11 +62,14 @@ class Scorer:
                     self.metrics,
                     self.args.eval_batch_size,
                     self.args.seed,
+                    splits=self.args.is_splits,
                 ):
                     results.append(
                         result
                         | {
-                            "name": result["name"] + (f" of {kind}" if kind else ""),
+                            "name": result["name"]
+                            + (f" of {kind}" if kind else "")
+                            + standing_words(self.args),
                             "step": step,
                             "ema": self.args.ema,
                             "checkpoint": name,

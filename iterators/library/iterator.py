@@ -115,7 +115,8 @@ class DataIterator:
     examples of source to
     use, int64 [n]; all by default. what: their name in messages. mixture: of points drawn from Gaussians,
     {"centres": [m, d], "sigma": their deviation (one for all, or [m]), "radius": in sigmas, "least": points
-    that cover a mode}, which eval.modes.points measures by. n_classes: by default the number of
+    that cover a mode, "samples": drawn to be measured; the last may be missing}, which eval.modes.points
+    measures by. n_classes: by default the number of
     dataset.classes, or 1 + the largest of y, dataset.targets or dataset.labels, if the items have integer
     labels y [N], else 0. classes: their names, a list; digest: of the data, see engine.data_digest; both None
     where unknown.

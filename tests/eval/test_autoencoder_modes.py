@@ -5,14 +5,19 @@ import glob
 import json
 import os
 import shutil
+import types
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import task_launcher
+from engine import pictures
 from engine.errors import UserError
+from eval.modes.autoencoder import barycentric, loop
 from tests.running import ROOT, train
+from trainers.autoencoder import Autoencoder
 
 NET = ["--network=networks/autoencoder32.py", "--network_args", "width=4", "code=8", "scales=2"]
 DATA = ["--iterator=tests/made_parts.py", "--max_steps=6", "--samples=4", "--log_every=5"]
@@ -64,6 +69,66 @@ def mode(runs, tmp_path):
         return tmp_path / run / "s0"
 
     return go
+
+
+def test_shares_of_three():
+    whole = barycentric(4)
+    assert whole[0] == (1, 0, 0) and whole[-4] == (0, 1, 0) and whole[-1] == (0, 0, 1) and len(whole) == 10
+    around = loop(6, bend=0.75)
+    assert [around[i] for i in (0, 6, 12)] == [(1, 0, 0), (0, 1, 0), (0, 0, 1)] and len(around) == 18
+    assert around[3] == pytest.approx((0.375, 0.375, 0.25))
+    for shares in whole + around:
+        assert sum(shares) == pytest.approx(1, abs=1e-12) and min(shares) >= 0
+    assert [shares[1:] + shares[:1] for shares in around[6:12]] == [
+        pytest.approx(shares) for shares in around[:6]
+    ]
+
+
+def test_pictures_of_three():
+    white = torch.ones(10, 1, 8, 8)
+    sheet = np.array(pictures.triangle(white))  # tiles of 48 pixels
+    assert sheet.shape == (4 * 50 + 2, 4 * 50 + 2)
+    assert [int((row == 255).sum()) for row in sheet[[25, 75, 125, 175]]] == [48, 96, 144, 192]
+    assert all((row == row[::-1]).all() for row in sheet)
+    frame = np.array(pictures.between(white[:3], white[:1], (0.5, 0.25, 0.25)))
+    assert (frame == 255).sum() == 3 * 48 * 48 + 96 * 96 + 4 * 48
+
+
+def test_triangles(mode):
+    at = mode("triangle", "amr", "--val_batch_size=3", "--num_interps=5", "--framerate=10")
+    folder = at / "triangle" / "fm2_step00000006"
+    names = [f"triple_000{i}.{kind}" for i in range(3) for kind in ("gif", "png")]
+    assert sorted(os.listdir(folder)) == names
+    assert Image.open(folder / "triple_0000.png").size == (5 * 50 + 2, 5 * 50 + 2)
+    frames = Image.open(folder / "triple_0000.gif")
+    assert frames.info["duration"] == 100 and frames.size[0] == 4 * 48 + 4
+    with pytest.raises(UserError, match="--val_batch_size: 2 examples to mix three of; use 3 or more"):
+        launcher(
+            f"--save_path={at.parent.parent}", "--name=amr", "--mode=triangle", "--cpu", "--val_batch_size=2"
+        )
+
+
+def test_a_corner_of_a_triangle_is_one_code():
+    """With every mixer."""
+    hs = torch.randn(3, 1, 4, 2, 2, generator=torch.Generator().manual_seed(0)).unbind(0)
+    for name in ("mixup", "mixup2", "fm", "fm2"):
+        coder = Combiner(name)
+        for i, shares in enumerate([(1, 0, 0), (0, 1, 0), (0, 0, 1)]):
+            assert torch.equal(coder.combine(hs, shares), hs[i]), name
+        assert torch.equal(coder.interpolate(hs[0], hs[1], 0.25), coder.combine(hs[:2], (0.25, 0.75)))
+    mixed = Combiner("mixup").combine(hs, (0.5, 0.25, 0.25))
+    assert torch.allclose(mixed, 0.5 * hs[0] + 0.25 * hs[1] + 0.25 * hs[2])
+    halves = Combiner("fm").combine(hs, (0.5, 0.25, 0.25))[0].unbind(0)
+    came = [[i for i in range(3) if torch.equal(channel, hs[i][0, c])][0] for c, channel in enumerate(halves)]
+    assert sorted(came) == [0, 0, 1, 2]
+
+
+class Combiner(Autoencoder):
+    """An autoencoder that is asked for mixes only."""
+
+    def __init__(self, mixer):
+        torch.nn.Module.__init__(self)
+        self.args = types.SimpleNamespace(mixer=mixer)
 
 
 @pytest.mark.parametrize("split", ("train", "valid"))
@@ -185,7 +250,6 @@ def test_the_table_of_an_encoder_and_what_tables_make_of_it(mode, capsys):
 
 
 def test_the_tables_numbers_are_their_definitions(runs, tmp_path):
-    import torch
 
     from engine import flags, setup
     from eval.modes import autoencoder as modes

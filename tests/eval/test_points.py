@@ -1,5 +1,6 @@
 """Measures and pictures of points, the animation, and that both survive interruptions bit for bit."""
 
+import contextlib
 import filecmp
 import json
 import math
@@ -20,7 +21,9 @@ from iterators.common import DataIterator
 from tests.faults import inject
 from tests.running import SMALL, mode, train
 
-ARGS = SimpleNamespace(seed=0, steps_per_epoch=5, save_images_every=2, data_shape=[1, 1, 1])
+ARGS = SimpleNamespace(
+    seed=0, steps_per_epoch=5, save_images_every=2, data_shape=[1, 1, 1], standing_stats=0, ema=0.0
+)
 # the launcher's small flags, on points
 LINE = ["--iterator_args", "size=1", "--network=networks/mlp.py"]
 
@@ -130,6 +133,30 @@ def test_measures_of_made_points(grid):
     square = Points(points2d.get_iterators(64, layout="square", n=500, n_test=500), ARGS)
     centre = square.mixture["centres"][:2].numpy()
     assert square.measure(np.repeat(centre, (20, 19), 0))["modes"] == 1
+
+
+@pytest.mark.parametrize(
+    "layout, n", [("ring", 2500), ("grid", 2500), ("square", 2000), ("plus", 2000), ("sine", 2000)]
+)
+def test_each_protocol_has_its_number_of_samples(layout, n):
+    measured = Points(points2d.get_iterators(64, layout=layout, n=4000, n_test=500), ARGS)
+    assert len(measured.draw(Sampler())) == len(measured.some) == n
+    assert measured.describe().startswith(f"points: {n} samples are measured")
+    names = [result["name"] for result in measured.results(measured.measure(measured.some), "c")]
+    assert names[0] == f"modes 500-{n // 1000}k-test" or names[0] == f"modes 500-{n}-test"
+    bare = DataIterator({"x": torch.zeros(10, 1, 1, 2)}, 5)
+    assert Points({"train": bare}, ARGS).n == 2500
+
+
+class Sampler(torch.nn.Module):
+    """A trainer that draws the origin."""
+
+    @contextlib.contextmanager
+    def evaluating(self):
+        yield
+
+    def sample(self, n):
+        return torch.zeros(n, 1, 1, 2)
 
 
 def test_points_that_are_not_finite_are_measured_as_no_number(line, grid):

@@ -55,8 +55,8 @@ MADE = {
 }
 
 
-# what is not read from a data folder: points and dSprites are made here, the digits are inside scikit-learn
-MADE_HERE = ("iterators/digits.py", "iterators/points1d.py", "iterators/points2d.py", "iterators/dsprites.py")
+# what is not read from a data folder: the digits are inside scikit-learn, the others are made here
+MADE_HERE = tuple(f"iterators/{name}.py" for name in ("digits", "dsprites", "lines", "points1d", "points2d"))
 # the scripts whose flags.json says where their data lie; the others' iterator files read DATA_DIR
 GIVE_ROOT = (
     "mnist10k_",
@@ -128,7 +128,7 @@ def test_all_scripts_are_found():
             assert os.path.isfile(found), f"{path} sources {found}"
             sourced.add(found)
             todo.append((found, script))
-    assert len(SCRIPTS) == 304 and not sourced & set(SCRIPTS)
+    assert len(SCRIPTS) == 306 and not sourced & set(SCRIPTS)
     others = {
         os.path.join(ROOT, "exps", name)
         for name in ("seeds.sh", "until_done.sh", "ensemble.sh", "slurm/job.sh")
