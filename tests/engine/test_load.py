@@ -112,3 +112,8 @@ def test_a_folder_called_networks_is_beside_the_projects(tmp_path, capsys):
     assert load_file(path, "--network", "get_network").get_network() == (7, 7)
     (line,) = capsys.readouterr().err.splitlines()
     assert "networks/layers.py: imports find the project's file of the same name" in line
+
+
+def test_paths_are_not_read_as_numbers():
+    found = pairs(["root=1e3", "cache=007", "size=1e3", "table=None", "subset=none"])
+    assert found == {"root": "1e3", "cache": "007", "size": 1000.0, "table": None, "subset": None}
