@@ -1,6 +1,7 @@
 """Extractors: what they take, what they give, and what they are called."""
 
 import hashlib
+import os
 import sys
 
 import pytest
