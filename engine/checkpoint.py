@@ -12,7 +12,7 @@ import struct
 
 import torch
 
-from engine.errors import MissingError, UserError
+from engine.errors import MissingError, UserError, first_line
 from engine.files import read_regular, write_atomically
 
 MARK = b"sha256:"
@@ -45,7 +45,7 @@ def load(path):
     except MemoryError:
         raise
     except Exception as error:
-        raise ValueError(f"torch cannot read it: {str(error).splitlines()[0]}") from None
+        raise ValueError(f"torch cannot read it: {first_line(error)}") from None
 
 
 def verified(path):

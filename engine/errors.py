@@ -37,6 +37,11 @@ class Interrupted(BaseException):
     """
 
 
+def first_line(error):
+    """The first line of an error's text; the name of its type where it has none, as an EOFError of torch."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 # what is wrong with a path, not with the program: another path, or other permissions, mend it
 _OF_A_PATH = (
     errno.EACCES,
@@ -58,7 +63,7 @@ def mendable(error):
     disk), and memory that does not suffice.
     """
     if isinstance(error, MemoryError) or any(words in str(error) for words in _OF_MEMORY):
-        text = " ".join(str(error).split("\n")[0].split())[:100] or "MemoryError"
+        text = " ".join(first_line(error).split())[:100]
         return UserError(
             f"not enough memory ({text}); use a smaller --batch_size, --eval_batch_size, --samples or network"
         )

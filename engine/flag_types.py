@@ -132,8 +132,9 @@ def recorded(word):
     return named(find(word)) if is_file(word) else word
 
 
-def number(kind, low, high=None, open_low=False):
-    """A type for add_argument: int or float in [low, high], or (low, high] when open_low; finite."""
+def number(kind, low, high=None, open_low=False, open_high=False):
+    """A type for add_argument: int or float in [low, high], finite; without low when open_low, without high
+    when open_high."""
 
     def parse(text):
         try:
@@ -141,12 +142,16 @@ def number(kind, low, high=None, open_low=False):
         except ValueError:
             value = math.nan
         above = value > low if open_low else value >= low
-        if not (above and math.isfinite(value) and (high is None or value <= high)):
+        below = high is None or (value < high if open_high else value <= high)
+        if not (above and below and math.isfinite(value)):
             what = "a whole number" if kind is int else "a number"
             if high is None:
                 bounds = f"above {low}" if open_low else f"of at least {low}"
             else:
-                bounds = f"above {low} and at most {high}" if open_low else f"between {low} and {high}"
+                lower = f"above {low}" if open_low else f"of at least {low}"
+                upper = f"below {high}" if open_high else f"at most {high}"
+                closed = not (open_low or open_high)
+                bounds = f"between {low} and {high}" if closed else f"{lower} and {upper}"
             raise argparse.ArgumentTypeError(f"given {text!r}; must be {what} {bounds}")
         return value
 

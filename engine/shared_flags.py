@@ -168,11 +168,14 @@ def add_shared(parser):
         "(default 0: --lr)",
     )
     g.add_argument(
-        "--beta1", type=number(float, 0, 1), default=0.5, help="Adam's first decay (default 0.5; GAN mixup)"
+        "--beta1",
+        type=number(float, 0, 1, open_high=True),
+        default=0.5,
+        help="Adam's first decay (default 0.5; GAN mixup)",
     )
     g.add_argument(
         "--beta2",
-        type=number(float, 0, 1),
+        type=number(float, 0, 1, open_high=True),
         default=0.999,
         help="Adam's second decay (default 0.999; GAN mixup)",
     )

@@ -5,6 +5,7 @@ import copy
 import hashlib
 import importlib.metadata
 import os
+import pickle
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +13,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from engine import distributed
-from engine.errors import MissingError, UserError
+from engine.errors import MissingError, UserError, first_line
 from engine.load import find, load_file
 from engine.torch_private import conv_relu
 from eval.metrics import classifier
@@ -226,7 +227,7 @@ def inception(device, weights=None):
     advice = (
         "run python -m eval.prepare, name the file by --inception_weights, or use --extractor=efficientnet"
     )
-    if not path or not os.path.exists(path):
+    if not path or not os.path.isfile(path):  # a pipe would be waited for
         place = f"at {path}" if path else "in torch hub's cache"
         raise MissingError(f"--extractor=inception: no weights {place}; {advice}")
     try:
@@ -244,8 +245,12 @@ def inception(device, weights=None):
             net = FeatureExtractorInceptionV3(
                 "inception", ["2048", "logits_unbiased"], feature_extractor_weights_path=path
             )
+    except MemoryError:
+        raise
     except Exception as error:
-        reason = str(error).strip().splitlines()[0][:80]
+        # torch's own text for it is a page of advice that does not help here
+        unpickled = isinstance(error, pickle.UnpicklingError)
+        reason = "it holds other things than tensors" if unpickled else first_line(error)[:80]
         raise MissingError(
             f"--extractor=inception: {path} is damaged, or other weights ({reason}); {advice}"
         ) from None

@@ -1,6 +1,7 @@
 """Extractors: what they take, what they give, and what they are called."""
 
 import hashlib
+import os
 import sys
 
 import pytest
@@ -102,15 +103,18 @@ def test_inception_without_weights(no_inception):
         ".*--extractor=efficientnet",
     ):
         get("inception")
-    with pytest.raises(MissingError, match="no weights at /nowhere.pth"):
-        get("inception", weights="/nowhere.pth")
+    os.mkfifo(no_inception / "pipe")  # opening it would wait for a writer
+    for path in ("/nowhere.pth", "/dev/null", str(no_inception), str(no_inception / "pipe")):
+        with pytest.raises(MissingError, match=f"no weights at {path}"):
+            get("inception", weights=path)
 
 
 def test_inception_with_damaged_weights_or_others(no_inception):
     pytest.importorskip("torch_fidelity", reason="torch-fidelity is not installed")
     (no_inception / "a.pth").write_bytes(b"<html>not found</html>")
     torch.save({"weight": torch.zeros(2)}, no_inception / "b.pth")
-    for name in ("a.pth", "b.pth"):
+    (no_inception / "empty.pth").touch()
+    for name in ("a.pth", "b.pth", "empty.pth"):
         with pytest.raises(MissingError, match="is damaged, or other weights"):
             get("inception", weights=str(no_inception / name))
 
