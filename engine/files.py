@@ -51,16 +51,17 @@ def write_atomically(path, *parts):
         os.close(folder)
 
 
-def remove_temporary(folder):
+def remove_temporary(folder, name=_OWN):
     """Deletes what a killed process left half written in a run's folder: the temporary files of
     write_atomically.
 
-    To be called by the holder of the run's lock. Files of other names, the user's own .tmp files among
-    them, stay.
+    To be called by the holder of the run's lock; name: of one file of its own, by who holds that file's.
+    Files of other names, the user's own .tmp files among them, stay.
     """
-    for name in os.listdir(folder):
-        if _OWN.fullmatch(name):
-            os.remove(os.path.join(folder, name))
+    own = name if isinstance(name, re.Pattern) else re.compile(re.escape(name) + r"\.tmp\d+")
+    for found in os.listdir(folder):
+        if own.fullmatch(found):
+            os.remove(os.path.join(folder, found))
 
 
 def read_regular(path):
@@ -78,3 +79,12 @@ def read_regular(path):
             if error.errno not in PASSING or pause is None:
                 raise
             time.sleep(pause)
+
+
+def read_lines(path):
+    """The lines (bytes, with their ends) of a regular file; none of one that is not there. (os.path.exists
+    would take a passing error for a no.)"""
+    try:
+        return read_regular(path).splitlines(keepends=True)
+    except FileNotFoundError:
+        return []

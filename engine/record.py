@@ -13,7 +13,7 @@ import torch
 
 from engine import devices, distributed, results
 from engine.errors import MissingError, UserError
-from engine.files import write_atomically
+from engine.files import read_lines, write_atomically
 
 
 class Means:
@@ -89,21 +89,21 @@ class Metrics:
         """Drops records later than `step`, which the run is about to make again, and the `provisional` names
         of the record at it. Lines that are no records are moved to metrics.jsonl.damaged, with a warning;
         a last one that was cut short by a crash is dropped, since its record is made again."""
-        if not os.path.exists(self.path):
+        lines = read_lines(self.path)
+        if not lines:
             return
         kept, damaged = [], []
-        with open(self.path, "rb") as file:
-            for line in file:
-                entry = results.parse(line)
-                if entry is None:
-                    if line.endswith(b"\n"):
-                        damaged.append(line)
-                    continue
-                if entry["step"] == step and provisional:
-                    entry = {n: v for n, v in entry.items() if n not in provisional}
-                    line = encoded(entry) if len(entry) > 1 else b""
-                if entry["step"] <= step:
-                    kept.append(line.rstrip(b"\r\n") + b"\n" if line else b"")
+        for line in lines:
+            entry = results.parse(line)
+            if entry is None:
+                if line.endswith(b"\n"):
+                    damaged.append(line)
+                continue
+            if entry["step"] == step and provisional:
+                entry = {n: v for n, v in entry.items() if n not in provisional}
+                line = encoded(entry) if len(entry) > 1 else b""
+            if entry["step"] <= step:
+                kept.append(line.rstrip(b"\r\n") + b"\n" if line else b"")
         results.set_aside(self.path, damaged)
         write_atomically(self.path, *kept)
 
@@ -114,10 +114,7 @@ class Metrics:
 
     def join(self, step, values):
         """Adds values to the record of `step`, which is the last if there is one: one object a step."""
-        lines = []
-        if os.path.exists(self.path):
-            with open(self.path, "rb") as file:
-                lines = file.readlines()
+        lines = read_lines(self.path)
         last = results.parse(lines[-1]) if lines else None
         if last is None or last["step"] != step:
             self.write(step, values)

@@ -11,7 +11,7 @@ import os
 import sys
 
 from engine.errors import UserError
-from engine.files import write_atomically
+from engine.files import read_lines, remove_temporary, write_atomically
 
 FILE = "evaluations.jsonl"
 WAIT = 60.0  # seconds to wait for another process that is writing; one writes for milliseconds
@@ -32,10 +32,11 @@ def read_records(path):
     """The JSON objects with a "step" of a .jsonl file, in its order; lines that are none are left out, as is
     a missing file."""
     try:
-        with open(path, "rb") as file:
-            return [record for record in map(parse, file) if record is not None]
-    except OSError:
+        lines = read_lines(path)
+    except (OSError, ValueError) as error:
+        print(f"warning: {path} cannot be read ({error}); what it holds is left out", file=sys.stderr)
         return []
+    return [record for record in map(parse, lines) if record is not None]
 
 
 class Results:
@@ -62,17 +63,17 @@ class Results:
 
     def cut(self, step):
         """Drops results later than `step`: the run is about to train those steps again."""
-        if os.path.exists(self.path):
+        folder, name = os.path.split(self.path)
+        if name in os.listdir(folder):
             self.rewrite(lambda old: old["step"] <= step)
 
     def rewrite(self, keep, new=()):
         """Keeps the lines that keep(record) says, adds `new` ones; lines that are not readable are set
         aside."""
         with turn(self.path):
-            lines = []
-            if os.path.exists(self.path):
-                with open(self.path, "rb") as file:
-                    lines = file.read().splitlines(keepends=True)
+            folder, name = os.path.split(self.path)
+            remove_temporary(folder, name)  # of a process that was killed in its turn
+            lines = read_lines(self.path)
             records = [(line.rstrip(b"\r\n") + b"\n", parse(line)) for line in lines]
             set_aside(self.path, [line for line, record in records if record is None])
             kept = [line for line, record in records if record is not None and keep(record)]

@@ -9,6 +9,7 @@ import re
 import filelock
 import pytest
 
+from engine import files
 from engine import results as file
 from engine.errors import UserError
 from engine.results import Results
@@ -64,6 +65,30 @@ def write_many(folder, first, go):
     go.wait()
     for i in range(first, first + 25):
         append_result(Run(folder), i, "fid", "a", float(i), "p")
+
+
+def test_what_a_killed_writer_left_is_removed_and_a_passing_error_read_again(tmp_path, monkeypatch, capsys):
+    run = Run(tmp_path)
+    append_result(run, 1, "fid", "a", 1.0, "10-test", split="test")
+    for name in ("evaluations.jsonl.tmp123", "evaluations.jsonl.tmp", "other.tmp123"):
+        (tmp_path / name).write_text("half")
+    stat, errors = files.os.stat, [5, 5]
+
+    def broken(path, *args, **kwargs):
+        if str(path).endswith("evaluations.jsonl") and errors:
+            raise OSError(errors.pop(), "Input/output error", path)
+        return stat(path, *args, **kwargs)
+
+    monkeypatch.setattr(files, "PAUSES", (0, 0, 0))
+    monkeypatch.setattr(files.os, "stat", broken)
+    assert [r["name"] for r in run.results.read()] == ["a"] and not errors
+    errors[:] = [5, 5]
+    run.results.cut(1)
+    assert [r["name"] for r in lines(tmp_path)] == ["a"]
+    left = {name for name in os.listdir(tmp_path) if ".tmp" in name}
+    assert left == {"evaluations.jsonl.tmp", "other.tmp123"}
+    errors[:] = [5] * 9
+    assert run.results.read() == [] and "cannot be read" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("flock", [True, False])

@@ -432,7 +432,7 @@ def passing_error(case, which, draw):
 
         files.os.stat = broken
 
-    second = run([*words, "--max_steps=22"], before, case.log)
+    second = run(words, before, case.log)
     if "start at step 20 " not in text(case.path("log.txt")):
         return 0, f"did not go on from step 20: {text(case.log)[-500:]}"
     return 0, case.expect(max(code, second), (0,), words)
