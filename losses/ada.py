@@ -324,7 +324,7 @@ def recolor(x, maps):
 
 @functools.cache
 def bank():
-    """Four band-pass filters of symlet 2 as rows of an array [4, 37], which sum to the identity; float64."""
+    """Four band-pass filters of symlet 2 as rows of an array [4, 43], which sum to the identity; float64."""
     low = torch.tensor(SYM2, dtype=torch.float64)
     high = low * torch.tensor([1.0, -1.0, 1.0, -1.0])
     low2, high2 = (convolve(h[None], h.flip(0))[0] / 2 for h in (low, high))
@@ -378,15 +378,14 @@ def cutout(x, draws, strength):
     return x * ~(inside[0] & inside[1])
 
 
-BAND = 18  # pixels that the filters of bank() reach to each side
+BAND = 21  # pixels that the filters of bank() reach to each side
 CORRUPTIONS = {"filter": filtered, "noise": noisy, "cutout": cutout}
 
 
 class Pipe:
-    """The transformations of PIPES[name]: pipe(x, p, generator) -> T x."""
+    """Transformations by their strengths, as PIPES has them: pipe(x, p, generator) -> T x."""
 
-    def __init__(self, name):
-        strengths = PIPES[name]
+    def __init__(self, strengths):
         self.geometry = [
             (f, strengths[n.split()[0]]) for n, f in GEOMETRY.items() if n.split()[0] in strengths
         ]

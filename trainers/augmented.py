@@ -41,7 +41,7 @@ def add_flags(group):
     )
     group.add_argument(
         "--p_target",
-        type=weight,
+        type=number(float, -1, 1),
         default=0.6,
         help="adaptive p rises while the mean sign of D's logits of real images is above it, else falls "
         "(default 0.6)",
@@ -108,7 +108,7 @@ class Augmentation(nn.Module):
     def __init__(self, args):
         super().__init__()
         self.policies = [POLICIES[name] for name in args.diffaugment]
-        self.pipe = Pipe(args.ada) if args.ada != "none" else None
+        self.pipe = Pipe(PIPES[args.ada]) if args.ada != "none" else None
         self.fixed_p, self.noise = args.ada_p, args.instance_noise
         self.adaptive = adaptive(args) if self.pipe and args.ada_p is None else None
 

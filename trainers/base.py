@@ -193,7 +193,7 @@ class Trainer(nn.Module):
     def penalise(self, weights, *roles, **more):
         """The Penalties of --penalty's words on discriminators of these roles; see penalised.penalties_of for
         `more`."""
-        penalties = penalties_of(weights, **more)
+        penalties = penalties_of(weights, self.args, **more)
         self.penalty_sets.append(penalties)
         if penalties.twice_differentiated():
             self.twice_differentiated += roles

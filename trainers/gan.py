@@ -90,7 +90,7 @@ class MixupGAN(Regularised):
         shown = self.examples(passes.real, passes.fake)
         logits = passes.logits({name: h for name, (h, _) in shown.items()})
         terms = self.objective.d_terms(logits, {name: label for name, (_, label) in shown.items()}, self.mean)
-        return terms | self.regularisers(passes.context(labels, step, self.mean))
+        return terms | self.regularisers(passes.context(labels, step, self.mean, self.generator))
 
     def examples(self, h_real, h_fake):
         """{name: (hidden state [N, ...], its label: the degree to which it is real)}, which D learns from;

@@ -4,7 +4,7 @@ from engine.errors import UserError
 from engine.flags import count, number, positive, rate, weight
 from losses.adversarial import OBJECTIVES, RELATIVISTIC
 from losses.matching import MATCHING
-from trainers import annealing, augmented, penalised
+from trainers import annealing, augmented, penalised, regularised
 from trainers.base import Check
 from trainers.batchnorm import batch_norms
 
@@ -142,12 +142,7 @@ def add_flags(group):
         "the "
         "ImageNet code of Salimans et al. 2016 (default 1: -log D)",
     )
-    group.add_argument(
-        "--historical_averaging",
-        type=weight,
-        default=0.0,
-        help="weight of |theta - mean of theta so far|^2 in each update of either player (default 0)",
-    )
+    regularised.add_flags(group)
 
 
 def check_flags(trainer):
@@ -202,9 +197,11 @@ def check_penalties(trainer, args):
             "no image alone; use --network_args minibatch_form=paper"
         )
     controlled = trainer.penalties.lipschitz() or args.dnorm > 0 or has_spectral_norm(trainer.disc)
+    controlled |= args.weight_clip > 0
     if args.loss == "wgan" and not controlled:
         trainer.warnings.append(
-            "--loss=wgan: nothing keeps the critic Lipschitz; use --penalty gp=10, --dnorm or spectral norm"
+            "--loss=wgan: nothing keeps the critic Lipschitz; use --penalty gp=10, --dnorm, --weight_clip or "
+            "spectral norm"
         )
     if slopes and batch_norms(trainer.disc):
         trainer.warnings.append(

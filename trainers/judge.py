@@ -120,6 +120,7 @@ class Passes:
         self.known = self.judge.logits(states, self.real, self.k)
         return self.known
 
-    def context(self, labels, step, mean):
+    def context(self, labels, step, mean, generator):
         """The Context of penalties."""
-        return Context(self.judge.score_shown, *self.images, self.known, self.leaves, labels, step, mean)
+        known, leaves = self.known, self.leaves
+        return Context(self.judge.score_shown, *self.images, known, leaves, labels, step, mean, generator)

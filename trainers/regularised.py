@@ -6,9 +6,36 @@ import math
 import torch
 from torch import nn
 
+from engine.flag_types import weight
 from losses.averaging import History
+from losses.parameters import clip, matrices, orthogonality
 from trainers import annealing, augmented
 from trainers.base import Trainer
+
+
+def add_flags(group):
+    """Declares the flags of what acts on parameters."""
+    group.add_argument(
+        "--historical_averaging",
+        type=weight,
+        default=0.0,
+        help="weight of |theta - mean of theta so far|^2 in each update of either player (default 0)",
+    )
+    for player in ("g", "d"):
+        group.add_argument(
+            f"--{player}_ortho",
+            type=weight,
+            default=0.0,
+            help=f"weight of orthogonal regularisation of {player.upper()} (default 0; 1e-4 in Brock et al. "
+            "2019)",
+        )
+    group.add_argument(
+        "--weight_clip",
+        type=weight,
+        default=0.0,
+        help="bound that D's parameters are cut to after each update of D (default 0: none; 0.01 in Arjovsky "
+        "et al. 2017)",
+    )
 
 
 class Regularised(Trainer):
@@ -26,6 +53,7 @@ class Regularised(Trainer):
         found = {"ada": self.augmentation and self.augmentation.adaptive, "apa": self.apa}
         self.adaptive = {name: each for name, each in found.items() if each is not None}
         self.penalty_sets += self.adaptive.values()
+        self.ortho = {"gen": args.g_ortho, "disc": args.d_ortho}
         self.noted = {}  # logged beside the losses
 
     def ready(self):
@@ -112,8 +140,8 @@ class Regularised(Trainer):
                 rate = "disc_lr" if own_lr and name == "disc" else "lr"
                 group["lr"] = self.annealed(rate, group["lr"])
                 group["betas"] = group["betas"][0], self.annealed("beta2", self.args.beta2)
-        for name, weight in self.first_weights.items():
-            self.penalties.weights[name] = self.annealed(name, weight)
+        for name, first in self.first_weights.items():
+            self.penalties.weights[name] = self.annealed(name, first)
         if self.augmentation is not None:
             self.augmentation.fixed_p = self.annealed("ada_p", self.args.ada_p)
             self.augmentation.noise = self.annealed("instance_noise", self.args.instance_noise)
@@ -131,10 +159,21 @@ class Regularised(Trainer):
         """Trainer.step; the log has adaptive probabilities, and r_t, too."""
         return super().step(batch, step) | self.noted
 
+    # --- what acts on parameters
+
     def update(self, name, terms):
-        """Trainer.update and historical averaging: each update of a player is a step of its history."""
+        """Trainer.update with the terms on the player's parameters, and D's weights clipped after it.
+
+        Each update of a player is a step of its history.
+        """
         if self.args.historical_averaging > 0:
             history, parameters = self.histories[name], self.parameters_of(name)
             history.visit(parameters)
             terms = terms | {"history": (self.args.historical_averaging, history.penalty(parameters))}
-        return super().update(name, terms)
+        if self.ortho[name] > 0:
+            terms = terms | {"ortho": (self.ortho[name], orthogonality(matrices(self.owned[name])))}
+        log = super().update(name, terms)
+        if name == "disc" and self.args.weight_clip > 0:
+            clip(self.parameters_of(name), self.args.weight_clip)
+            self.refresh_caches(self.disc)
+        return log
