@@ -31,5 +31,5 @@ def orthogonality(weights):
 def clip(parameters, bound):
     """Cuts each parameter to [-bound, bound], in place. Arjovsky et al. 2017, Algorithm 1: 0.01 for a
     critic."""
-    torch._foreach_clamp_max_(parameters, bound)
-    torch._foreach_clamp_min_(parameters, -bound)
+    for parameter in parameters:
+        parameter.clamp_(-bound, bound)
