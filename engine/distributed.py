@@ -164,3 +164,22 @@ def average(tensors, share=1.0):
     if world_size() == 1:
         return list(tensors)
     return sum_over([t * (share / world_size()) for t in tensors])
+
+
+class Mean(torch.autograd.Function):
+    """average() of one tensor, with the gradient of all processes' losses: Mean.apply(x, share).
+
+    Where update averages gradients over processes, a loss that is any function of this mean has the gradient
+    that one process with the whole batch would give it.
+    """
+
+    @staticmethod
+    def forward(ctx, x, share):
+        """The mean over processes."""
+        ctx.share = share
+        return average([x], share)[0]
+
+    @staticmethod
+    def backward(ctx, grad):
+        """The mean over processes of their gradients."""
+        return average([grad], ctx.share)[0], None

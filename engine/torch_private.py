@@ -84,6 +84,20 @@ def standard_gamma(shape):
     return torch.distributions.Gamma(shape, torch.ones_like(shape)).sample() if draw is None else draw(shape)
 
 
+def grid_sample_transposed(grad, grid, size):
+    """The gradient of F.grid_sample(x, grid, align_corners=False) in images x of `size`, from that in its
+    result."""
+    transposed = private("grid_sampler_2d_backward", torch.ops.aten)
+    if transposed is None:
+        with torch.enable_grad():
+            x = grad.new_zeros(size).requires_grad_()
+            y = torch.nn.functional.grid_sample(x, grid, align_corners=False)
+        return torch.autograd.grad(y, x, grad)[0]
+    modes = 0, 0, False  # bilinear, zeros outside, corners not aligned
+    x = grad.new_empty(()).expand(size)  # its values do not matter
+    return transposed(grad.contiguous(), x, grid, *modes, (True, False))[0]
+
+
 def bf16_on_cpu():
     """Whether this processor has bfloat16 arithmetic for training."""
     supported = private("_is_mkldnn_bf16_supported", torch.ops.mkldnn)

@@ -16,13 +16,45 @@ class Objective(NamedTuple):
 
     d_real: D's loss on real examples. d_fake: D's loss on generated examples. g: G's loss, from D's logits of
     generated examples. output: logits [N] -> what the paper calls D(x), a probability in (0, 1) or the score
-    itself.
+    itself. opposite: that of a relativistic objective, see among(). paired: whether its d_real and d_fake are
+    one loss of a pair of examples, which counts once.
     """
 
     d_real: Callable
     d_fake: Callable
     g: Callable
     output: Callable
+    opposite: Callable | None = None
+    paired: bool = False
+
+    def unmixed(self, soft=False):
+        """{"real", "fake": their label} of unmixed examples. None: others are compared with them, they have
+        no term of their own. soft: mixes with labels of their own take the place of both terms."""
+        if soft:
+            return dict.fromkeys(("real", "fake")) if self.opposite else {}
+        return {"real": 1, "fake": None if self.paired else 0}
+
+    def among(self, logits, mean=torch.mean):
+        """The objective among a step's logits, {"real", "fake": [N]}: itself, unless it is relativistic.
+
+        A relativistic one judges the difference of a logit and its opposite: the other kind's logit at the
+        same place of the batch, or their mean over all processes, mean(logits). So does a mix: with the real
+        logit at its place to the degree that it is fake, with the generated one to the degree that it is
+        real.
+        """
+        if self.opposite is None:
+            return self
+        real, fake = self.opposite(logits["real"], mean), self.opposite(logits["fake"], mean)
+        return self._replace(
+            d_real=lambda l: self.d_real(l - fake),
+            d_fake=lambda l: self.d_fake(l - real),
+            g=lambda l: self.g(l - real, logits["real"] - fake),
+        )
+
+    def d_terms(self, logits, labels, mean=torch.mean):
+        """{name: D's loss [N]} of logits {name: [N]} of examples that are real to the degree labels[name]."""
+        d = self.among(logits, mean).d
+        return {name: d(l, labels[name]) for name, l in logits.items() if labels[name] is not None}
 
     def d(self, logits, label):
         """D's loss [N] on examples that are real to the degree `label`: 1, 0, or a tensor [N] of shares lam.
@@ -51,6 +83,42 @@ OBJECTIVES = {
     # 1/2 (D(x) - 1)^2, 1/2 D(G(z))^2, 1/2 (D(G(z)) - 1)^2: Mao et al. 2017, eq. 9
     "lsgan": Objective(
         lambda l: (l - 1).square() / 2, lambda l: l.square() / 2, lambda l: (l - 1).square() / 2, identity
+    ),
+}
+
+
+def same_place(logits, mean):
+    """The logit at the same place of the batch."""
+    return logits
+
+
+def their_mean(logits, mean):
+    """The mean of the logits over all processes."""
+    return mean(logits)
+
+
+# Of differences d of logits: Jolicoeur-Martineau 2019, "The relativistic discriminator", eq. 6, 11 and 12;
+# G's loss is D's with the roles exchanged: g(fake - opposite real, real - opposite fake)
+RELATIVISTIC = {
+    # -log sigmoid(D(x) - D(G(z))), G's -log sigmoid(D(G(z)) - D(x)); with r1 and r2: Huang et al. 2024, eq. 3
+    "rpgan": Objective(
+        lambda d: F.softplus(-d), F.softplus, lambda d, real: F.softplus(-d), identity, same_place, True
+    ),
+    # -log sigmoid(D(x) - E D(G(z))) - log(1 - sigmoid(D(G(z)) - E D(x)))
+    "ragan": Objective(
+        lambda d: F.softplus(-d),
+        F.softplus,
+        lambda d, real: F.softplus(-d) + F.softplus(real),
+        identity,
+        their_mean,
+    ),
+    # the same with max(0, 1 - d) and max(0, 1 + d)
+    "rahinge": Objective(
+        lambda d: F.relu(1 - d),
+        lambda d: F.relu(1 + d),
+        lambda d, real: F.relu(1 - d) + F.relu(1 + real),
+        identity,
+        their_mean,
     ),
 }
 

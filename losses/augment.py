@@ -1,11 +1,13 @@
 """Augmentation of what D sees: functions of images [N, C, H, W] in [-1, 1] that pass gradients on.
 
 Each draws from the generator that it is given, one draw an example, and keeps the images' shape, type and
-device. POLICIES are those of DiffAugment (Zhao et al. 2020), applied to every image.
+device. POLICIES are those of DiffAugment (Zhao et al. 2020, arXiv 2006.10738), applied to every image. ADA's
+pipeline is in losses/ada.py; the probability that drives it is here.
 """
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 
 def uniform(x, generator, low=0.0, high=1.0):
@@ -74,3 +76,35 @@ def cutout(x, generator, ratio=0.5):
 
 
 POLICIES = {"color": color, "translation": translation, "cutout": cutout}
+
+
+class AdaptiveProbability(nn.Module):
+    """ADA's p, which rises while D is too sure of real images and falls while it is not.
+
+    r_t = E sign D(T x) over the real images of `every` batches; then p <- max(0, p + sign(r_t - target) every
+    B / images). Karras et al. 2020, section 3.1: target 0.6, every 4, and images 500,000, in which p goes
+    from 0 to 1. p is a buffer, and so are the sums behind r_t.
+    """
+
+    def __init__(self, target=0.6, images=500_000, every=4):
+        super().__init__()
+        self.target, self.images, self.every = target, images, every
+        self.register_buffer("p", torch.zeros(()))
+        self.register_buffer("signs", torch.zeros(2))  # the sum of r_t over batches, and how many
+        self.before = []
+
+    def observe(self, r, batch_size, step):
+        """Takes in r, the mean sign of a step's logits of real images (scalar); moves p at each every-th step
+        (from 0)."""
+        self.before = [b.clone() for b in self.buffers()]
+        self.signs += torch.stack([r, torch.ones_like(r)])
+        if (step + 1) % self.every == 0:
+            way = (self.signs[0] / self.signs[1] - self.target).sign()
+            self.p.add_(way * (self.every * batch_size / self.images)).clamp_(min=0)
+            self.signs.zero_()
+
+    def settle(self, bad):
+        """After an update: buffers as they were before it where `bad`, a scalar on the device, is 1."""
+        for buffer, old in zip(self.buffers(), self.before):
+            buffer.copy_(torch.where(bad.bool(), old, buffer))
+        self.before = []

@@ -1,15 +1,15 @@
 """Penalties on a discriminator: functions or modules of a Context, penalty(context) -> [N] or a scalar.
 
 PENALTIES is the table behind --penalty. A user's file offers one by get_penalty(); see docs/extending.md. A
-penalty may say by attributes
-  slopes_at             the batches, "real" or "fake", at which it asks context.squared_slope: one forward
-                        pass can then serve the logits and the penalty
-  twice_differentiated  False if it takes no gradient of D inside the loss (default True)
-  lipschitz             True if it keeps D's slope bounded, as a Wasserstein critic needs (default False)
-State that it keeps stands in buffers of a module, so that a resumed run goes on with it.
+penalty may say by attributes slopes_at             the batches, "real" or "fake", at which it asks
+context.squared_slope: one forward pass can then serve the logits and the penalty twice_differentiated  False
+if it takes no gradient of D inside the loss (default True) lipschitz             True if it keeps D's slope
+bounded, as a Wasserstein critic needs (default False) State that it keeps stands in buffers of a module, so
+that a resumed run goes on with it. A row of PENALTIES that is a class is such a module, made by of(args).
 """
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -19,20 +19,26 @@ class Context:
     real, fake: [N, ...], held constant. disc: function x [N, ...] -> logits [N], which treats examples
     independently (with batch norm the gradient of the sum is not each example's own). labels: int64 [N] of
     the real examples, or None. step: counts from 0. mean(values [N]): the mean over the whole batch, that is
-    over all processes; its gradient is this process's part.
+    over all processes, with its gradient. generator(purpose): the torch.Generator of a penalty's own draws in
+    this step; None is torch's.
     """
 
-    def __init__(self, disc, real, fake, logits=None, leaves=None, labels=None, step=0, mean=torch.mean):
+    def __init__(
+        self,
+        disc,
+        real,
+        fake,
+        logits=None,
+        leaves=None,
+        labels=None,
+        step=0,
+        mean=torch.mean,
+        generator=lambda purpose: None,
+    ):
         """logits: {"real", "fake", "mix" ...: [N]}, those computed already. leaves: {name: images that
         require their gradient}, from which logits of that name were computed."""
-        self.disc, self.real, self.fake, self.labels, self.step, self.mean = (
-            disc,
-            real,
-            fake,
-            labels,
-            step,
-            mean,
-        )
+        self.disc, self.real, self.fake, self.labels = disc, real, fake, labels
+        self.step, self.mean, self.generator = step, mean, generator
         self.known, self.leaves = dict(logits or {}), leaves or {}
 
     def logits(self, name):
@@ -77,9 +83,9 @@ def one_centred(disc, x):
     return (input_gradient(disc, x).norm(dim=1) - 1).square()
 
 
-def uniform(x):
+def uniform(x, generator=None):
     """lam ~ U(0, 1), one an example, shaped to multiply x: [N, 1, ...]."""
-    return torch.rand(len(x), *[1] * (x.ndim - 1), dtype=x.dtype, device=x.device)
+    return torch.rand(len(x), *[1] * (x.ndim - 1), dtype=x.dtype, device=x.device, generator=generator)
 
 
 def attributes(**values):
@@ -124,7 +130,57 @@ def dragan(context):
     return one_centred(context.disc, real + uniform(real) * torch.rand_like(real) * real.std() / 2)
 
 
-PENALTIES = {"gp": gradient_penalty, "r1": r1, "r2": r2, "dragan": dragan}
+@attributes(lipschitz=True)
+def zero_centred_at_mixes(context):
+    """|grad D(x)|^2 at x = lam real + (1 - lam) fake, lam ~ U(0, 1) per example. Thanh-Tung et al. 2019,
+    "0-GP".
+
+    Differs from the paper: D is the logit (there: as its objective has it).
+    """
+    lam = uniform(context.real, context.generator("gp0"))
+    return zero_centred(context.disc, torch.lerp(context.fake, context.real, lam))
+
+
+class LeCam(nn.Module):
+    """E relu(D(x) - a_F)^2 + E relu(a_R - D(G(z)))^2, a_R and a_F averages of D's logits. Tseng et al. 2021.
+
+    a <- decay a + (1 - decay) E D, by the means of all processes, this step's first taken in; a = E D before
+    step `start`, when the penalty is 0. [N]. decay 0.9 and start 1,000 as in the authors' BigGAN on CIFAR-10,
+    where the weight is 0.3. Differs from the paper: eq. 3 has no relu, their code and StudioGAN's have it.
+    """
+
+    twice_differentiated = False
+
+    def __init__(self, decay=0.9, start=1000):
+        super().__init__()
+        self.decay, self.start = decay, start
+        self.register_buffer("real", torch.zeros(()))
+        self.register_buffer("fake", torch.zeros(()))
+
+    @classmethod
+    def of(cls, args):
+        """That of the flags."""
+        return cls(args.lecam_decay, args.lecam_start)
+
+    def forward(self, context):
+        """The value [N]; moves the averages."""
+        real, fake = context.logits("real"), context.logits("fake")
+        decay = self.decay if context.step + 1 >= self.start else 0
+        for average, logits in ((self.real, real), (self.fake, fake)):
+            average.lerp_(context.mean(logits).detach().to(average), 1 - decay)
+        if context.step < self.start:
+            return torch.zeros_like(real)
+        return F.relu(real - self.fake).square() + F.relu(self.real - fake).square()
+
+
+PENALTIES = {
+    "gp": gradient_penalty,
+    "r1": r1,
+    "r2": r2,
+    "dragan": dragan,
+    "gp0": zero_centred_at_mixes,
+    "lecam": LeCam,
+}
 
 
 class OutputSlope:

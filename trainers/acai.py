@@ -142,7 +142,15 @@ class ACAI(autoencoder.Autoencoder):
 
     def penalty_terms(self, x, mixed, batch, step):
         """--penalty on the critic's output, with mixes for the generated images."""
-        context = Context(self.disc, x, mixed.detach(), labels=batch.get("y"), step=step, mean=self.mean)
+        context = Context(
+            self.disc,
+            x,
+            mixed.detach(),
+            labels=batch.get("y"),
+            step=step,
+            mean=self.mean,
+            generator=self.generator,
+        )
         return self.penalties(context)
 
     def mixes(self, x):

@@ -131,7 +131,9 @@ class RGAN(Trainer):
         terms = {name: (LOG.d_real if name == first else LOG.d_fake)(l) for name, l in logits.items()}
         known = {"real": logits[first], "fake": logits[last]}
         return terms | self.penalties[role](
-            Context(disc, images[first], images[last], known, step=step, mean=self.mean)
+            Context(
+                disc, images[first], images[last], known, step=step, mean=self.mean, generator=self.generator
+            )
         )
 
     def recon_terms(self, x):

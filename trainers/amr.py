@@ -128,7 +128,7 @@ class AdversarialMixup(autoencoder.Autoencoder):
         kind = "mix" if self.on_mix else "recon"
         judged["fake"] = judged[kind]
         return terms | self.penalties(
-            Context(self.disc, x, shown[kind], judged, None, labels, step, self.mean)
+            Context(self.disc, x, shown[kind], judged, None, labels, step, self.mean, self.generator)
         )
 
     def shown_to_d(self, shown):

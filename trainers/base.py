@@ -193,7 +193,7 @@ class Trainer(nn.Module):
     def penalise(self, weights, *roles, **more):
         """The Penalties of --penalty's words on discriminators of these roles; see penalised.penalties_of for
         `more`."""
-        penalties = penalties_of(weights, **more)
+        penalties = penalties_of(weights, self.args, **more)
         self.penalty_sets.append(penalties)
         if penalties.twice_differentiated():
             self.twice_differentiated += roles
@@ -216,13 +216,10 @@ class Trainer(nn.Module):
         return getattr(self.disc, "layers", 1) - 1
 
     def mean(self, values):
-        """The mean of values [n] over the batch of all processes.
-
-        Its gradient is this process's part of it; update's average over processes completes it.
-        """
+        """The mean of values [n] over the batch of all processes, with its gradient: a loss may be any
+        function of it."""
         mean = values.mean()
-        (whole,) = distributed.average([mean.detach()], self.share)
-        return mean + (whole - mean.detach())
+        return distributed.Mean.apply(mean, self.share) if distributed.world_size() > 1 else mean
 
     def sample(self, n):
         """n generated images [n, C, H, W] in [-1, 1]: generate(noise(n)), unless the subclass says

@@ -101,7 +101,17 @@ class BiGAN(codes.Coder):
         terms = {"real": D.d_real(judged_real), "fake": D.d_fake(judged_fake)}
         logits = {"real": judged_real, "fake": judged_fake}
         return terms | self.penalties(
-            Context(self.of_joined, joined(real), joined(fake), logits, None, labels, step, self.mean)
+            Context(
+                self.of_joined,
+                joined(real),
+                joined(fake),
+                logits,
+                None,
+                labels,
+                step,
+                self.mean,
+                self.generator,
+            )
         )
 
     def of_joined(self, pairs):

@@ -148,7 +148,9 @@ class CycleGAN(Trainer):
         }
         logits = {"real": per_example(logits_real), "fake": per_example(logits_fake)}
         mean_logits = lambda x: per_example(disc(x))
-        return terms | penalties(Context(mean_logits, real, fake, logits, step=step, mean=self.mean))
+        return terms | penalties(
+            Context(mean_logits, real, fake, logits, step=step, mean=self.mean, generator=self.generator)
+        )
 
     def checks(self, x):
         """Both translators, and both discriminators on images of their domain."""

@@ -312,7 +312,9 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
             terms["gp"] = self.reading.penalty_sign * self.args.lambda_p, self.penalty(x, x_f)
         if self.d_task:
             terms["rotation"] = self.args.lambda_d, self.task_loss(h["turned"], turn)
-        return terms | self.penalties(Context(self.disc, x, x_f, logits, step=step, mean=self.mean))
+        return terms | self.penalties(
+            Context(self.disc, x, x_f, logits, step=step, mean=self.mean, generator=self.generator)
+        )
 
     def penalty(self, x, x_f):
         """(slope - 1)^2, [n], between real and generated examples.

@@ -16,7 +16,7 @@ step); update_g_every counts steps of the run (there: afresh each epoch, not at 
 
 import torch
 
-from losses.adversarial import OBJECTIVES, smoothed
+from losses.adversarial import OBJECTIVES, RELATIVISTIC, smoothed
 from losses.matching import MATCHING
 from losses.mixing import beta_weights, mix, pick
 from losses.penalties import OutputSlope
@@ -37,7 +37,8 @@ class MixupGAN(Regularised):
 
     def __init__(self, nets, args):
         super().__init__(nets, args)
-        self.objective = smoothed(OBJECTIVES[args.loss], args.real_label, args.fake_label, args.g_label)
+        objective = (OBJECTIVES | RELATIVISTIC)[args.loss]
+        self.objective = smoothed(objective, args.real_label, args.fake_label, args.g_label)
         self.adversarial, self.matching = G_LOSSES[args.g_loss]
         self.layers = layers_of(args.mixup)
         self.fm_layer = self.last_layer if args.fm_layer is None else args.fm_layer
@@ -49,10 +50,10 @@ class MixupGAN(Regularised):
         if args.dnorm > 0:
             self.twice_differentiated = ("disc",)
         check_flags(self)
-        self.average("gen", args.ema)
+        self.average_generator()
         self.optimise("gen", self.gen)
         self.optimise("disc", self.disc)
-        self.keep_histories()
+        self.ready()
 
     def prepare(self, batch):
         """Data-dependent initialisation of gen and disc. Raises UserError for unlabelled images."""
@@ -75,8 +76,9 @@ class MixupGAN(Regularised):
         fake = self.gen(self.noise(len(real)))
         h_real, h_fake = self.judge.hidden_for_g(real, fake, k)
         if self.adversarial:
-            adv = self.objective.g(self.judge.logits_for_g(h_real, h_fake, k))
-            terms["adv"] = (args.adv_weight if self.matching else 1, adv)
+            logits = self.judge.logits_for_g(h_real, h_fake, k, both=self.objective.opposite is not None)
+            adv = self.objective.among(logits, self.mean).g(logits["fake"])
+            terms["adv"] = (args.adv_weight if self.matching else 1, self.top(adv, logits["fake"]))
         if self.matching:
             terms["fm"] = (args.fm_weight, MATCHING[args.fm_form](h_real.detach(), h_fake))
         return terms
@@ -84,15 +86,17 @@ class MixupGAN(Regularised):
     def d_terms(self, real, fake, labels=None, step=0):
         """The terms of D's loss, [N] or (weight, [N]); real, fake: [N, C, H, W]; labels: of real, [N]."""
         k = pick(self.layers)
-        passes = self.judge.passes(real, fake, k)
+        passes = self.judge.passes(self.pseudo(real), fake, k)
         shown = self.examples(passes.real, passes.fake)
         logits = passes.logits({name: h for name, (h, _) in shown.items()})
-        terms = {name: self.objective.d(l, shown[name][1]) for name, l in logits.items()}
-        return terms | self.penalties(passes.context(labels, step, self.mean))
+        terms = self.objective.d_terms(logits, {name: label for name, (_, label) in shown.items()}, self.mean)
+        return terms | self.regularisers(passes.context(labels, step, self.mean, self.generator))
 
     def examples(self, h_real, h_fake):
-        """{name: (hidden state [N, ...], its label: the degree to which it is real)}, which D learns from."""
-        shown = {} if self.soft else {"real": (h_real, 1), "fake": (h_fake, 0)}
+        """{name: (hidden state [N, ...], its label: the degree to which it is real)}, which D learns from;
+        None: which others are compared with."""
+        states = {"real": h_real, "fake": h_fake}
+        shown = {name: (states[name], label) for name, label in self.objective.unmixed(self.soft).items()}
         if self.layers:
             weights = beta_weights(len(h_real), self.args.alpha, self.fold, h_real.device)
             shown["mix"] = mix((h_real, h_fake), weights), weights[0] if self.soft else 0

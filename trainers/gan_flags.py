@@ -2,9 +2,9 @@
 
 from engine.errors import UserError
 from engine.flags import count, number, positive, rate, weight
-from losses.adversarial import OBJECTIVES
+from losses.adversarial import OBJECTIVES, RELATIVISTIC
 from losses.matching import MATCHING
-from trainers import augmented, penalised
+from trainers import annealing, augmented, penalised, regularised
 from trainers.base import Check
 from trainers.batchnorm import batch_norms
 
@@ -34,9 +34,10 @@ def add_flags(group):
     """Declares the flags; defaults are those of the GAN code of Verma et al. 2018 unless said otherwise."""
     group.add_argument(
         "--loss",
-        choices=OBJECTIVES,
+        choices=(*OBJECTIVES, *RELATIVISTIC),
         default="jsgan",
-        help="objective: jsgan is the non-saturating GAN, minimax the saturating (default jsgan)",
+        help="objective: jsgan is the non-saturating GAN, minimax the saturating; relativistic: rpgan "
+        "compares pairs, ragan and rahinge with the other kind's mean (default jsgan)",
     )
     group.add_argument(
         "--update_g_every",
@@ -84,6 +85,7 @@ def add_flags(group):
     )
     penalised.add_flag(group)
     augmented.add_flags(group)
+    annealing.add_flags(group)
     group.add_argument(
         "--g_loss",
         choices=G_LOSSES,
@@ -140,12 +142,7 @@ def add_flags(group):
         "the "
         "ImageNet code of Salimans et al. 2016 (default 1: -log D)",
     )
-    group.add_argument(
-        "--historical_averaging",
-        type=weight,
-        default=0.0,
-        help="weight of |theta - mean of theta so far|^2 in each update of either player (default 0)",
-    )
+    regularised.add_flags(group)
 
 
 def check_flags(trainer):
@@ -177,6 +174,10 @@ def check_flags(trainer):
         raise UserError(
             f"--fake_label={args.fake_label:g}: must be below --real_label={args.real_label:g}; use 0"
         )
+    if trainer.objective.paired and args.fake_label:
+        raise UserError(
+            f"--fake_label={args.fake_label:g}: --loss={args.loss} has one label a pair; use --real_label"
+        )
     if args.loss == "wgan" and (args.real_label, args.fake_label) != (1, 0):
         raise UserError("--real_label, --fake_label: a Wasserstein critic has no labels; use --loss=jsgan")
     if args.loss != "jsgan" and args.g_label != 1:
@@ -196,9 +197,11 @@ def check_penalties(trainer, args):
             "no image alone; use --network_args minibatch_form=paper"
         )
     controlled = trainer.penalties.lipschitz() or args.dnorm > 0 or has_spectral_norm(trainer.disc)
+    controlled |= args.weight_clip > 0
     if args.loss == "wgan" and not controlled:
         trainer.warnings.append(
-            "--loss=wgan: nothing keeps the critic Lipschitz; use --penalty gp=10, --dnorm or spectral norm"
+            "--loss=wgan: nothing keeps the critic Lipschitz; use --penalty gp=10, --dnorm, --weight_clip or "
+            "spectral norm"
         )
     if slopes and batch_norms(trainer.disc):
         trainer.warnings.append(

@@ -84,9 +84,16 @@ class Judge:
         found = self.forward_jointly(self.disc, lambda h: self.disc_from(h, k), *others.values())
         return alone | dict(zip(others, found))
 
-    def logits_for_g(self, h_real, h_fake, k):
-        """Logits [N] of generated examples, which a joint D judges beside the real ones."""
-        return self.disc_beside(h_real, h_fake, k)[1] if self.joint else self.disc_from(h_fake, k)
+    def logits_for_g(self, h_real, h_fake, k, both=False):
+        """{"fake": logits [N] of generated examples}, which a joint D judges beside the real ones; with both,
+        "real" too, of which only a joint D's have a graph."""
+        if self.joint:
+            return dict(zip(("real", "fake"), self.disc_beside(h_real, h_fake, k)))
+        logits = {"fake": self.disc_from(h_fake, k)}
+        if both:
+            with torch.no_grad():
+                logits["real"] = self.disc_from(h_real, k)
+        return logits
 
     def disc_beside(self, h_real, h, k):
         """(logits of h_real, logits of h), [N] each, of one joint batch."""
@@ -113,6 +120,7 @@ class Passes:
         self.known = self.judge.logits(states, self.real, self.k)
         return self.known
 
-    def context(self, labels, step, mean):
+    def context(self, labels, step, mean, generator):
         """The Context of penalties."""
-        return Context(self.judge.score_shown, *self.images, self.known, self.leaves, labels, step, mean)
+        known, leaves = self.known, self.leaves
+        return Context(self.judge.score_shown, *self.images, known, leaves, labels, step, mean, generator)

@@ -3,7 +3,7 @@
 import os
 
 from engine.errors import UserError
-from engine.flags import Pairs, is_file
+from engine.flag_types import Pairs, count, is_file, number
 from engine.load import load_file
 from losses.penalties import PENALTIES, Penalties
 
@@ -35,15 +35,24 @@ def add_flag(group, of="D's logits"):
         default={},
         metavar="NAME=WEIGHT",
         help=f"penalties on {of}: {', '.join(PENALTIES)}, or a file with get_penalty, as in "
-        "--penalty gp=10 r1=0.1 my/lecam.py=0.3 (default none; gp: Gulrajani et al. 2017, r1 and r2: "
-        "Mescheder et al. "
-        "2018, dragan: Kodali et al. 2017)",
+        "--penalty gp=10 r1=0.1 my/own.py=0.3 (default none; gp: Gulrajani et al. 2017, r1 and r2: "
+        "Mescheder et al. 2018, dragan: Kodali et al. 2017, gp0: Thanh-Tung et al. 2019, lecam: Tseng et al. "
+        "2021)",
+    )
+    group.add_argument(
+        "--lecam_decay",
+        type=number(float, 0, 1),
+        default=0.9,
+        help="decay a step of lecam's averages (default 0.9; 0.99 in StudioGAN)",
+    )
+    group.add_argument(
+        "--lecam_start", type=count, default=1000, help="step that lecam acts from (default 1000)"
     )
 
 
-def penalties_of(weights, **more):
-    """The Penalties of the flag's words, those of weight 0 left out. more: {name: (weight, penalty)} to come
-    before them.
+def penalties_of(weights, args, **more):
+    """The Penalties of the flag's words, those of weight 0 left out. args: the flags. more: {name: (weight,
+    penalty)} to come before them.
 
     Raises UserError for a file that offers no penalty, or has the name of another.
     """
@@ -53,9 +62,15 @@ def penalties_of(weights, **more):
         if weight > 0:
             if name in found:
                 raise UserError(f"--penalty: given two penalties called {name}; rename the file")
-            found[name] = weight, from_file(key) if is_file(key) else PENALTIES[key]
+            found[name] = weight, from_file(key) if is_file(key) else built_in(key, args)
     weights = {name: weight for name, (weight, _) in found.items()}
     return Penalties(weights, {name: penalty for name, (_, penalty) in found.items()})
+
+
+def built_in(name, args):
+    """The row of PENALTIES, made with the flags where it has state."""
+    row = PENALTIES[name]
+    return row.of(args) if isinstance(row, type) else row
 
 
 def from_file(path):

@@ -1,21 +1,72 @@
-"""What regularises a GAN beside its losses: what D is shown, and what acts on parameters."""
+"""What regularises a GAN beside its losses: what D is shown, what acts on parameters, and what changes with
+time."""
+
+import math
 
 import torch
+from torch import nn
 
+from engine.flag_types import weight
 from losses.averaging import History
-from trainers.augmented import augmentation_of
+from losses.parameters import clip, matrices, orthogonality
+from trainers import annealing, augmented
 from trainers.base import Trainer
 
 
-class Regularised(Trainer):
-    """A Trainer whose D may see augmented images, and whose players may have historical averages.
+def add_flags(group):
+    """Declares the flags of what acts on parameters."""
+    group.add_argument(
+        "--historical_averaging",
+        type=weight,
+        default=0.0,
+        help="weight of |theta - mean of theta so far|^2 in each update of either player (default 0)",
+    )
+    for player in ("g", "d"):
+        group.add_argument(
+            f"--{player}_ortho",
+            type=weight,
+            default=0.0,
+            help=f"weight of orthogonal regularisation of {player.upper()} (default 0; 1e-4 in Brock et al. "
+            "2019)",
+        )
+    group.add_argument(
+        "--weight_clip",
+        type=weight,
+        default=0.0,
+        help="bound that D's parameters are cut to after each update of D (default 0: none; 0.01 in Arjovsky "
+        "et al. 2017)",
+    )
 
-    A subclass gives `augment` to judge_of, and calls keep_histories() once it has its optimisers.
+
+class Regularised(Trainer):
+    """A Trainer of gen and disc with the flags of augmented.py and annealing.py, and historical averages.
+
+    A subclass gives `augment` to judge_of, has D's step begin with pseudo(), gives the context of its
+    penalties to regularisers(), and calls ready() once it has its penalties and optimisers.
     """
 
     def __init__(self, nets, args):
         super().__init__(nets, args)
-        self.augmentation = augmentation_of(args)
+        changed = args.diffaugment or args.ada != "none" or args.instance_noise > 0
+        self.augmentation = augmented.Augmentation(args) if changed else None
+        self.apa = augmented.adaptive(args) if args.apa else None
+        found = {"ada": self.augmentation and self.augmentation.adaptive, "apa": self.apa}
+        self.adaptive = {name: each for name, each in found.items() if each is not None}
+        self.penalty_sets += self.adaptive.values()
+        self.ortho = {"gen": args.g_ortho, "disc": args.d_ortho}
+        self.noted = {}  # logged beside the losses
+
+    def ready(self):
+        """Checks the flags, and with --historical_averaging keeps the mean of each player's parameters so
+        far."""
+        augmented.check(self)
+        annealing.check(self)
+        self.first_weights = dict(self.penalties.weights)
+        if self.args.historical_averaging > 0:
+            players = {name: History(self.parameters_of(name)) for name in ("gen", "disc")}
+            self.histories = nn.ModuleDict(players)
+
+    # --- what D is shown
 
     def augment(self, x, player):
         """T x of images [N, C, H, W] that D is shown in a step of `player`, "gen" or "disc"; T as the flags
@@ -24,16 +75,105 @@ class Regularised(Trainer):
             return x
         return self.augmentation(x, self.generator(f"augment {player}"))
 
-    def keep_histories(self):
-        """With --historical_averaging: the mean of each player's parameters so far."""
-        if self.args.historical_averaging > 0:
-            players = {name: History(self.parameters_of(name)) for name in ("gen", "disc")}
-            self.histories = torch.nn.ModuleDict(players)
+    @torch.no_grad()
+    def pseudo(self, real):
+        """The images [N, C, H, W] that D takes for real: with --apa some are generated ones.
+
+        Differs from the paper's code: they come from the G of this step by noise of their own (there: those
+        of the last G step).
+        """
+        if self.apa is None:
+            return real
+        draw = self.generator("apa")
+        return augmented.pseudo(real, self.gen(self.noise(len(real), draw)), self.apa.p, draw)
+
+    def regularisers(self, context):
+        """The terms of the penalties, {name: (weight, value)}; D's logits of real images move adaptive
+        probabilities."""
+        terms = self.penalties(context)
+        if self.adaptive:
+            with torch.no_grad():
+                logits = context.known.get("real")
+                r = self.mean((context.disc(context.real) if logits is None else logits).sign())
+            self.noted["disc/r_t"] = r
+            for name, each in self.adaptive.items():
+                each.observe(r, self.args.batch_size, self.now)
+                self.noted[f"{name}/p"] = each.p.clone()
+        return terms
+
+    def top(self, values, logits):
+        """Of the values [N] of G's loss, those at the k highest of its logits [N]: k = max(gamma^epoch, nu)
+        N, rounded up. Sinha et al. 2020, Algorithm 1. In several processes, of each process's own."""
+        least, gamma = self.args.top_k, self.args.top_k_gamma
+        if least == 1:
+            return values
+        part = max(gamma ** (self.now // self.args.steps_per_epoch), least)
+        return values[logits.topk(math.ceil(part * len(logits)), sorted=False).indices]
+
+    # --- what changes with the images seen
+
+    def annealed(self, name, base):
+        """The value at this step of a setting that begins at `base`."""
+        args = self.args
+        if name not in args.anneal:
+            return base
+        images = self.now * args.batch_size
+        return annealing.annealed(base, args.anneal[name], images, args.anneal_images, args.anneal_form)
+
+    def on_step_start(self, step, share=1.0):
+        """Trainer.on_step_start, and the settings of --anneal."""
+        super().on_step_start(step, share)
+        self.noted = {}
+        if self.args.anneal:
+            self.set_annealed()
+        if self.halves and "gen" in self.averaged:
+            # G moves once in update_g_every steps, and its average with it
+            images = self.args.batch_size * self.args.update_g_every
+            half = max(self.annealed("ema_images", self.args.ema_images), 1e-8)
+            self.averaged["gen"] = 0.5 ** (images / half)
+
+    def set_annealed(self):
+        """Learning rates, beta2, weights of penalties, p and noise of this step."""
+        own_lr = self.args.disc_lr > 0
+        for name, optim in self.optims.items():
+            for group in optim.param_groups:
+                rate = "disc_lr" if own_lr and name == "disc" else "lr"
+                group["lr"] = self.annealed(rate, group["lr"])
+                group["betas"] = group["betas"][0], self.annealed("beta2", self.args.beta2)
+        for name, first in self.first_weights.items():
+            self.penalties.weights[name] = self.annealed(name, first)
+        if self.augmentation is not None:
+            self.augmentation.fixed_p = self.annealed("ada_p", self.args.ada_p)
+            self.augmentation.noise = self.annealed("instance_noise", self.args.instance_noise)
+
+    @property
+    def halves(self):
+        """Whether the averaged generator has a half-life in images."""
+        return self.args.ema_images > 0 or "ema_images" in self.args.anneal
+
+    def average_generator(self):
+        """The averaged generator of --ema or --ema_images, whose decay on_step_start sets."""
+        self.average("gen", 1.0 if self.halves else self.args.ema)
+
+    def step(self, batch, step):
+        """Trainer.step; the log has adaptive probabilities, and r_t, too."""
+        return super().step(batch, step) | self.noted
+
+    # --- what acts on parameters
 
     def update(self, name, terms):
-        """Trainer.update and historical averaging: each update of a player is a step of its history."""
+        """Trainer.update with the terms on the player's parameters, and D's weights clipped after it.
+
+        Each update of a player is a step of its history.
+        """
         if self.args.historical_averaging > 0:
             history, parameters = self.histories[name], self.parameters_of(name)
             history.visit(parameters)
             terms = terms | {"history": (self.args.historical_averaging, history.penalty(parameters))}
-        return super().update(name, terms)
+        if self.ortho[name] > 0:
+            terms = terms | {"ortho": (self.ortho[name], orthogonality(matrices(self.owned[name])))}
+        log = super().update(name, terms)
+        if name == "disc" and self.args.weight_clip > 0:
+            clip(self.parameters_of(name), self.args.weight_clip)
+            self.refresh_caches(self.disc)
+        return log

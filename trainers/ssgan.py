@@ -84,7 +84,9 @@ class SSGAN(self_supervised.SelfSupervised):
         terms = {"real": self.objective.d_real(logits["real"]), "fake": self.objective.d_fake(logits["fake"])}
         if self.d_task:
             terms["rotation"] = self.args.lambda_d, self.task_loss(h["turned"], turn)
-        return terms | self.penalties(Context(self.disc, real, fake, logits, None, labels, step, self.mean))
+        return terms | self.penalties(
+            Context(self.disc, real, fake, logits, None, labels, step, self.mean, self.generator)
+        )
 
     def generate(self, z):
         """The generator's images (the averaged one's with --ema): z [n, z_dim] -> [n, C, H, W] in [-1, 1]."""

@@ -95,6 +95,19 @@ def test_products_and_convolutions_of_onednn(without):
         assert all(torch.allclose(f.double(), e, rtol=1e-5, atol=1e-6) for f, e in zip(found, exact))
 
 
+def test_the_transpose_of_grid_sample(without):
+    torch.manual_seed(0)
+    grid, grad = torch.rand(2, 5, 4, 2) * 2.4 - 1.2, torch.randn(2, 3, 5, 4)
+    x = torch.randn(2, 3, 6, 7, requires_grad=True)
+    y = torch.nn.functional.grid_sample(x, grid, align_corners=False)
+    (want,) = torch.autograd.grad(y, x, grad)
+    ours = torch_private.grid_sample_transposed(grad, grid, x.shape)
+    without()
+    assert torch.equal(ours, want) and torch.equal(
+        ours, torch_private.grid_sample_transposed(grad, grid, x.shape)
+    )
+
+
 def test_no_other_file_calls_private_functions_of_torch():
     call = re.compile(r"torch(\.\w+)*\._(?!_)\w+")
     files = [p for p in glob.glob("**/*.py", root_dir=ROOT, recursive=True) if p.split(os.sep)[0] in FOLDERS]

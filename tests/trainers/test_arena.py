@@ -1,8 +1,13 @@
 """Regularisers of a GAN beside mixup: where they act in the step, shared noise, exact resume."""
 
+import copy
+import math
+
 import pytest
 import torch
 
+from engine.errors import UserError
+from engine.randomness import seed_step
 from losses import augment
 from losses.penalties import zero_centred
 from tests.running import assert_equal, newest, train
@@ -64,11 +69,6 @@ def test_g_learns_through_the_augmentation():
     assert not torch.allclose(plain.g_terms(real)["adv"][1], terms["adv"][1])
 
 
-def test_runs_that_differ_in_augmentation_share_noise_and_mixing_weights(monkeypatch):
-    plain, augmented = draws_of(monkeypatch), draws_of(monkeypatch, *AUGMENT)
-    assert len(plain) == 4 and all(torch.equal(a, b) for a, b in zip(plain, augmented, strict=True))
-
-
 def draws_of(monkeypatch, *words):
     """The noise and the mixing weights of one step with the flags `words`, in their order."""
     drawn = []
@@ -87,15 +87,241 @@ def draws_of(monkeypatch, *words):
     return drawn
 
 
-RUNS = {
+# methods by name: the flags that turn each on
+METHODS = {
     "diffaugment": AUGMENT,
+    "ada": ("--ada=bg", "--p_images=100", "--p_every=2"),
+    "ada fixed": ("--ada=color", "--ada_p=0.5"),
+    "apa": ("--apa", "--p_images=50", "--p_every=1", "--p_target=0"),
+    "noise": ("--instance_noise=0.2", "--anneal", "instance_noise=0", "--anneal_images=40"),
+    "top_k": ("--top_k=0.5", "--top_k_gamma=0.6"),
+    "rpgan": ("--loss=rpgan",),
+    "ragan": ("--loss=ragan",),
+    "rahinge": ("--loss=rahinge",),
+    "lecam": ("--penalty", "lecam=0.3", "--lecam_start=2"),
+    "gp0": ("--penalty", "gp0=1"),
+    "ortho": ("--g_ortho=0.01", "--d_ortho=0.01"),
+    "clip": ("--weight_clip=0.05",),
+    "annealed": (
+        "--penalty",
+        "r1=0.1",
+        "--anneal",
+        "lr=1e-5",
+        "beta2=0.9",
+        "r1=0.01",
+        "ema_images=100",
+        "--anneal_images=30",
+    ),
 }
 
 
-@pytest.mark.parametrize("name", RUNS)
-def test_a_run_resumes_bit_for_bit(tmp_path, name):
-    words = ("--mixup=hidden", "--penalty", "r1=0.1", "--ema=0.9", *RUNS[name])
+def flags_of(*names):
+    """The flags of methods together: words of --penalty and --anneal are joined."""
+    lists, words = {}, []
+    for name in names:
+        flag = None
+        for word in METHODS[name]:
+            if word in ("--penalty", "--anneal", "--diffaugment"):
+                flag = lists.setdefault(word, [])
+            elif word.startswith("--"):
+                flag = words.append(word)
+            else:
+                flag.append(word)
+    return [*words, *(w for flag, values in lists.items() for w in (flag, *values))]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_run_goes_on_from_its_state_bit_for_bit(name):
+    words = ["--mixup=hidden", "--update_g_every=2", *flags_of(name)]
+    words += [] if name == "annealed" else ["--ema=0.9"]
+    whole, parts = trainer(*words), trainer(*words)
+    steps(whole, 0, 6)
+    steps(parts, 0, 3)
+    again = trainer(*words)
+    with torch.no_grad():
+        for p in again.parameters():
+            p.add_(1)
+    again.restore(copy.deepcopy(parts.capture()))
+    steps(again, 3, 6)
+    assert_equal(whole.capture(), again.capture())
+
+
+def steps(t, first, stop):
+    """Steps first .. stop - 1 of a trainer, seeded as the loop seeds them."""
+    for step in range(first, stop):
+        x = {"x": batch(8)["x"].roll(step, 0)}
+        seed_step(0, step)
+        t.on_step_start(step)
+        t.step(x, step)
+
+
+def test_a_run_of_many_methods_resumes_bit_for_bit(tmp_path):
+    words = [
+        "--mixup=hidden",
+        "--batch_size=8",
+        *flags_of("diffaugment", "ada", "apa", "top_k", "rpgan", "lecam", "noise"),
+    ]
     assert train(tmp_path / "whole", *words, "--max_steps=6") == 0
     assert train(tmp_path / "parts", *words, "--max_steps=3") == 0
     assert train(tmp_path / "parts", *words, "--max_steps=6", "--resume=auto") == 0
     assert_equal(newest(tmp_path / "whole"), newest(tmp_path / "parts"))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_runs_that_differ_in_one_method_share_noise_and_mixing_weights(monkeypatch, name):
+    plain, other = draws_of(monkeypatch), draws_of(monkeypatch, *flags_of(name))
+    if name == "apa":  # the noise of its generated images is its own
+        assert len(other) == 5
+        other.pop(2)
+    assert len(plain) == 4 and all(torch.equal(a, b) for a, b in zip(plain, other, strict=True))
+
+
+def test_ada_moves_p_by_the_signs_of_the_logits_of_real_images(tmp_path):
+    t = trainer("--ada=blit", "--p_images=60", "--p_every=2", "--p_target=-0.9")
+    signs = []
+    penalties = t.penalties.forward
+    t.penalties.forward = lambda context: (
+        signs.append(context.logits("real").sign().mean()) or penalties(context)
+    )
+    for step in range(4):
+        t.on_step_start(step)
+        log = t.step(batch(), step)
+        assert log["disc/r_t"] == signs[-1] and log["ada/p"] == t.augmentation.adaptive.p
+    want = max(0, 1 if sum(signs[:2]) / 2 > -0.9 else -1) + (1 if sum(signs[2:]) / 2 > -0.9 else -1)
+    assert t.augmentation.adaptive.p.item() == pytest.approx(max(0, want) * 2 * 64 / 60)
+
+
+def test_apa_replaces_real_images_with_probability_p_by_ones_that_g_makes_of_noise_of_its_own():
+    t = trainer("--apa")
+    real = batch(400)["x"]
+    assert torch.equal(t.pseudo(real), real)
+    t.apa.p.fill_(0.3)
+    t.on_step_start(7)
+    found = t.pseudo(real)
+    t.on_step_start(7)
+    fake = t.gen(t.noise(400, t.generator("apa")))
+    kept = (found == real).flatten(1).all(1)
+    assert 0.2 < 1 - kept.double().mean() < 0.4
+    assert torch.equal(found[~kept], fake[~kept]) and not found.requires_grad
+    t.on_step_start(7)
+    terms = t.d_terms(real, real / 2)
+    t.on_step_start(7)
+    plain = trainer()
+    assert torch.equal(terms["real"], plain.d_terms(t.pseudo(real), real / 2)["real"])
+
+
+def test_top_k_keeps_the_highest_logits_and_falls_with_the_epochs():
+    t = trainer("--top_k=0.5", "--top_k_gamma=0.8")
+    logits, values = torch.tensor([3.0, -1, 2, 0, 5, 4]), torch.arange(6.0)
+    for epoch, want in ((0, 6), (1, 5), (2, 4), (3, 4), (4, 3), (9, 3)):  # 0.8^3 = 0.512, rounded up
+        t.on_step_start(5 * epoch)
+        found = t.top(values, logits)
+        assert sorted(found.tolist()) == sorted(values[logits.argsort(descending=True)[:want]].tolist())
+    torch.manual_seed(3)
+    adv = t.g_terms(batch()["x"])["adv"][1]
+    torch.manual_seed(3)
+    assert torch.equal(adv.sort().values, trainer().g_terms(batch()["x"])["adv"][1].sort().values[:3])
+
+
+def test_noise_on_what_d_sees_is_that_of_its_standard_deviation_and_vanishes():
+    t = trainer(
+        "--instance_noise=0.5", "--anneal", "instance_noise=0", "--anneal_images=640", "--anneal_form=linear"
+    )
+    x = torch.zeros(200, 1, 8, 8)
+    for step, want in ((0, 0.5), (5, 0.25), (10, 0.0), (11, 0.0)):
+        t.on_step_start(step)
+        assert t.augment(x, "disc").std().item() == pytest.approx(want, abs=0.01)
+
+
+def test_settings_follow_their_cosine_and_stay_at_their_ends():
+    t = trainer(
+        "--penalty",
+        "r1=0.05",
+        "--beta2=0.9",
+        "--ada=blit",
+        "--ada_p=0",
+        "--anneal",
+        "lr=5e-5",
+        "r1=0.005",
+        "beta2=0.99",
+        "ada_p=0.55",
+        "ema_images=5000",
+        "--anneal_images=640",
+    )
+    for step in range(13):
+        t.on_step_start(step)
+        part = (1 + math.cos(math.pi * min(step * 64 / 640, 1))) / 2
+        between = lambda base, final, part=part: pytest.approx(final + (base - final) * part, rel=1e-12)
+        for optim in t.optims.values():
+            (group,) = optim.param_groups
+            assert group["lr"] == between(2e-4, 5e-5) and group["betas"][1] == between(0.9, 0.99)
+        assert t.penalties.weights["r1"] == between(0.05, 0.005)
+        assert t.augmentation.fixed_p == between(0, 0.55)
+        half = 5000 * (1 - part)
+        assert t.averaged["gen"] == pytest.approx(0.5 ** (64 / max(half, 1e-8)))
+    t.on_step_start(0)
+    t.step(batch(), 0)  # a memory of no images: the average is the network
+    assert all(torch.equal(a, b) for a, b in zip(t.gen.parameters(), t.gen_ema.parameters()))
+
+
+def test_a_setting_of_d_alone():
+    t = trainer("--disc_lr=4e-4", "--anneal", "disc_lr=0", "--anneal_images=64")
+    t.on_step_start(3)
+    assert t.optims["disc"].param_groups[0]["lr"] == 0 and t.optims["gen"].param_groups[0]["lr"] == 2e-4
+
+
+def test_weight_clipping_after_each_update_of_d_and_not_of_g():
+    t = trainer("--weight_clip=0.01", "--loss=wgan")
+    assert not t.warnings
+    t.step(batch(), 0)
+    bounds = {
+        name: max(p.abs().max().item() for p in getattr(t, name).parameters()) for name in ("gen", "disc")
+    }
+    assert bounds["disc"] == pytest.approx(0.01) and bounds["gen"] > 0.02
+
+
+def test_orthogonal_regularisation_is_a_term_of_the_player_that_it_is_asked_for():
+    t = trainer("--g_ortho=0.5")
+    log = t.step(batch(), 0)
+    assert "disc/ortho" not in log and log["gen/ortho"] > 0
+    gradients = {}
+    for words in ((), ("--g_ortho=0.5",)):
+        t = trainer(*words)
+        t.optims["gen"].step_with = lambda grads, bad, words=words: gradients.update({words: grads})
+        torch.manual_seed(0)
+        t.step(batch(), 0)
+    parameters = dict(trainer().gen.named_parameters())
+    for p, without, with_it in zip(parameters.values(), *gradients.values()):
+        rows = p.flatten(1) if p.ndim > 1 else torch.zeros(1, 1)
+        want = 0.5 * 2 * (rows @ rows.T * (1 - torch.eye(len(rows)))) @ rows
+        assert torch.allclose(
+            with_it - without, want.view_as(p) if p.ndim > 1 else torch.zeros_like(p), atol=1e-5
+        )
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (("--loss=rpgan", "--fake_label=0.1"), "--fake_label=0.1: --loss=rpgan has one label a pair"),
+        (("--anneal", "lr=1"), "--anneal: needs --anneal_images"),
+        (("--anneal", "r1=1", "--anneal_images=9"), "--anneal: given r1=1; use one of lr, .*instance_noise"),
+        (("--anneal", "lr=1", "--anneal_images=9", "--lr_schedule=linear"), "--anneal: lr has --lr_schedule"),
+        (("--anneal", "disc_lr=1", "--anneal_images=9"), "--anneal: disc_lr needs --disc_lr"),
+        (
+            ("--anneal", "ada_p=1", "--anneal_images=9", "--ada=blit"),
+            "--anneal: ada_p needs --ada, and --ada_p",
+        ),
+        (("--anneal", "beta2=1", "--anneal_images=9"), "--anneal: given beta2=1; must be below 1"),
+        (("--ema=0.9", "--ema_images=10"), "--ema=0.9, --ema_images: two memories"),
+        (("--ada=bgcf",), "--ada=bgcf: its filter needs more than 21 pixels a side, the images are 1x8x8"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(words, message):
+    with pytest.raises(UserError, match=message):
+        trainer(*words)
+
+
+def test_what_does_nothing_is_said():
+    warnings = trainer("--p_target=0.1", "--top_k_gamma=0.5", "--ada_p=0.1", "--anneal_images=3").warnings
+    said = sorted(warning.split(":")[0] for warning in warnings)
+    assert said == ["--ada_p", "--anneal_images", "--p_target", "--top_k_gamma"]

@@ -26,6 +26,11 @@ CASES = [
         "--mixup_label=soft",
         "--historical_averaging=1",
     ),
+    ("--loss=rpgan", "--penalty", "r1=1", "r2=1"),
+    ("--loss=ragan", "--mixup=pixel", "--mixup_label=soft"),
+    ("--loss=rahinge", "--mixup=pixel"),
+    ("--penalty", "lecam=1", "gp0=1", "--lecam_start=0"),
+    ("--g_ortho=1", "--d_ortho=1"),
 ]
 
 
@@ -45,7 +50,7 @@ def gan_gradients(part, watch, batch=8):
     )
     gan.beta_weights = lambda n, *a: torch.stack([lam[part], 1 - lam[part]])
     gan.pick = lambda layers: layers[-1] if layers else 0
-    penalties.uniform = lambda x: eps[part]
+    penalties.uniform = lambda x, generator=None: eps[part]
     # a fake-fake mix has its partner in its own process: pair neighbours, which the parts do not separate
     torch.randperm = lambda n, **k: torch.arange(n).reshape(-1, 2).flip(1).flatten()
     for words in CASES:
@@ -57,7 +62,8 @@ def gan_gradients(part, watch, batch=8):
             " ".join(words),
         )
         t.update("disc", t.d_terms(real[part], fake[part]))
-        t.update("gen", {"adv": t.objective.g(t.disc(t.gen(z[part])))})
+        logits = {"real": t.disc(real[part]).detach(), "fake": t.disc(t.gen(z[part]))}
+        t.update("gen", {"adv": t.objective.among(logits, t.mean).g(logits["fake"])})
 
 
 def test_two_processes_average_to_the_gradient_of_the_whole_batch(tmp_path):
@@ -107,8 +113,21 @@ def torchrun(tmp_path, *words, processes=2):
     return done
 
 
-def test_two_processes_resume_bit_for_bit(tmp_path):
-    words = ["--mixup=vh2", "--ema=0.9", "--iterator_args", "n=37", "--save_every_steps=3"]
+ARENA = [
+    "--diffaugment",
+    "translation",
+    "--ada=blit",
+    "--apa",
+    "--p_every=1",
+    "--p_images=40",
+    "--p_target=0",
+]
+ARENA += ["--loss=ragan", "--top_k=0.5", "--instance_noise=0.1", "--penalty", "lecam=0.3", "--lecam_start=1"]
+
+
+@pytest.mark.parametrize("more", ([], pytest.param(ARENA, marks=pytest.mark.slow)))
+def test_two_processes_resume_bit_for_bit(tmp_path, more):
+    words = ["--mixup=vh2", "--ema=0.9", "--iterator_args", "n=37", "--save_every_steps=3", *more]
     torchrun(tmp_path, "--name=whole", "--max_steps=9", *words)
     torchrun(tmp_path, "--name=parts", "--max_steps=4", *words)
     torchrun(tmp_path, "--name=parts", "--max_steps=9", "--resume=auto", *words)

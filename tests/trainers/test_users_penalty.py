@@ -87,7 +87,9 @@ def test_what_is_no_penalty_is_refused(tmp_path):
     (tmp_path / "gp.py").write_text("def get_penalty():\n return lambda context: context.real.sum()\n")
     with pytest.raises(UserError, match="--penalty: given two penalties called gp; rename the file"):
         trainer("--penalty", "gp=1", f"{tmp_path}/gp.py=1")
-    with pytest.raises(UserError, match="--penalty: given nothing=1; use gp, r1, r2, dragan, or the path"):
+    with pytest.raises(
+        UserError, match="--penalty: given nothing=1; use gp, r1, r2, dragan, gp0, lecam, or the path"
+    ):
         trainer("--penalty", "nothing=1")
 
 
