@@ -41,6 +41,19 @@ def shown(images):
     return torch.cat(first + greys, 3)
 
 
+def rows(*batches):
+    """Batches [n, C, H, W] as [rows, n, C, H, W] for `grid`: grey ones beside colour ones as colour. Where
+    others differ in channels each is as `shown`, on black up to the widest."""
+    import torch
+
+    if len({x.shape[1] for x in batches} - {1, 3}) and len({x.shape[1] for x in batches}) > 1:
+        batches = [shown(x) for x in batches]
+        width = max(x.shape[3] for x in batches)
+        batches = [torch.nn.functional.pad(x, (0, width - x.shape[3]), value=-1.0) for x in batches]
+    channels = max(x.shape[1] for x in batches)
+    return torch.stack([x.expand(-1, channels, -1, -1) if x.shape[1] == 1 else x for x in batches])
+
+
 def grid(images, columns=None):
     """Images [n, C, H, W] in [-1, 1] as one PIL image, row by row. Small images are enlarged, pixel by pixel.
 

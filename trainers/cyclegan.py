@@ -21,6 +21,7 @@ from torch import nn
 
 from engine.errors import UserError
 from engine.flags import count, weight
+from engine.pictures import rows
 from engine.randomness import examples
 from losses.adversarial import OBJECTIVES
 from losses.penalties import Context
@@ -238,12 +239,6 @@ class Pool(nn.Module):
         self.images.copy_(pick(torch.where(last < 0, places, self.size + last)))
         self.filled.add_(fills.sum())
         return pick(returned)
-
-
-def rows(*images):
-    """Batches [n, C, H, W] as [rows, n, C, H, W]; grey ones beside colour ones as colour."""
-    channels = max(x.shape[1] for x in images)
-    return torch.stack([x.expand(-1, channels, -1, -1) if x.shape[1] == 1 else x for x in images])
 
 
 def per_example(values):

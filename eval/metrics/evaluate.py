@@ -158,12 +158,15 @@ def check_counts(metrics, n_real, n_fake, splits=SPLITS):
             )
 
 
+OFTEN_USED = ("10k", 10_000), ("50k", 50_000)  # numbers of images that scores are published for
+
+
 def few_images(n, d):
     """What to say of a Frechet distance from n images with d features, n <= d."""
     return (
         f"{n:,} images for {d:,} features: the Frechet distance of so few is far too large, and comparable "
-        "only with those "
-        f"of as many; use more than {d:,} images"
+        f"only with those of as many; use more than {d:,} images"
+        + next((f", as in --protocol={k}-train" for k, count in OFTEN_USED if count > d), "")
     )
 
 

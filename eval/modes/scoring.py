@@ -41,9 +41,7 @@ class Scorer:
         """Notes on the results: one line if a Frechet distance is from too few images."""
         few = [result for result in results if result["singular"]]
         n = min((min(result["n_real"], result["n_fake"]) for result in few), default=0)
-        return (
-            [f"note: {evaluate.few_images(n, self.extractor.dim)}, as in --protocol=10k-train"] if few else []
-        )
+        return [f"note: {evaluate.few_images(n, self.extractor.dim)}"] if few else []
 
     def score(self, trainer, step, name):
         """The results at this step, in every process. name: the checkpoint's.

@@ -48,9 +48,9 @@ def translate(trainer, data, run, args, step):
             images, y = images_of(data[split].domains[source], data[split])
             with seeded(args.seed, "translate", source):
                 result, made = one_way(images, there, back, args.noise_std)
-            pictures.grid(rows(images, made, back)).save(
-                os.path.join(path, f"step{step:08d}_{source}{target}.png")
-            )
+            first = made[:COLUMNS]
+            shown = pictures.rows(images[:COLUMNS], first, back(first)).cpu()
+            pictures.grid(shown).save(os.path.join(path, f"step{step:08d}_{source}{target}.png"))
             judge = classifier_of(data, target) if y is not None else None
             if judge:
                 result |= {"label_accuracy": accuracy(judge[0], made, y), "label_accuracy_real": judge[1]}
@@ -106,16 +106,6 @@ def one_way(images, there, back, noise_std):
         "cycle_error_noisy": noisy,
         "ratio_noisy": noisy / clean if clean else None,
     }, made
-
-
-def rows(images, made, back):
-    """[3, 20, C, H, W]: images, translations, and the way back; grey ones as colour where the other side
-    is."""
-    parts = [images[:COLUMNS], made[:COLUMNS], back(made[:COLUMNS])]
-    channels = max(part.shape[1] for part in parts)
-    return torch.stack(
-        [part.expand(-1, channels, -1, -1) if part.shape[1] == 1 else part for part in parts]
-    ).cpu()
 
 
 def classifier_of(data, name):

@@ -150,6 +150,17 @@ def test_grids_of_other_than_one_or_three_channels():
         assert sheet.ndim == (2 if shown == 1 else 3)
 
 
+def test_rows_of_a_grid_may_differ_in_channels():
+    of = lambda c: torch.linspace(-1, 1, 2 * c * 4).view(2, c, 2, 2)
+    assert torch.equal(pictures.rows(of(1), of(3))[0], of(1).expand(-1, 3, -1, -1))
+    assert torch.equal(pictures.rows(of(4), of(4)), torch.stack([of(4), of(4)]))  # grid shows the channels
+    made = pictures.rows(of(4), of(13), of(1))
+    assert made.shape == (3, 2, 3, 2, 2 * 6)  # colours and five others of 13 beside colours and one, and grey
+    assert torch.equal(made[0, ..., :2], of(4)[:, :3]) and torch.equal(made[1], pictures.shown(of(13)))
+    assert (made[0, ..., 4:] == -1).all() and (made[2, ..., 2:] == -1).all()
+    pictures.grid(made)
+
+
 def test_a_measure_joins_the_record_of_its_step(tmp_path):
     metrics = record.Metrics(str(tmp_path / "metrics.jsonl"))
     metrics.write(2, {"a": 1.0})

@@ -310,6 +310,7 @@ def test_too_few_images_are_found_before_any_is_measured():
 def test_few_images_say_how_many_would_be_enough():
     from eval.metrics.evaluate import few_images
 
-    assert "20 images for 128 features" in few_images(20, 128) and few_images(20, 128).endswith(
-        "more than 128 images"
-    )
+    assert few_images(20, 20_000).endswith("use more than 20,000 images, as in --protocol=50k-train")
+    assert few_images(20, 200_000).endswith("use more than 200,000 images")
+    assert few_images(20, 128).startswith("20 images for 128 features")
+    assert few_images(20, 128).endswith("more than 128 images, as in --protocol=10k-train")
