@@ -5,7 +5,7 @@ import math
 import os
 import re
 
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from engine.errors import MissingError
 from engine.files import write_atomically
@@ -84,6 +84,48 @@ def tiles_of(images, times=1):
     pixels = to_uint8(images).repeat_interleave(scale, 2).repeat_interleave(scale, 3)
     arrays = pixels.permute(0, 2, 3, 1)
     return [Image.fromarray((a.squeeze(2) if a.shape[2] == 1 else a).numpy()) for a in arrays]
+
+
+TEXT = 12  # pixels of a line of text
+
+
+def width_of(text):
+    """Pixels across a line of text."""
+    return math.ceil(ImageDraw.Draw(Image.new("L", (1, 1))).textlength(text))
+
+
+def captioned(images, captions, columns, gap=2):
+    """Images [n, C, H, W] in [-1, 1] as one PIL image in colour, row by row, with lines of text under each.
+
+    captions: for each image [(text, colour), ...]. A tile is as wide as the widest line.
+    """
+    tiles, lines = tiles_of(images), max(map(len, captions))
+    width = max([tiles[0].width, *(width_of(text) for lines in captions for text, _ in lines)]) + gap
+    height = tiles[0].height + TEXT * lines + gap
+    columns = min(columns, len(tiles))
+    sheet = Image.new("RGB", (columns * width + gap, math.ceil(len(tiles) / columns) * height + gap))
+    draw = ImageDraw.Draw(sheet)
+    for k, (tile, lines) in enumerate(zip(tiles, captions)):
+        left, top = gap + k % columns * width, gap + k // columns * height
+        sheet.paste(tile, (left, top))
+        for line, (text, colour) in enumerate(lines):
+            draw.text((left, top + tile.height + TEXT * line), text, fill=colour)
+    return sheet
+
+
+def headed(images, heads, labels):
+    """Images [rows, columns, C, H, W] in [-1, 1] as one PIL image: a `grid` with a line of text above each
+    column, and one at the left of each row."""
+    sheet = grid(images)
+    left, across, down = max(map(width_of, labels)) + 4, sheet.width / len(heads), sheet.height / len(labels)
+    made = Image.new(sheet.mode, (left + sheet.width, TEXT + sheet.height))
+    made.paste(sheet, (left, TEXT))
+    draw = ImageDraw.Draw(made)
+    for k, text in enumerate(heads):
+        draw.text((left + (k + 0.5) * across, TEXT - 3), text, anchor="ms", fill="white")
+    for k, text in enumerate(labels):
+        draw.text((2, TEXT + (k + 0.5) * down), text, anchor="lm", fill="white")
+    return made
 
 
 def triangle(images, gap=2):

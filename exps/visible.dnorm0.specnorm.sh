@@ -1,5 +1,7 @@
 #!/bin/sh
 # GAN mixup on CIFAR-10: pixel ("visible") mixup with spectral norm.
+# Differs from the code: every fifth step of the run updates G (there: of each epoch), and spectral norm
+# iterates once a step (there: once a forward).
 # Published (README of the original): IS 8.00 +/- 0.08, FID 21.5; runs not stated; the README says 500
 # epochs, its script trains 600.
 set -eu; cd "$(dirname "$0")/.."; . exps/env.sh; . exps/data_sets.sh; . exps/methods/gan_mixup.sh

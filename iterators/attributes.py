@@ -80,9 +80,12 @@ def get_iterators(
             value_range=range,
             options=columns,
         )
-    return common.iterators(
+    made = common.iterators(
         splits, batch_size, seed, valid=valid, subset=subset, flip=flip, subset_seed=subset_seed
     )
+    for iterator in made.values():
+        iterator.attribute_names = [names[k] for k in columns]
+    return made
 
 
 def read(path):

@@ -66,7 +66,12 @@ def get_iterators(
             cache,
             in_memory,
         )
-    return common.iterators(splits, batch_size, seed, subset=subset, flip=flip, subset_seed=subset_seed)
+    made = common.iterators(splits, batch_size, seed, subset=subset, flip=flip, subset_seed=subset_seed)
+    with open(tables[1]) as file:
+        names = [file.readline() for _ in range(2)][1].split()  # after the count
+    for iterator in made.values():
+        iterator.attribute_names = names
+    return made
 
 
 def plan(files, partition, attributes):

@@ -13,7 +13,7 @@ import subprocess
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from engine import pictures, randomness, setup
 from engine.errors import MissingError, UserError
@@ -25,6 +25,7 @@ from eval.metrics.results import append_result
 from eval.modes.restoring import check_offers, for_each_checkpoint
 
 RED, GREEN = (220, 40, 40), (40, 180, 60)
+ACROSS = 18  # images beside one another of all combinations of attributes: 16 of four, and the inputs
 
 
 # modes that walk from one example to another
@@ -158,12 +159,21 @@ def codes_of(encode, iterator, most=None):
     return torch.cat(codes)[:most], labels if len(labels) else None
 
 
-def strips(path, walks):
-    """Writes walks [k, n, C, H, W]: a picture for each of n pairs, and all.png with a row for each."""
-    for i in range(walks.shape[1]):
-        pictures.grid(walks[:, i : i + 1].transpose(0, 1)).save(os.path.join(path, f"pair_{i:04d}.png"))
-    pictures.grid(walks.transpose(0, 1)).save(os.path.join(path, "all.png"))
-    print(f"{walks.shape[1]} pairs, {len(walks)} images each: {path}")
+def strips(path, walks, ps, ends=None):
+    """Writes walks [k, n, C, H, W]: a picture for each of n pairs, and all.png with a row for each.
+
+    ps: the share of the example in each of the k images. ends: the partner and the example of each pair, [n,
+    C, H, W] each, which stand at the ends of the strips. Columns and rows of all.png have names.
+    """
+    heads, n = [f"{p:.2f}" for p in ps], walks.shape[1]
+    if ends is not None:
+        walks = torch.cat([ends[0][None], walks, ends[1][None]])
+        heads = ["input", *heads, "input"]
+    rows = walks.transpose(0, 1)
+    for i in range(n):
+        pictures.grid(rows[i : i + 1]).save(os.path.join(path, f"pair_{i:04d}.png"))
+    pictures.headed(rows, heads, [f"pair {i}" for i in range(n)]).save(os.path.join(path, "all.png"))
+    print(f"{n} pairs, {len(ps)} images each: {path}")
 
 
 # --- interpolation
@@ -179,11 +189,12 @@ def interpolation(split):
         with trainer.evaluating():
             h = trainer.encode(x)
             walks = torch.stack([trainer.decode(trainer.interpolate(h, h.roll(1, 0), p)) for p in ps])
-        strips(folder_of(run, args, f"{mixer_name(args)}_step{step:08d}"), walks)
+        path = folder_of(run, args, f"{mixer_name(args)}_step{step:08d}")
+        strips(path, walks, ps, (x.roll(1, 0), x))
 
     mode.__doc__ = (
         f"Strips of --num_interps images between --val_batch_size pairs of {split} in code space, from the "
-        "partner (p = 0) to the example (p = 1)."
+        "partner (p = 0) to the example (p = 1), with these themselves at the ends."
     )
     return mode
 
@@ -196,7 +207,7 @@ def pixel_interpolation(split):
         x = examples(split_of(data, split), args.val_batch_size, args.vis_seed)["x"]
         ps = torch.linspace(0, 1, args.num_interps).tolist()
         walks = torch.stack([torch.lerp(x.roll(1, 0), x, p) for p in ps])
-        strips(folder_of(run, args, "pixel"), walks)
+        strips(folder_of(run, args, "pixel"), walks, ps)
         return 0
 
     mode.__doc__ = f"The same strips of {split} between the pixels of the examples; takes no trained network."
@@ -205,12 +216,13 @@ def pixel_interpolation(split):
 
 def supervised(split):
     """A mode that decodes every combination of attributes between two examples' attributes, with the class
-    mixer."""
+    mixer, and names them."""
 
     @for_each_checkpoint("blend")
     def mode(trainer, data, run, args, step):
         batch = examples(split_of(data, split), args.val_batch_size, args.vis_seed)
         path, x, a = folder_of(run, args, f"step{step:08d}"), batch["x"], batch["attributes"].float()
+        names = getattr(data[split], "attribute_names", None) or [f"attribute {k}" for k in range(a.shape[1])]
         cut = 0  # pairs that differ in more attributes than are combined
         with trainer.evaluating():
             h = trainer.encode(x)
@@ -233,10 +245,15 @@ def supervised(split):
                     )
                 )
                 row = torch.cat([x[i - 1 : i] if i else x[-1:], images, x[i : i + 1]])
-                pictures.grid(row[None]).save(os.path.join(path, f"pair_{i:04d}.png"))
-                squares(torch.cat([first[None], wanted, second[None]])).save(
-                    os.path.join(path, f"pair_{i:04d}_attributes.png")
-                )
+                values = torch.cat([first[None], wanted, second[None]])
+                lines = [
+                    [(names[k], GREEN if value[k] else RED) for k in differ.tolist()] for value in values
+                ]
+                for end in (0, -1):
+                    lines[end] = [("input", (255, 255, 255)), *lines[end]]
+                picture = pictures.captioned(row, lines, ACROSS)
+                picture.save(os.path.join(path, f"pair_{i:04d}.png"))
+                squares(values, names).save(os.path.join(path, f"pair_{i:04d}_attributes.png"))
         more = (
             f"; {cut} of them differ in more than 6 attributes, of which the first 6 are combined"
             if cut
@@ -246,16 +263,22 @@ def supervised(split):
 
     mode.__doc__ = (
         f"All combinations of the attributes in which two examples of {split} differ, decoded with the class "
-        "mixer; "
-        "_attributes.png: red 0, green 1."
+        "mixer, between the two; under each its attributes' names, red for 0 and green for 1. "
+        "_attributes.png: a row for each attribute, a column for each image."
     )
     return mode
 
 
-def squares(values, side=12):
-    """Attributes [n, A] as columns of squares, red for 0 and green for 1."""
+def squares(values, names, side=12):
+    """Attributes [n, A] as columns of squares, red for 0 and green for 1, with their names at the left."""
     table = np.array([[GREEN if v else RED for v in column] for column in values.t().tolist()], np.uint8)
-    return Image.fromarray(table.repeat(side, 0).repeat(side, 1))
+    left = max(map(pictures.width_of, names)) + 4
+    sheet = Image.new("RGB", (left + side * len(values), side * len(names)))
+    sheet.paste(Image.fromarray(table.repeat(side, 0).repeat(side, 1)), (left, 0))
+    draw = ImageDraw.Draw(sheet)
+    for k, name in enumerate(names):
+        draw.text((2, side * (k + 0.5)), name, anchor="lm", fill="white")
+    return sheet
 
 
 @for_each_checkpoint("decode")

@@ -89,7 +89,7 @@ def lines(trainer, data, run, args, step):
             split="test",
             n_real=2 * args.line_pairs,
         )
-    strips(path, walks[:SHOWN].transpose(0, 1))
+    strips(path, walks[:SHOWN].transpose(0, 1), ps, tuple(end[:SHOWN] for end in ends))
     for kind, result in found.items():
         still = f" ({result['still']} of them do not turn)" if result["still"] else ""
         print(

@@ -1,6 +1,8 @@
 #!/bin/sh
 # WGAN-GP on CIFAR-10, the course homework's networks, 25,000 steps of the GENERATOR (125,000 of the critic):
 # one reading of "at least 25,000 gradient steps".
+# Differs from the README's code: the networks are the course's, and another classifier of 10 classes scores
+# them; that code's own are in seed.sh.
 # Published (the README; which reading: not stated): score-classifier 7.28.
 set -eu; . "$(dirname "$0")/common.sh"
 exec $LAUNCH task_launcher.py --name=wgan_gp/homework $TABLE \

@@ -121,12 +121,14 @@ class DataIterator:
     labels y [N], else 0. classes: their names, a list; digest: of the data, see engine.data_digest; both None
     where unknown.
 
-    least: how many examples every process must have in each batch.
+    least: how many examples every process must have in each batch. attribute_names: of the columns of the
+    batches' "attributes", for pictures; None where unknown.
 
     Raises UserError for a batch larger than the data or smaller than least * world_size.
     """
 
     least = 2  # batch norm needs two
+    attribute_names = None
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ from PIL import Image
 import task_launcher
 from engine import pictures
 from engine.errors import UserError
-from eval.modes.autoencoder import barycentric, loop
+from eval.modes.autoencoder import GREEN, RED, barycentric, loop, squares
 from tests.running import ROOT, train
 from trainers.autoencoder import Autoencoder
 
@@ -134,17 +134,18 @@ class Combiner(Autoencoder):
 @pytest.mark.parametrize("split", ("train", "valid"))
 def test_interpolation_strips(mode, split):
     at = mode(f"interp_{split}", "amr", "--val_batch_size=3", "--num_interps=5")
-    pictures = sorted(glob.glob(str(at / f"interp_{split}" / "fm2_step00000006" / "*.png")))
-    assert [os.path.basename(p) for p in pictures] == [
-        "all.png",
-        "pair_0000.png",
-        "pair_0001.png",
-        "pair_0002.png",
-    ]
-    assert Image.open(pictures[1]).size == (5 * 50 + 2, 50 + 2) and Image.open(pictures[0]).size == (
-        5 * 50 + 2,
-        3 * 50 + 2,
-    )
+    whole, *pairs = sorted(glob.glob(str(at / f"interp_{split}" / "fm2_step00000006" / "*.png")))
+    assert [os.path.basename(p) for p in pairs] == [f"pair_000{i}.png" for i in range(3)]
+    shown = [np.asarray(Image.open(path)) for path in pairs]
+    assert shown[0].shape == (50 + 2, 7 * 50 + 2)
+    # the inputs stand at the ends: an example is the partner of the next
+    parts = [(strip[2:50, 2:50], strip[2:50, 302:350]) for strip in shown]
+    assert all((parts[i][1] == parts[(i + 1) % 3][0]).all() for i in range(3))
+    sheet = np.asarray(Image.open(whole))
+    left = sheet.shape[1] - (7 * 50 + 2)
+    assert sheet.shape[0] == 3 * 50 + 2 + pictures.TEXT and left == pictures.width_of("pair 0") + 4
+    assert (sheet[pictures.TEXT : pictures.TEXT + 52, left:] == shown[0]).all()
+    assert sheet[: pictures.TEXT, left:].any() and sheet[pictures.TEXT :, :left].any()  # heads and labels
 
 
 def test_interpolation_between_pixels_runs_from_the_partner_to_the_example(mode):
@@ -160,11 +161,48 @@ def test_interpolation_between_pixels_runs_from_the_partner_to_the_example(mode)
     assert np.abs(parts[0][1] - (parts[0][0] + parts[0][2]) / 2).max() <= 1
 
 
-def test_class_mixes_and_their_masks(mode):
+def test_class_mixes_and_their_masks(mode, monkeypatch):
+    said = []
+    real = pictures.captioned
+    monkeypatch.setattr(pictures, "captioned", lambda *given: said.append(given) or real(*given))
     at = mode("interp_sup_train", "sup", "--val_batch_size=4")
     assert len(glob.glob(str(at / "interp_sup_train" / "step00000006" / "pair_*.png"))) == 8
     for path in glob.glob(str(at / "interp_sup_train" / "step00000006" / "*.png")):
         Image.open(path).load()
+    for images, lines, _ in said:
+        first, *wanted, last = lines
+        names = [text for text, _ in wanted[0]]
+        assert len(images) == len(lines) == 2 + 2 ** len(names)
+        assert first[0][0] == last[0][0] == "input" and [text for text, _ in first[1:]] == names
+        # the inputs differ in each of these, and every combination comes once
+        assert all(a != b for a, b in zip(first[1:], last[1:]))
+        assert len({tuple(line) for line in wanted}) == len(wanted)
+        assert wanted[0] == first[1:] and wanted[-1] == last[1:]
+    assert len(said) == 4 and {name for _, lines, _ in said for name, _ in lines[1]} <= {
+        f"attribute {k}" for k in range(3)
+    }
+
+
+def test_captions_and_squares():
+    white = torch.ones(5, 1, 8, 8)
+    lines = [[("Wearing_Necktie", GREEN), ("Male", RED)]] * 4 + [[("Male", GREEN)]]
+    sheet = np.asarray(pictures.captioned(white, lines, 3))
+    width = pictures.width_of("Wearing_Necktie") + 2
+    assert sheet.shape == (2 * (50 + 2 * pictures.TEXT) + 2, 3 * width + 2, 3)
+    tile = sheet[2:50, 2:50]
+    assert (tile == 255).all() and (sheet[2:50, 50:width] == 0).all()
+    first, second = (
+        sheet[50 + pictures.TEXT * k : 50 + pictures.TEXT * (k + 1), 2:width].reshape(-1, 3) for k in (0, 1)
+    )
+    for block, colour in ((first, GREEN), (second, RED)):  # shades of one colour: letters are smoothed
+        shades = block[block.any(1)] / np.array(colour)
+        assert len(shades) > 20 and np.ptp(shades, 1).max() < 0.05
+    table = np.asarray(squares(torch.tensor([[0.0, 1.0], [1.0, 1.0]]), ["Male", "Smiling"], 12))
+    left = pictures.width_of("Smiling") + 4
+    assert table.shape == (24, left + 24, 3) and table[:, :left].any()
+    for row, column, colour in ((0, 0, RED), (1, 0, GREEN), (0, 1, GREEN), (1, 1, GREEN)):
+        block = table[12 * row : 12 * row + 12, left + 12 * column : left + 12 * column + 12]
+        assert (block == colour).all()
 
 
 def test_class_embeddings(mode):

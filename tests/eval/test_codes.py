@@ -119,7 +119,7 @@ def test_lines(mode):
     at = mode("lines", "lines", "--line_pairs=3", "--line_images=5")
     folder = at / "lines" / "mixup_step00000004"
     assert sorted(os.listdir(folder)) == ["all.png", "lines.json", *(f"pair_000{i}.png" for i in range(3))]
-    assert Image.open(folder / "pair_0000.png").size == (5 * 50 + 2, 52)
+    assert Image.open(folder / "pair_0000.png").size == (7 * 50 + 2, 52)  # with the inputs
     found = json.load(open(folder / "lines.json"))
     assert found["codes"]["walks"] == found["pixels"]["walks"] == 3 and found["images"] == 5
     results = [json.loads(line) for line in (at / "evaluations.jsonl").read_text().splitlines()]

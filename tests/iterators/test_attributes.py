@@ -33,6 +33,11 @@ def test_one_attribute_of_a_table_like_celebas(folder):
     data = attributes.get_iterators(8, root=folder, table=folder.parent / "list.txt", select="red")
     batch = next(iter(data["train"]))
     assert batch["attributes"].shape == (8, 1) and batch["attributes"].sum() == 4
+    assert data["train"].attribute_names == ["red"]
+    turned = attributes.get_iterators(
+        4, root=folder, table=folder.parent / "list.txt", select=["red", "round"], valid=2
+    )
+    assert turned["valid"].attribute_names == ["red", "round"]
 
 
 def test_what_cannot_be(folder):

@@ -270,6 +270,7 @@ def test_celeba(tmp_path, monkeypatch):
     )
     assert test["attributes"].shape == (2, 40) and test["attributes"].dtype == torch.int64
     assert test["attributes"][0].tolist() == [int((7 + j) % 3 != 0) for j in range(40)]
+    assert all(it.attribute_names == [f"A{j}" for j in range(40)] for it in data.values())
     image = Image.open(tmp_path / "celeba" / "img_align_celeba" / "000008.jpg").crop((35, 55, 143, 163))
     expected = np.asarray(image.resize((64, 64), Image.Resampling.LANCZOS)).transpose(2, 0, 1)
     assert torch.equal(test["x"][0], torch.tensor(expected) / 127.5 - 1)

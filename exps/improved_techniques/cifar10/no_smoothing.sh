@@ -1,5 +1,6 @@
 #!/bin/sh
 # Salimans et al. 2016 on CIFAR-10: no label smoothing.
+# Differs from the paper: the networks and the training, of which its own are not public (common.sh).
 # Published (Salimans et al. 2016, Table 3, 50,000 samples): IS 6.83.
 set -eu; . "$(dirname "$0")/common.sh"
 exec $LAUNCH task_launcher.py --name=improved_cifar10/no_smoothing $LABELLED --real_label=1 "$@"
