@@ -184,6 +184,16 @@ def check_flags(trainer):
         raise UserError(
             f"--g_label={args.g_label:g}: only valid with --loss=jsgan, given {args.loss}; leave it out"
         )
+    if args.accumulate > 1 and trainer.matching:
+        raise UserError(
+            f"--accumulate={args.accumulate}: --g_loss={args.g_loss} matches means over the batch; use "
+            "--g_loss=adversarial, or --accumulate=1"
+        )
+    if args.accumulate > 1 and args.mixup_ff:
+        raise UserError(
+            f"--accumulate={args.accumulate}: --mixup_ff mixes each example with any other of the batch; "
+            "leave it out, or use --accumulate=1"
+        )
     check_penalties(trainer, args)
 
 

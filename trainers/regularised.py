@@ -10,7 +10,7 @@ from engine.flag_types import weight
 from losses.averaging import History
 from losses.parameters import clip, matrices, orthogonality
 from trainers import annealing, augmented
-from trainers.base import Trainer
+from trainers.base import Trainer, with_more
 
 
 def add_flags(group):
@@ -161,7 +161,7 @@ class Regularised(Trainer):
 
     # --- what acts on parameters
 
-    def update(self, name, terms):
+    def update(self, name, terms, *batch):
         """Trainer.update with the terms on the player's parameters, and D's weights clipped after it.
 
         Each update of a player is a step of its history.
@@ -169,10 +169,12 @@ class Regularised(Trainer):
         if self.args.historical_averaging > 0:
             history, parameters = self.histories[name], self.parameters_of(name)
             history.visit(parameters)
-            terms = terms | {"history": (self.args.historical_averaging, history.penalty(parameters))}
+            penalty = lambda: {"history": (self.args.historical_averaging, history.penalty(parameters))}
+            terms = with_more(terms, penalty)
         if self.ortho[name] > 0:
-            terms = terms | {"ortho": (self.ortho[name], orthogonality(matrices(self.owned[name])))}
-        log = super().update(name, terms)
+            ortho = lambda: {"ortho": (self.ortho[name], orthogonality(matrices(self.owned[name])))}
+            terms = with_more(terms, ortho)
+        log = super().update(name, terms, *batch)
         if name == "disc" and self.args.weight_clip > 0:
             clip(self.parameters_of(name), self.args.weight_clip)
             self.refresh_caches(self.disc)
