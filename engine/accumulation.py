@@ -78,7 +78,9 @@ class Parts:
         return self.cut(whole, axis, self.turn - 1)
 
     def argument(self, value, place):
-        """The part's rows of an argument of the loss, if it is a tensor; else the value itself."""
+        """The part's rows of an argument of the loss, a tensor or a tuple of them; else the value itself."""
+        if isinstance(value, tuple):
+            return tuple(self.argument(each, f"{place}, {i}") for i, each in enumerate(value))
         if not torch.is_tensor(value) or not value.ndim:
             return value
         if len(value) % self.n:
@@ -130,3 +132,8 @@ def generator_states(*generators):
     """The states of all random generators in use, and of the given ones. A part that draws changes them."""
     others = [each.get_rng_state() for each in devices.initialised()]
     return [torch.get_rng_state(), *others, *(g.get_state() for g in generators)]
+
+
+def joined(found):
+    """One tensor of the tensors that the parts of a batch have given, in their order."""
+    return found[0] if len(found) == 1 else torch.cat(found)

@@ -277,7 +277,8 @@ class Trainer(nn.Module):
         network.
 
         terms: {name: [N] or scalar, or a pair of its weight and that}, or a function of `batch` that gives
-        them, tensors of N rows and others: with --accumulate it is called with parts of the tensors. Returns
+        them, a tensor (or a tuple of them) of N rows and more arguments: with --accumulate it is called with
+        parts of the tensors. Returns
         {"<optimiser>/<term>": detached mean}: what is summed is what is logged. A step whose loss or
         gradient is not finite is skipped, in every process alike, and counted in bad_steps; buffers of
         penalties are as before it.
@@ -312,8 +313,8 @@ class Trainer(nn.Module):
         sum_i n_i/N grad l_i over the parts; what was made for the whole batch, generated images say, gets its
         gradient from all parts, and passes it on once. A cache with a graph (a spectral norm's) serves all.
         """
-        params, n = self.parameters_of(name), next(len(x) for x in batch if torch.is_tensor(x))
-        pieces, means, total = accumulation.Parts(n, self.args.accumulate), {}, None
+        params, first = self.parameters_of(name), batch[0][0] if isinstance(batch[0], tuple) else batch[0]
+        pieces, means, total = accumulation.Parts(len(first), self.args.accumulate), {}, None
         for i in range(len(pieces)):
             before = self.generator_states() if i and name not in self.undrawn else None
             with pieces.part(i) as share:

