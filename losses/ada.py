@@ -66,11 +66,13 @@ class Draws:
 
     def uniform(self, *shape):
         """U(0, 1), [N, *shape]."""
-        return torch.rand(self.n, *shape, generator=self.generator, **self.like)
+        draw = lambda n: torch.rand(n, *shape, generator=self.generator, **self.like)
+        return accumulation.rows(draw, self.n)
 
     def normal(self, *shape):
         """N(0, 1), [N, *shape]."""
-        return torch.randn(self.n, *shape, generator=self.generator, **self.like)
+        draw = lambda n: torch.randn(n, *shape, generator=self.generator, **self.like)
+        return accumulation.rows(draw, self.n)
 
     def angle(self):
         """U(-pi, pi), [N]."""

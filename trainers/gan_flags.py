@@ -189,6 +189,11 @@ def check_flags(trainer):
             f"--accumulate={args.accumulate}: --g_loss={args.g_loss} matches means over the batch; use "
             "--g_loss=adversarial, or --accumulate=1"
         )
+    if args.accumulate > 1 and trainer.objective.opposite is their_mean:
+        raise UserError(
+            f"--accumulate={args.accumulate}: --loss={args.loss} compares logits with their mean over the batch; "
+            "use another --loss, or --accumulate=1"
+        )
     if args.accumulate > 1 and args.mixup_ff:
         raise UserError(
             f"--accumulate={args.accumulate}: --mixup_ff mixes each example with any other of the batch; "

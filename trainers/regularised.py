@@ -6,6 +6,7 @@ import math
 import torch
 from torch import nn
 
+from engine.errors import UserError
 from engine.flag_types import weight
 from losses.averaging import History
 from losses.parameters import clip, matrices, orthogonality
@@ -85,7 +86,20 @@ class Regularised(Trainer):
         if self.apa is None:
             return real
         draw = self.generator("apa")
-        return augmented.pseudo(real, self.gen(self.noise(len(real), draw)), self.apa.p, draw)
+        fake = self.through("gen", lambda n: self.gen(self.noise(n, draw)), len(real))
+        return augmented.pseudo(real, fake, self.apa.p, draw)
+
+    def check_accumulate(self):
+        """Trainer.check_accumulate, and what looks at all logits of a batch."""
+        given = f"--accumulate={self.args.accumulate}"
+        if self.adaptive:
+            raise UserError(
+                f"{given}: the probability of --ada or --apa follows a mean over the batch; use a fixed --ada_p, "
+                "or --accumulate=1"
+            )
+        if self.args.top_k < 1:
+            raise UserError(f"{given}: --top_k picks among the whole batch; use --accumulate=1")
+        super().check_accumulate()
 
     def regularisers(self, context):
         """The terms of the penalties, {name: (weight, value)}; D's logits of real images move adaptive
