@@ -342,7 +342,8 @@ class Trainer(nn.Module):
     def check_draws(self, name, before):
         """Raises UserError if a part after the first has drawn numbers of its own; looked at once for each
         optimiser, in the first step of a start."""
-        if not all(torch.equal(a, b) for a, b in zip(before, self.generator_states())):
+        after = self.generator_states()
+        if len(before) != len(after) or not all(map(torch.equal, before, after)):
             raise UserError(
                 f"--accumulate={self.args.accumulate}: a network or a penalty draws random numbers of its "
                 f"own for each part in the update of {name} (dropout, noise); use --accumulate=1"

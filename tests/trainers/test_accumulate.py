@@ -76,6 +76,7 @@ def gan_trainer(words):
         ("--dnorm=0.5", "--dnorm_step=separate", "--ema=0.9", "--g_steps=2"),
         ("--dnorm=0.5", "--loss=wgan", "--historical_averaging=0.1"),
         ("--z_dist=uniform", "--update_g_every=2", "--real_label=0.9"),
+        ("--diffaugment", "color", "translation", "cutout", "--mixup=hidden", "--penalty", "r1=1"),
     ),
 )
 def test_a_gan_in_parts_has_the_gradient_of_the_whole_batch(words):
