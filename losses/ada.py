@@ -12,6 +12,7 @@ import math
 import torch
 import torch.nn.functional as F
 
+from engine import accumulation
 from engine.torch_private import grid_sample_transposed
 
 # symlet-6 low-pass filter, by which images are up- and downsampled around the geometric map, and symlet-2, of

@@ -91,6 +91,7 @@ def one_centred(disc, x):
 
 def uniform(x, generator=None):
     """lam ~ U(0, 1), one an example, shaped to multiply x: [N, 1, ...]."""
+
     def draw(n):
         ones = [1] * (x.ndim - 1)
         return torch.rand(n, *ones, dtype=x.dtype, device=x.device, generator=generator)

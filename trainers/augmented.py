@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from engine import accumulation
 from engine.errors import UserError
 from engine.flag_types import number, positive, weight
 from losses.ada import BAND, PIPES, Pipe

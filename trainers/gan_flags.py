@@ -2,7 +2,7 @@
 
 from engine.errors import UserError
 from engine.flags import count, number, positive, rate, weight
-from losses.adversarial import OBJECTIVES, RELATIVISTIC
+from losses.adversarial import OBJECTIVES, RELATIVISTIC, their_mean
 from losses.matching import MATCHING
 from trainers import annealing, augmented, penalised, regularised
 from trainers.base import Check
@@ -191,8 +191,8 @@ def check_flags(trainer):
         )
     if args.accumulate > 1 and trainer.objective.opposite is their_mean:
         raise UserError(
-            f"--accumulate={args.accumulate}: --loss={args.loss} compares logits with their mean over the batch; "
-            "use another --loss, or --accumulate=1"
+            f"--accumulate={args.accumulate}: --loss={args.loss} compares logits with their mean over the "
+            "batch; use another --loss, or --accumulate=1"
         )
     if args.accumulate > 1 and args.mixup_ff:
         raise UserError(

@@ -94,8 +94,8 @@ class Regularised(Trainer):
         given = f"--accumulate={self.args.accumulate}"
         if self.adaptive:
             raise UserError(
-                f"{given}: the probability of --ada or --apa follows a mean over the batch; use a fixed --ada_p, "
-                "or --accumulate=1"
+                f"{given}: the probability of --ada or --apa follows a mean over the batch; use a fixed "
+                "--ada_p, or --accumulate=1"
             )
         if self.args.top_k < 1:
             raise UserError(f"{given}: --top_k picks among the whole batch; use --accumulate=1")
