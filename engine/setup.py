@@ -188,4 +188,6 @@ def trainer(args, nets):
         raise UserError(
             f"--disc_lr: given {args.disc_lr:g}, {args.trainer} trains no discriminator; use --lr alone"
         )
+    if args.accumulate > 1 and args.mode == "train":
+        made.check_accumulate()
     return made

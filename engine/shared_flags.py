@@ -351,6 +351,14 @@ def add_shared(parser):
         "updates in float32 (default off)",
     )
     g.add_argument(
+        "--accumulate",
+        type=positive,
+        default=1,
+        metavar="K",
+        help="compute gradients by K parts of each process's share of a batch, one after another: less "
+        "memory, the same gradient but for rounding (default 1)",
+    )
+    g.add_argument(
         "--compile",
         action="store_true",
         help="torch.compile for the networks that it suits; the log says which",

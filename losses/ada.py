@@ -12,6 +12,7 @@ import math
 import torch
 import torch.nn.functional as F
 
+from engine import accumulation
 from engine.torch_private import grid_sample_transposed
 
 # symlet-6 low-pass filter, by which images are up- and downsampled around the geometric map, and symlet-2, of
@@ -66,11 +67,13 @@ class Draws:
 
     def uniform(self, *shape):
         """U(0, 1), [N, *shape]."""
-        return torch.rand(self.n, *shape, generator=self.generator, **self.like)
+        draw = lambda n: torch.rand(n, *shape, generator=self.generator, **self.like)
+        return accumulation.rows(draw, self.n)
 
     def normal(self, *shape):
         """N(0, 1), [N, *shape]."""
-        return torch.randn(self.n, *shape, generator=self.generator, **self.like)
+        draw = lambda n: torch.randn(n, *shape, generator=self.generator, **self.like)
+        return accumulation.rows(draw, self.n)
 
     def angle(self):
         """U(-pi, pi), [N]."""

@@ -9,16 +9,22 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from engine import accumulation
+
 
 def uniform(x, generator, low=0.0, high=1.0):
     """U(low, high), one an example, shaped to multiply x: [N, 1, 1, 1]."""
-    draw = torch.rand(len(x), 1, 1, 1, dtype=x.dtype, device=x.device, generator=generator)
+    draw = accumulation.rows(
+        lambda n: torch.rand(n, 1, 1, 1, dtype=x.dtype, device=x.device, generator=generator), len(x)
+    )
     return low + (high - low) * draw
 
 
 def whole(x, generator, low, high):
     """A whole number in low .. high, one an example: int64 [N, 1]."""
-    return torch.randint(low, high + 1, (len(x), 1), device=x.device, generator=generator)
+    return accumulation.rows(
+        lambda n: torch.randint(low, high + 1, (n, 1), device=x.device, generator=generator), len(x)
+    )
 
 
 def brightness(x, generator):

@@ -2,6 +2,7 @@
 
 import torch
 
+from engine import accumulation
 from engine.torch_private import standard_gamma
 
 
@@ -25,8 +26,8 @@ def beta_weights(n, alpha, fold=False, device=None):
     """
     # a Gamma(alpha) variate is one of Gamma(alpha + 1) times U^(1/alpha); their ratio, in logarithms, is
     # right for any alpha, where torch's Beta underflows below about 0.01 and returns 1/2
-    gamma = standard_gamma(torch.full((2, n), alpha + 1.0, device=device))
-    log_g = gamma.log() + torch.rand(2, n, device=device).log() / alpha
+    gamma = accumulation.rows(lambda n: standard_gamma(torch.full((2, n), alpha + 1.0, device=device)), n, 1)
+    log_g = gamma.log() + accumulation.rows(lambda n: torch.rand(2, n, device=device), n, 1).log() / alpha
     lam = torch.sigmoid(log_g[0] - log_g[1])
     if fold:
         lam = torch.minimum(lam, 1 - lam)
@@ -36,7 +37,7 @@ def beta_weights(n, alpha, fold=False, device=None):
 def pick(layers):
     """One of `layers`, uniformly; 0 without a draw where there is none. Drawn on the CPU, so that no device
     waits."""
-    return layers[int(torch.randint(len(layers), ()))] if layers else 0
+    return layers[accumulation.once(lambda: int(torch.randint(len(layers), ())))] if layers else 0
 
 
 # Mixing k codes: who is mixed with whom, and in which shares

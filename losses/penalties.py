@@ -1,16 +1,22 @@
 """Penalties on a discriminator: functions or modules of a Context, penalty(context) -> [N] or a scalar.
 
 PENALTIES is the table behind --penalty. A user's file offers one by get_penalty(); see docs/extending.md. A
-penalty may say by attributes slopes_at             the batches, "real" or "fake", at which it asks
-context.squared_slope: one forward pass can then serve the logits and the penalty twice_differentiated  False
-if it takes no gradient of D inside the loss (default True) lipschitz             True if it keeps D's slope
-bounded, as a Wasserstein critic needs (default False) State that it keeps stands in buffers of a module, so
-that a resumed run goes on with it. A row of PENALTIES that is a class is such a module, made by of(args).
+penalty may say by attributes
+  slopes_at             the batches, "real" or "fake", at which it asks context.squared_slope: one forward
+                        pass can then serve the logits and the penalty
+  twice_differentiated  False if it takes no gradient of D inside the loss (default True)
+  of_batch              how it depends on the batch as a whole, so that --accumulate refuses it (default
+                        None)
+  lipschitz             True if it keeps D's slope bounded, as a Wasserstein critic needs (default False)
+State that it keeps stands in buffers of a module, so that a resumed run goes on with it. A row of PENALTIES
+that is a class is such a module, made by of(args).
 """
 
 import torch
 import torch.nn.functional as F
 from torch import nn
+
+from engine import accumulation
 
 
 class Context:
@@ -85,7 +91,12 @@ def one_centred(disc, x):
 
 def uniform(x, generator=None):
     """lam ~ U(0, 1), one an example, shaped to multiply x: [N, 1, ...]."""
-    return torch.rand(len(x), *[1] * (x.ndim - 1), dtype=x.dtype, device=x.device, generator=generator)
+
+    def draw(n):
+        ones = [1] * (x.ndim - 1)
+        return torch.rand(n, *ones, dtype=x.dtype, device=x.device, generator=generator)
+
+    return accumulation.rows(draw, len(x))
 
 
 def attributes(**values):
@@ -119,7 +130,7 @@ def gradient_penalty(context):
     return one_centred(context.disc, torch.lerp(fake, real, uniform(real)))
 
 
-@attributes(lipschitz=True)
+@attributes(lipschitz=True, of_batch="takes the deviation of the batch")
 def dragan(context):
     """(|grad D(x)| - 1)^2 at x = real + lam u, lam ~ U(0, 1) per example, u ~ U(0, s/2) per pixel.
 
@@ -217,6 +228,15 @@ class Penalties(nn.Module):
         """{name: (weight, the penalty's value, [N] or a scalar)}."""
         self.before = [b.clone() for b in self.buffers()]
         return {name: (weight, self.penalties[name](context)) for name, weight in self.weights.items()}
+
+    def of_batch(self):
+        """{name: why it needs the whole batch}, of the penalties that do: those of state are moved once a
+        batch."""
+        found = {name: getattr(p, "of_batch", None) for name, p in self.penalties.items()}
+        found |= {
+            name: "has state that a batch moves" for name, p in self.stateful.items() if list(p.buffers())
+        }
+        return {name: reason for name, reason in found.items() if reason}
 
     def settle(self, bad):
         """After an update: buffers as they were before it where `bad`, a scalar on the device, is 1: it was

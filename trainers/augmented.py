@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from engine import accumulation
 from engine.errors import UserError
 from engine.flag_types import number, positive, weight
 from losses.ada import BAND, PIPES, Pipe
@@ -124,7 +125,9 @@ class Augmentation(nn.Module):
             if self.pipe:
                 x = self.pipe(x, self.p(x), generator)
             if self.noise > 0:
-                noise = torch.randn(x.shape, dtype=x.dtype, device=x.device, generator=generator)
+                like = {"dtype": x.dtype, "device": x.device, "generator": generator}
+                shape = x.shape[1:]
+                noise = accumulation.rows(lambda n: torch.randn(n, *shape, **like), len(x))
                 x = x + self.noise * noise
         return x
 
@@ -137,5 +140,6 @@ def adaptive(args):
 def pseudo(real, fake, p, generator):
     """APA: each of real [N, ...] replaced by that of fake with probability p, a scalar. Jiang et al. 2021,
     section 3.1."""
-    draw = torch.rand(len(real), *[1] * (real.ndim - 1), device=real.device, generator=generator)
+    ones, where = [1] * (real.ndim - 1), {"device": real.device, "generator": generator}
+    draw = accumulation.rows(lambda n: torch.rand(n, *ones, **where), len(real))
     return torch.where(draw < p, fake, real)

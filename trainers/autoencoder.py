@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from engine import distributed
+from engine import accumulation, distributed
 from engine.errors import UserError
 from engine.flags import positive, weight
 from engine.randomness import examples
@@ -290,13 +290,23 @@ class Autoencoder(codes.Coder):
 class PlainAutoencoder(Autoencoder):
     """lamb R(dec(enc(x)), x), and nothing else."""
 
+    accumulates = ("enc", "dec", "probe")
+
     def train_step(self, batch, step):
         """One step of the algorithm above. Returns the logged terms."""
-        x, due = batch["x"], self.due(step)
-        with torch.set_grad_enabled(due):
+        x, log, made = batch["x"], {}, []
+
+        def terms(x, y):
             h = self.enc(x)
-        log = self.update("ae", self.recon_terms(x, self.dec(h), h, batch)) if due else {}
-        return log | self.probe_step(h, batch)
+            made.append(h.detach())
+            return self.recon_terms(x, self.dec(h), h, {"y": y})
+
+        if self.due(step):
+            log = self.update("ae", terms, x, batch.get("y"))
+        else:
+            with torch.no_grad():
+                made.append(self.enc(x))
+        return log | self.probe_step(accumulation.joined(made), batch)
 
 
 def has_range(decoder):

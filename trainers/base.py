@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from engine import distributed
+from engine import accumulation, distributed
 from engine.adam import Adam
 from engine.errors import UserError
 from engine.randomness import generator, seeded
@@ -55,6 +55,8 @@ class Trainer(nn.Module):
     roles = ()
     optional_roles = ()
     per_process = ()
+    # roles that --accumulate takes a part of the batch through; none: the algorithm needs the whole batch
+    accumulates = ()
     # the shape of what disc returns for an example, and what to do where it has another
     disc_output, disc_hint = (), "give one logit an image; classes need --trainer=trainers/semi_supervised.py"
 
@@ -96,6 +98,7 @@ class Trainer(nn.Module):
         self.caching, self.comparing, self.pairs = {}, {}, {}  # what walks over modules have found
         self.penalty_sets = []  # what penalise() has made
         self.stepped = set()  # optimisers already stepped in this iteration
+        self.undrawn = set()  # optimisers whose parts were seen not to draw
         self.share = 1.0  # n_local * world_size / n_global
         self.now, self.generators = 0, {}  # the step in hand, and what it has drawn from: see generator()
         self.warnings, self.notes = [], []  # said once when the run starts
@@ -146,12 +149,31 @@ class Trainer(nn.Module):
 
     def noise(self, n, generator=None):
         """z [n, z_dim] from --z_dist, N(0, I) or U(-1, 1); by default from the step's own generator."""
-        shape = n, self.args.z_dim
-        return (
-            torch.randn(shape, device=self.device, generator=generator)
-            if self.args.z_dist == "normal"
-            else torch.empty(shape, device=self.device).uniform_(-1, 1, generator=generator)
-        )
+
+        def draw(n):
+            shape = n, self.args.z_dim
+            if self.args.z_dist == "normal":
+                return torch.randn(shape, device=self.device, generator=generator)
+            return torch.empty(shape, device=self.device).uniform_(-1, 1, generator=generator)
+
+        return accumulation.rows(draw, n)
+
+    def fakes(self, n):
+        """G(z), [n, C, H, W], for z of noise(n). With --accumulate, a G that compares examples gets the whole
+        batch at once."""
+        return self.through("gen", lambda n: self.gen(self.noise(n)), n)
+
+    def through(self, role, make, n):
+        """make(n), what network `role` makes of n examples. With --accumulate it is made for the whole batch
+        at once if the network compares examples, else by parts."""
+        whole = accumulation.active() and self.compares(getattr(self, role))
+        return accumulation.rows(make, n) if whole else make(n)
+
+    def compares(self, net):
+        """Whether a network compares the examples of a batch, looked up once."""
+        if net not in self.comparing:
+            self.comparing[net] = compares_examples(net)
+        return self.comparing[net]
 
     def generator(self, purpose):
         """The random generator of one purpose in this step and process, seeded by key(seed, purpose, step,
@@ -171,10 +193,8 @@ class Trainer(nn.Module):
         It is one call for all batches, unless the network mixes examples. A batch may be a tuple of tensors,
         then the arguments of function.
         """
-        if net not in self.comparing:
-            self.comparing[net] = compares_examples(net)
         batches = [x if isinstance(x, tuple) else (x,) for x in batches]
-        if self.comparing[net] or len(batches) < 2:
+        if self.compares(net) or len(batches) < 2:
             return [function(*x) for x in batches]
         return function(*map(torch.cat, zip(*batches))).split([len(x[0]) for x in batches])
 
@@ -218,6 +238,11 @@ class Trainer(nn.Module):
     def mean(self, values):
         """The mean of values [n] over the batch of all processes, with its gradient: a loss may be any
         function of it."""
+        if accumulation.active():
+            raise UserError(
+                f"--accumulate={self.args.accumulate}: a loss or a penalty is of a mean over the batch, "
+                "which no part of it has; use --accumulate=1"
+            )
         mean = values.mean()
         return distributed.Mean.apply(mean, self.share) if distributed.world_size() > 1 else mean
 
@@ -247,18 +272,24 @@ class Trainer(nn.Module):
         """[(every, function(step) -> {name: float})], called each `every` steps; by default none."""
         return []
 
-    def update(self, name, terms):
+    def update(self, name, terms, *batch):
         """One step of optimiser `name` on the sum of the means of `terms`; makes no gradient of any other
         network.
 
-        terms: {name: [N] or scalar, or a pair of its weight and that}. Returns {"<optimiser>/<term>":
-        detached mean}: what is summed is what is logged. A step whose loss or gradient is not finite is
-        skipped, in every process alike, and counted in bad_steps; buffers of penalties are as before it.
+        terms: {name: [N] or scalar, or a pair of its weight and that}, or a function of `batch` that gives
+        them, a tensor (or a tuple of them) of N rows and more arguments: with --accumulate it is called with
+        parts of the tensors. Returns
+        {"<optimiser>/<term>": detached mean}: what is summed is what is logged. A step whose loss or
+        gradient is not finite is skipped, in every process alike, and counted in bad_steps; buffers of
+        penalties are as before it.
         """
         params = self.parameters_of(name)
-        means = {term: value.mean() for term, value in weighted(terms).items()}
-        loss = functools.reduce(operator.add, means.values())
-        grads = self.gradients(loss, params)
+        if self.args.accumulate > 1 and callable(terms):
+            means, loss, grads = self.accumulated(name, terms, batch)
+        else:
+            means = means_of(terms(*batch) if callable(terms) else terms)
+            loss = functools.reduce(operator.add, means.values())
+            grads = self.gradients(loss, params)
         *grads, loss = distributed.average([*grads, loss.detach()], self.share)  # one flat all-reduce
         # the fused kernels walk memory: a gradient laid out otherwise than its parameter would be misread
         grads = [
@@ -275,12 +306,83 @@ class Trainer(nn.Module):
         self.stepped.add(name)
         return {f"{name}/{term}": mean.detach() for term, mean in means.items()}
 
-    def gradients(self, loss, params):
-        """d loss / d params; with --amp=fp16 by way of a scaled loss, so that small gradients are not lost in
-        float16."""
+    def accumulated(self, name, terms, batch):
+        """(means of terms, their sum, d sum / d parameters), by --accumulate parts of the batch, one after
+        another: those of the whole batch, but for rounding.
+
+        sum_i n_i/N grad l_i over the parts; what was made for the whole batch, generated images say, gets its
+        gradient from all parts, and passes it on once. A cache with a graph (a spectral norm's) serves all.
+        """
+        params, first = self.parameters_of(name), batch[0][0] if isinstance(batch[0], tuple) else batch[0]
+        pieces, means, total = accumulation.Parts(len(first), self.args.accumulate), {}, None
+        for i in range(len(pieces)):
+            before = self.generator_states() if i and name not in self.undrawn else None
+            with pieces.part(i) as share:
+                found = means_of(terms(*(pieces.argument(x, f"argument {j}") for j, x in enumerate(batch))))
+            if before is not None:
+                self.check_draws(name, before)
+            found = {term: share * value for term, value in found.items()}
+            inputs = [*params, *(leaf for _, leaf in pieces.leaves.values())]
+            loss = functools.reduce(operator.add, found.values())
+            grads = self.gradients(loss, inputs, retain_graph=i < len(pieces) - 1)
+            pieces.collect(grads[len(params) :])
+            grads = list(grads[: len(params)])
+            total = grads if total is None else foreach("add", total, grads)
+            means = {term: means.get(term, 0) + value.detach() for term, value in found.items()}
+            del found, loss, grads, inputs  # or the next part's graph would be made beside this one's
+        wholes, upstream = pieces.upstream()
+        if wholes:
+            total = foreach("add", total, list(self.gradients(wholes, params, upstream)))
+        return means, functools.reduce(operator.add, means.values()), total
+
+    def generator_states(self):
+        """The states of the generators that a step may draw from."""
+        return accumulation.generator_states(*self.generators.values())
+
+    def check_draws(self, name, before):
+        """Raises UserError if a part after the first has drawn numbers of its own; looked at once for each
+        optimiser, in the first step of a start."""
+        after = self.generator_states()
+        if len(before) != len(after) or not all(map(torch.equal, before, after)):
+            raise UserError(
+                f"--accumulate={self.args.accumulate}: a network or a penalty draws random numbers of its "
+                f"own for each part in the update of {name} (dropout, noise); use --accumulate=1"
+            )
+        self.undrawn.add(name)
+
+    def check_accumulate(self):
+        """Raises UserError where --accumulate would not give the gradient of the whole batch."""
+        given, args = f"--accumulate={self.args.accumulate}", self.args
+        if not self.accumulates:
+            raise UserError(
+                f"{given}: {args.trainer} computes its losses of the whole batch; use --accumulate=1"
+            )
+        most = args.batch_size // distributed.world_size()
+        if args.accumulate > most:
+            raise UserError(f"{given}: must be at most {most}, a process's share of --batch_size")
+        if args.compile:
+            raise UserError(f"{given}: compiled code keeps no graph for several parts; leave --compile out")
+        for role in self.accumulates:
+            if compares_examples(getattr(self, role, nn.Identity())):
+                raise UserError(
+                    f"{given}: {role} of {args.network} compares the examples of a batch (batch norm, "
+                    "minibatch discrimination); use --accumulate=1, or --network_args without it"
+                )
+        for penalties in self.penalty_sets:
+            for name, reason in penalties.of_batch().items():
+                raise UserError(f"{given}: --penalty {name} {reason}; use --accumulate=1, or another penalty")
+
+    def gradients(self, outputs, params, upstream=None, retain_graph=False):
+        """d outputs / d params, times `upstream` if it is given; with --amp=fp16 by way of a scaled loss, so
+        that small gradients are not lost in float16."""
+        options = {"retain_graph": retain_graph, "materialize_grads": True}  # unused: zero, not None
         if self.args.amp != "fp16":
-            return torch.autograd.grad(loss, params, materialize_grads=True)  # unused: zero, not None
-        scaled = torch.autograd.grad(loss * self.loss_scale[0], params, materialize_grads=True)
+            return torch.autograd.grad(outputs, params, upstream, **options)
+        if upstream is None:
+            outputs = outputs * self.loss_scale[0]
+        else:
+            upstream = [g * self.loss_scale[0] for g in upstream]
+        scaled = torch.autograd.grad(outputs, params, upstream, **options)
         return foreach("div", scaled, self.loss_scale[0])
 
     # --- for the loop
@@ -495,6 +597,16 @@ def weighted(terms):
     """{name: weight times value} of terms {name: value, or (weight, value)}."""
     pairs = {name: term if isinstance(term, tuple) else (None, term) for name, term in terms.items()}
     return {name: value if weight is None else weight * value for name, (weight, value) in pairs.items()}
+
+
+def with_more(terms, more):
+    """The terms, or the function that gives them, and those that more() gives."""
+    return (lambda *batch: terms(*batch) | more()) if callable(terms) else terms | more()
+
+
+def means_of(terms):
+    """{name: mean} of terms: see Trainer.update."""
+    return {name: value.mean() for name, value in weighted(terms).items()}
 
 
 def parts(x, n):

@@ -11,6 +11,7 @@ negative).
 
 import torch
 
+from engine import accumulation
 from engine.errors import UserError
 from engine.flags import weight
 from losses.reconstruction import kl_standard_normal
@@ -39,6 +40,8 @@ class BetaVAE(autoencoder.Autoencoder):
     """Autoencoder with a Gaussian code near N(0, I) (Higgins et al. 2017). The encoder's output holds means,
     then log variances."""
 
+    accumulates = ("enc", "dec", "probe")
+
     def __init__(self, nets, args):
         super().__init__(nets, args)
         if not getattr(self.enc, "variational", False):
@@ -50,16 +53,22 @@ class BetaVAE(autoencoder.Autoencoder):
 
     def train_step(self, batch, step):
         """One step of the algorithm above. Returns the logged terms."""
-        x, log, mean = batch["x"], {}, None
-        if self.due(step):
+        x, log, means = batch["x"], {}, []
+
+        def terms(x, y):
             mean, log_var = self.enc(x).chunk(2, 1)
-            recon = self.dec(mean + (log_var / 2).exp() * torch.randn_like(mean))
+            means.append(mean.detach())
+            noise = accumulation.rows(lambda n: torch.randn_like(mean.new_empty(n, *mean.shape[1:])), len(x))
+            recon = self.dec(mean + (log_var / 2).exp() * noise)
             kl = {"kl": (self.args.beta, kl_standard_normal(mean, log_var))}
-            log |= self.update("ae", self.recon_terms(x, recon, mean, batch) | kl)
+            return self.recon_terms(x, recon, mean, {"y": y}) | kl
+
+        if self.due(step):
+            log = self.update("ae", terms, x, batch.get("y"))
         elif self.probed:
             with torch.no_grad():
-                mean = self.code(self.enc(x))
-        return log | self.probe_step(mean, batch) if self.probed else log
+                means.append(self.code(self.enc(x)))
+        return log | self.probe_step(accumulation.joined(means), batch) if self.probed else log
 
     def code(self, h):
         """The means."""

@@ -71,6 +71,7 @@ class BiGAN(codes.Coder):
     """G and E against a D of pairs, disc(x, z) -> logits [N]."""
 
     roles = ("gen", "enc", "disc")
+    accumulates = ("disc",)
 
     def __init__(self, nets, args):
         super().__init__(nets, args)
@@ -86,8 +87,9 @@ class BiGAN(codes.Coder):
         """One step of the algorithm above. Returns the logged terms."""
         x, z = batch["x"], self.noise(len(batch["x"]))
         real, fake = (x, self.enc(x)), (self.gen(z), z)
-        log = self.update("ge", self.ge_terms(real, fake))
-        return log | self.update("disc", self.d_terms(constant(real), constant(fake), batch.get("y"), step))
+        log = self.update("ge", self.ge_terms, real, fake)
+        held = constant(real), constant(fake)
+        return log | self.update("disc", self.d_terms, *held, batch.get("y"), step)
 
     def ge_terms(self, real, fake):
         """The terms of G and E's loss, each [N]; E learns from the first, G from the second, both through

@@ -19,6 +19,7 @@ example's.
 import torch
 from torch import nn
 
+from engine import accumulation
 from engine.errors import UserError
 from engine.flags import count, weight
 from engine.pictures import rows
@@ -77,6 +78,7 @@ class CycleGAN(Trainer):
     """Two translators and two discriminators (Zhu et al. 2017)."""
 
     roles = ("gen_ab", "gen_ba", "disc_a", "disc_b")
+    accumulates = ("gen_ab", "gen_ba", "disc_a", "disc_b")
     per_process = ("pool_a.images", "pool_a.filled", "pool_b.images", "pool_b.filled")
 
     def __init__(self, nets, args):
@@ -112,10 +114,17 @@ class CycleGAN(Trainer):
     def train_step(self, batch, step):
         """One step of the algorithm above. Returns the logged terms."""
         a, b = batch["x"], batch["x_b"]
-        fake_b, fake_a = self.gen_ab(a), self.gen_ba(b)
-        log = self.update("gens", self.g_terms(a, b, fake_a, fake_b))
-        fake_a, fake_b = self.pool_a(fake_a.detach()), self.pool_b(fake_b.detach())
-        return log | self.update("discs", self.d_terms(a, b, fake_a, fake_b, step))
+        made = []
+
+        def g_terms(a, b):
+            fake_b, fake_a = self.gen_ab(a), self.gen_ba(b)
+            made.append((fake_a.detach(), fake_b.detach()))
+            return self.g_terms(a, b, fake_a, fake_b)
+
+        log = self.update("gens", g_terms, a, b)
+        fake_a, fake_b = map(accumulation.joined, zip(*made))
+        fake_a, fake_b = self.pool_a(fake_a), self.pool_b(fake_b)
+        return log | self.update("discs", self.d_terms, a, b, fake_a, fake_b, step)
 
     def g_terms(self, a, b, fake_a, fake_b):
         """The terms of the translators' loss, each [N]; a, b: real images; fake_a = G(b), fake_b = F(a)."""

@@ -33,6 +33,7 @@ class MixupGAN(Regularised):
     """GAN whose D sees mixes too: as fake (Verma et al.), or as real to the degree lam (Zhang et al.)."""
 
     roles = ("gen", "disc")
+    accumulates = ("disc",)
     gan_weight = 1.0  # of the terms of real, generated and mixed examples in D's loss
 
     def __init__(self, nets, args):
@@ -65,15 +66,15 @@ class MixupGAN(Regularised):
         real, log = batch["x"], {}
         if step % self.args.update_g_every == 0:
             for _ in range(self.args.g_steps):
-                log |= self.update("gen", self.g_terms(real))
+                log |= self.update("gen", self.g_terms, real)
         with torch.no_grad():
             fake = self.gen(self.noise(len(real)))
-        return log | self.d_step(real, self.d_terms(real, fake, batch.get("y"), step))
+        return log | self.d_step(self.d_terms, real, fake, batch.get("y"), step)
 
     def g_terms(self, real):
         """The terms of G's loss, (weight, [N] or scalar), on as many examples as real [N, C, H, W]."""
         terms, args, k = {}, self.args, self.fm_layer if self.matching else 0
-        fake = self.gen(self.noise(len(real)))
+        fake = self.fakes(len(real))
         h_real, h_fake = self.judge.hidden_for_g(real, fake, k)
         if self.adversarial:
             logits = self.judge.logits_for_g(h_real, h_fake, k, both=self.objective.opposite is not None)
@@ -105,16 +106,16 @@ class MixupGAN(Regularised):
             shown["mix_ff"] = mix((h_fake, h_fake[partner]), weights), 0
         return shown
 
-    def d_step(self, real, terms):
-        """D's update on `terms`, and another on dnorm if it is separate. Returns the logged terms."""
-        log = self.update("disc", terms)
+    def d_step(self, terms, real, *batch):
+        """D's update on terms(real, *batch), then on dnorm if it is separate. Returns the logged terms."""
+        log = self.update("disc", terms, real, *batch)
         if self.args.loss == "wgan" and "disc/real" in log and self.gan_weight > 0:
             # E D(x) - E D(G(z))
             log["disc/wasserstein"] = -(log["disc/real"] + log["disc/fake"]) / self.gan_weight
         if self.args.dnorm > 0 and self.args.dnorm_step == "separate":
             # shares Adam's moments with the step before, as the original does
-            slope = self.judge.squared_slope(real, self.objective.output)
-            log |= self.update("disc", {"dnorm": (self.args.dnorm, slope)})
+            slope = lambda x: self.judge.squared_slope(x, self.objective.output)
+            log |= self.update("disc", lambda x: {"dnorm": (self.args.dnorm, slope(x))}, real)
         return log
 
     def probability(self, x):

@@ -2,7 +2,7 @@
 
 from engine.errors import UserError
 from engine.flags import count, number, positive, rate, weight
-from losses.adversarial import OBJECTIVES, RELATIVISTIC
+from losses.adversarial import OBJECTIVES, RELATIVISTIC, their_mean
 from losses.matching import MATCHING
 from trainers import annealing, augmented, penalised, regularised
 from trainers.base import Check
@@ -183,6 +183,21 @@ def check_flags(trainer):
     if args.loss != "jsgan" and args.g_label != 1:
         raise UserError(
             f"--g_label={args.g_label:g}: only valid with --loss=jsgan, given {args.loss}; leave it out"
+        )
+    if args.accumulate > 1 and trainer.matching and not getattr(args, "supervised", False):
+        raise UserError(
+            f"--accumulate={args.accumulate}: --g_loss={args.g_loss} matches means over the batch; use "
+            "--g_loss=adversarial, or --accumulate=1"
+        )
+    if args.accumulate > 1 and trainer.objective.opposite is their_mean:
+        raise UserError(
+            f"--accumulate={args.accumulate}: --loss={args.loss} compares logits with their mean over the "
+            "batch; use another --loss, or --accumulate=1"
+        )
+    if args.accumulate > 1 and args.mixup_ff:
+        raise UserError(
+            f"--accumulate={args.accumulate}: --mixup_ff mixes each example with any other of the batch; "
+            "leave it out, or use --accumulate=1"
         )
     check_penalties(trainer, args)
 

@@ -6,11 +6,12 @@ import math
 import torch
 from torch import nn
 
+from engine.errors import UserError
 from engine.flag_types import weight
 from losses.averaging import History
 from losses.parameters import clip, matrices, orthogonality
 from trainers import annealing, augmented
-from trainers.base import Trainer
+from trainers.base import Trainer, with_more
 
 
 def add_flags(group):
@@ -85,7 +86,20 @@ class Regularised(Trainer):
         if self.apa is None:
             return real
         draw = self.generator("apa")
-        return augmented.pseudo(real, self.gen(self.noise(len(real), draw)), self.apa.p, draw)
+        fake = self.through("gen", lambda n: self.gen(self.noise(n, draw)), len(real))
+        return augmented.pseudo(real, fake, self.apa.p, draw)
+
+    def check_accumulate(self):
+        """Trainer.check_accumulate, and what looks at all logits of a batch."""
+        given = f"--accumulate={self.args.accumulate}"
+        if self.adaptive:
+            raise UserError(
+                f"{given}: the probability of --ada or --apa follows a mean over the batch; use a fixed "
+                "--ada_p, or --accumulate=1"
+            )
+        if self.args.top_k < 1:
+            raise UserError(f"{given}: --top_k picks among the whole batch; use --accumulate=1")
+        super().check_accumulate()
 
     def regularisers(self, context):
         """The terms of the penalties, {name: (weight, value)}; D's logits of real images move adaptive
@@ -161,7 +175,7 @@ class Regularised(Trainer):
 
     # --- what acts on parameters
 
-    def update(self, name, terms):
+    def update(self, name, terms, *batch):
         """Trainer.update with the terms on the player's parameters, and D's weights clipped after it.
 
         Each update of a player is a step of its history.
@@ -169,10 +183,12 @@ class Regularised(Trainer):
         if self.args.historical_averaging > 0:
             history, parameters = self.histories[name], self.parameters_of(name)
             history.visit(parameters)
-            terms = terms | {"history": (self.args.historical_averaging, history.penalty(parameters))}
+            penalty = lambda: {"history": (self.args.historical_averaging, history.penalty(parameters))}
+            terms = with_more(terms, penalty)
         if self.ortho[name] > 0:
-            terms = terms | {"ortho": (self.ortho[name], orthogonality(matrices(self.owned[name])))}
-        log = super().update(name, terms)
+            ortho = lambda: {"ortho": (self.ortho[name], orthogonality(matrices(self.owned[name])))}
+            terms = with_more(terms, ortho)
+        log = super().update(name, terms, *batch)
         if name == "disc" and self.args.weight_clip > 0:
             clip(self.parameters_of(name), self.args.weight_clip)
             self.refresh_caches(self.disc)

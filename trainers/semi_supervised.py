@@ -135,16 +135,22 @@ class SemiSupervised(gan.MixupGAN):
     def train_step(self, batch, step):
         """One step of the algorithm above. Returns the logged terms."""
         if self.args.supervised:
-            return self.update("disc", {"sup": self.classification(batch)})
+            return self.update("disc", self.sup_terms, batch["x"], batch["y"])
         real, log = unlabelled(batch, self.args), {}
         if step % self.args.update_g_every == 0:
             for _ in range(self.args.g_steps):
-                log |= self.update("gen", self.g_terms(batch.get("x_unlabelled_g", real)))
+                log |= self.update("gen", self.g_terms, batch.get("x_unlabelled_g", real))
         with torch.no_grad():
             fake = self.gen(self.noise(len(real)))
-        return log | self.d_step(
-            real, {"sup": self.classification(batch)} | self.d_terms(real, fake, step=step)
-        )
+        return log | self.d_step(self.both_terms, real, fake, batch["x"], batch["y"], step)
+
+    def both_terms(self, real, fake, x, y, step):
+        """All terms of D's loss: of labelled x, and of unlabelled real and generated examples."""
+        return self.sup_terms(x, y) | self.d_terms(real, fake, step=step)
+
+    def sup_terms(self, x, y):
+        """{"sup": classification of labelled x}."""
+        return {"sup": self.classification({"x": x, "y": y})}
 
     def classification(self, batch):
         """-log softmax_y(l(x)) of labelled examples, [N]."""

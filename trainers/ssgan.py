@@ -19,6 +19,7 @@ SSGAN: images are kept of a shuffled pool of all rotations (compare_gan: all fou
 
 import torch
 
+from engine.errors import UserError
 from engine.flags import positive
 from losses.adversarial import OBJECTIVES
 from losses.penalties import Context
@@ -46,10 +47,16 @@ class SSGAN(self_supervised.SelfSupervised):
     """A GAN with a rotation head (Chen et al. 2019; Tran et al. 2019)."""
 
     roles = ("gen", "disc")
+    accumulates = ("disc",)
 
     def __init__(self, nets, args):
         # Dist-GAN network files also return an encoder; it is dropped
         super().__init__({role: net for role, net in nets.items() if role != "enc"}, args)
+        if args.accumulate > 1 and self.g_task and args.g_task == "match":
+            raise UserError(
+                f"--accumulate={args.accumulate}: --g_task=match compares means over the batch; use "
+                "--g_task=help, or --accumulate=1"
+            )
         self.objective = OBJECTIVES[args.loss]
         self.penalties = self.penalise(args.penalty, "disc")
         self.average("gen", args.ema)
@@ -60,14 +67,16 @@ class SSGAN(self_supervised.SelfSupervised):
         """One step of the algorithm above. Returns the logged terms."""
         real, log = batch["x"], {}
         if step % self.args.update_g_every == 0:
-            log |= self.update("gen", self.g_terms(real, self.gen(self.noise(len(real)))))
+            fake = self.gen(self.noise(len(real)))
+            log |= self.update("gen", self.g_terms, real, fake, *self.g_images(real, fake))
         with torch.no_grad():
             fake = self.gen(self.noise(len(real)))
-        return log | self.update("disc", self.d_terms(real, fake, batch.get("y"), step))
+        task = self.d_images(real, fake)
+        return log | self.update("disc", self.d_terms, real, fake, batch.get("y"), step, *task)
 
-    def g_terms(self, real, fake):
-        """The terms of G's loss."""
-        turned_real, turned, turn = self.g_images(real, fake)
+    def g_terms(self, real, fake, *task):
+        """The terms of G's loss; task: g_images(real, fake), of the whole batch."""
+        turned_real, turned, turn = task or self.g_images(real, fake)
         h = self.trunk(fake=fake, turned=turned)
         terms = {"adv": self.objective.g(self.logits(h["fake"]))}
         if self.g_task:
@@ -76,9 +85,10 @@ class SSGAN(self_supervised.SelfSupervised):
             terms["rotation"] = self.task_term(h["turned"], h_real, turn)
         return terms
 
-    def d_terms(self, real, fake, labels=None, step=0):
-        """The terms of D's loss, each [n] or (weight, [n]); real, fake: [N, C, H, W], held constant."""
-        turned, turn = self.d_images(real, fake)
+    def d_terms(self, real, fake, labels=None, step=0, *task):
+        """The terms of D's loss, each [n] or (weight, [n]); real, fake: [N, C, H, W], held constant; task:
+        d_images(real, fake), of the whole batch."""
+        turned, turn = task or self.d_images(real, fake)
         h = self.trunk(real=real, fake=fake, turned=turned)
         logits = {name: self.logits(h[name]) for name in ("real", "fake")}
         terms = {"real": self.objective.d_real(logits["real"]), "fake": self.objective.d_fake(logits["fake"])}

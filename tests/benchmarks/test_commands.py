@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import steps
+from benchmarks import quiet, steps
 from engine.errors import UserError
 from networks.layers import SpectralNorm
 
@@ -63,3 +63,31 @@ def test_errors_of_steps(words, message):
 def test_shapes_of_two_domains():
     found = steps.shapes_of("exps/cyclegan/mnist10k.sh", "1,8,8:3,16,16")
     assert found == ("exps/cyclegan/mnist10k.sh", [(1, 8, 8), (3, 16, 16)])
+
+
+def test_quiet_writes_what_each_benchmark_printed_and_what_it_had_no_time_for(tmp_path, monkeypatch):
+    out, clock = tmp_path / "figures.md", [0.0]
+    measure = quiet.measure
+
+    def measured(command, *rest):
+        measure(command, *rest)
+        clock[0] += 55
+
+    monkeypatch.setattr(quiet, "COMMANDS", ["startup.py --no_such_flag", "steps.py late"])
+    monkeypatch.setattr(quiet, "measure", measured)
+    monkeypatch.setattr(quiet, "now", lambda: clock[0])
+    monkeypatch.setattr(sys, "argv", ["quiet.py", f"--out={out}", "--minutes=1"])
+    quiet.main()
+    text = out.read_text()
+    assert "`python benchmarks/startup.py --no_such_flag`" in text and "exit code 2" in text
+    assert "no_such_flag" in text.split("exit code 2")[1]
+    assert text.endswith("No minutes left for:\n\n    steps.py late\n")
+    with pytest.raises(UserError, match="--out: .* exists; use another name"):
+        quiet.main()
+
+
+def test_quiet_names_benchmarks_and_scripts_that_exist():
+    for command in quiet.COMMANDS:
+        benchmark, *words = command.split()
+        assert benchmark.removesuffix(".py") in COMMANDS
+        assert all((FOLDER.parent / word).is_file() for word in words if word.startswith("exps/"))

@@ -201,7 +201,11 @@ def test_acai_terms_are_the_formulas():
 def test_beta_vae_terms_are_the_formulas(monkeypatch):
     t = trainer(beta_vae, "--lamb=2", "--beta=3")
     seen, x = {}, batch(size=16)["x"]
-    monkeypatch.setattr(t, "update", lambda name, terms: seen.setdefault(name, weighted(terms)) and {})
+
+    def update(name, terms, *batch):
+        return seen.setdefault(name, weighted(terms(*batch) if callable(terms) else terms)) and {}
+
+    monkeypatch.setattr(t, "update", update)
     torch.manual_seed(5)
     t.step(batch(size=16), 0)
     mean, log_var = t.enc(x).chunk(2, 1)
