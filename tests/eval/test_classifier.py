@@ -135,7 +135,9 @@ def test_data_that_does_not_do(tmp_path):
             data={"train": DataIterator({"x": x}, 8), "test": DataIterator({"x": x}, 8)},
             cache=str(tmp_path),
         )
-    with pytest.raises(UserError, match="the data has no valid split; use --iterator_args valid=N, data with one"):
+    with pytest.raises(
+        UserError, match="the data has no valid split; use --iterator_args valid=N, data with one"
+    ):
         extractors.get("classifier", data={"train": (x, y)}, cache=str(tmp_path))
     with pytest.raises(UserError, match="needs a data set with labels"):
         extractors.get("classifier")
