@@ -170,15 +170,40 @@ def test_shared_flags_are_sourced():
     assert {line: names for line, names in seen.items() if len(names) > 1} == {}
 
 
-def two_steps_of(script):
-    """The script, slow if its networks have virtual batch norm at full width: one of these six is enough."""
-    long = "improved_techniques/cifar10/no_" in name_of(script)
-    return pytest.param(script, marks=pytest.mark.slow, id=name_of(script)) if long else script
+NOT_THE_PATH = {"name", "iterator", "iterator_args", "epochs", "max_steps", "batch_size", "samples"}
 
 
-@pytest.mark.parametrize("script", map(two_steps_of, SCRIPTS), ids=name_of)
+def kind_of(script):
+    """What decides which code a script runs: its flags, of numbers only whether they are 0, and its data."""
+    args = vars(flags.parse(plain_command_of(script)))
+    made = next(made for part, made in MADE.items() if part in name_of(script))
+    return repr(({k: without_numbers(v) for k, v in args.items() if k not in NOT_THE_PATH}, made))
+
+
+def without_numbers(value):
+    if isinstance(value, dict):
+        return {key: without_numbers(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_numbers(each) for each in value]
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return ("a number", value != 0) if number else value
+
+
+def two_steps():
+    """All scripts; slow are those whose kind an earlier one has, and virtual batch norm at full width, of
+    whose six one is enough."""
+    seen = set()
+    for script in SCRIPTS:
+        kind = kind_of(script)
+        long = kind in seen or "improved_techniques/cifar10/no_" in name_of(script)
+        seen.add(kind)
+        yield pytest.param(script, marks=pytest.mark.slow, id=name_of(script)) if long else script
+
+
+@pytest.mark.parametrize("script", list(two_steps()), ids=name_of)
 def test_two_steps(script, tmp_path, monkeypatch):
-    """Every script, from another folder, with either shell, with overriding flags at its end."""
+    """Every script, from another folder, with either shell, with overriding flags at its end; see
+    two_steps()."""
     made = next(made for part, made in MADE.items() if part in name_of(script))
     words = command_of(
         script,
