@@ -515,6 +515,7 @@ def notes_on(study):
                 notes.append(
                     f"{group.name}, {column.heading}: the last values are of differing steps: {steps}."
                 )
+    notes += unlike_steps(study)
     for column in study.columns:
         points = [(g, p) for g in study.shown for p in study.rows[g, column].values.values()]
         if len({bool(p.ema) for _, p in points if p.ema is not None}) > 1:
@@ -536,6 +537,27 @@ def notes_on(study):
             "leaves out its draw; subset_seed=run draws one for each seed."
         )
     return notes
+
+
+def unlike_steps(study):
+    """A note for each column in which the last values of experiments are of other steps than each other's."""
+    notes = []
+    for column in study.columns if study.pick == "last" else []:
+        steps = {g.name: study.rows[g, column].steps() for g in study.shown}
+        groups = {}  # {step: names}, of experiments whose runs agree; the others have a note of their own
+        for name, found in steps.items():
+            if len(found) == 1:
+                groups.setdefault(next(iter(found)), []).append(name)
+        if len(groups) > 1:
+            texts = [f"{step} ({brief_names(names)})" for step, names in sorted(groups.items())]
+            common = f"--pick={min(groups)} compares at one step"
+            notes.append(f"{column.heading}: experiments end at unlike steps: {', '.join(texts)}; {common}.")
+    return notes
+
+
+def brief_names(names, most=3):
+    """Names in a list that is not too long."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def shares_subset(run):

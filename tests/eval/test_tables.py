@@ -342,6 +342,15 @@ def test_runs_left_out_are_named_with_their_state(tmp_path, capsys):
     assert f"a, {FD}: the last values are of differing steps: s0 at 200, s1 at 200, s3 at 100" in text
 
 
+def test_experiments_that_end_at_unlike_steps_are_pointed_out(tmp_path, capsys):
+    for name, step in (("a", 100), ("b", 300), ("c", 100)):
+        for seed in (0, 1):
+            make_run(tmp_path, name, seed, {100: 5.0, step: 4.0})
+    said = f"{FD}: experiments end at unlike steps: 100 (a, c), 300 (b); --pick=100 compares at one step."
+    assert tables.main([str(tmp_path)]) == 0 and said in capsys.readouterr().out
+    assert tables.main([str(tmp_path), "--pick=100"]) == 0 and "unlike" not in capsys.readouterr().out
+
+
 def test_steps_that_a_run_lacks(tmp_path, capsys):
     many(tmp_path, "a", [10.0, 12.0])
     make_run(tmp_path, "a", 2, {200: 14.0})

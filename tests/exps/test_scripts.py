@@ -120,7 +120,7 @@ def sources_of(path, script):
 
 
 def test_all_scripts_are_found():
-    """Each file names the launcher, or is sourced by one that does, or is one of four that run others."""
+    """Each file names the launcher, or is sourced by one that does, or is one of five that run others."""
     sourced, todo = set(), [(script, script) for script in SCRIPTS]
     while todo:
         path, script = todo.pop()
@@ -131,7 +131,7 @@ def test_all_scripts_are_found():
     assert len(SCRIPTS) == 306 and not sourced & set(SCRIPTS)
     others = {
         os.path.join(ROOT, "exps", name)
-        for name in ("seeds.sh", "until_done.sh", "ensemble.sh", "slurm/job.sh")
+        for name in ("seeds.sh", "until_done.sh", "ensemble.sh", "grid.sh", "slurm/job.sh")
     }
     assert set(FILES) == set(SCRIPTS) | sourced | others
     assert all(os.access(script, os.X_OK) for script in SCRIPTS)
