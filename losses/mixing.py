@@ -37,7 +37,11 @@ def beta_weights(n, alpha, fold=False, device=None):
 def pick(layers):
     """One of `layers`, uniformly; 0 without a draw where there is none. Drawn on the CPU, so that no device
     waits."""
-    return layers[accumulation.once(lambda: int(torch.randint(len(layers), ())))] if layers else 0
+
+    def draw():
+        return int(torch.randint(len(layers), ()))
+
+    return layers[accumulation.once(draw)] if layers else 0
 
 
 # Mixing k codes: who is mixed with whom, and in which shares

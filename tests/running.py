@@ -1,13 +1,16 @@
 """Helpers of tests that run the launcher: in this process, or as a user does."""
 
+import functools
 import os
 import subprocess
 import sys
+import tempfile
 
 import torch
 
 import task_launcher
 from engine import checkpoint
+from tests import forks
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SMALL = [
@@ -36,16 +39,30 @@ def train(save_path, *words):
         os.chdir(here)
 
 
-def launch(*words, cwd=ROOT, env=None, launcher=(sys.executable,), timeout=240):
-    """Runs the launcher as a command of its own; returns the CompletedProcess."""
+def launch(*words, cwd=ROOT, env=None, launcher=None, timeout=240):
+    """Runs the launcher as a command of its own; returns the CompletedProcess.
+
+    It is a fork of a process that has imported it (see tests/forks.py), unless `launcher` says what is to
+    start it, or variables that are read at imports are set.
+    """
+    words, env = list(map(str, words)), os.environ | (env or {})
+    if launcher is None and server().serves(env):
+        with tempfile.TemporaryDirectory() as folder:
+            return server().run(words, cwd, env, folder, timeout)
     return subprocess.run(
-        [*launcher, os.path.join(ROOT, "task_launcher.py"), *map(str, words)],
+        [*(launcher or [sys.executable]), os.path.join(ROOT, "task_launcher.py"), *words],
         cwd=cwd,
-        env=os.environ | (env or {}),
+        env=env,
         capture_output=True,
         text=True,
         timeout=timeout,
     )
+
+
+@functools.cache
+def server():
+    """This process's server of forks."""
+    return forks.Server()
 
 
 def mode(save_path, *words):

@@ -3,10 +3,8 @@
 import os
 import re
 import shlex
-import subprocess
-import sys
 
-from tests.running import ROOT
+from tests.running import ROOT, launch
 
 
 def test_the_examples_run(tmp_path):
@@ -21,10 +19,6 @@ def test_the_examples_run(tmp_path):
     with open(os.path.join(ROOT, "tests", "trainers", "lecam.py"), encoding="utf8") as file:
         assert dict(files)["mine/lecam.py"] == file.read()
     for command in commands:
-        words = shlex.split(command)
-        words[0] = os.path.join(ROOT, words[0])
-        done = subprocess.run(
-            [sys.executable, *words, "--cpu"], cwd=tmp_path, capture_output=True, text=True, timeout=120
-        )
+        done = launch(*shlex.split(command)[1:], "--cpu", cwd=tmp_path)
         assert done.returncode == 0, (command, done.stderr[-500:])
     assert "FD-" in done.stdout

@@ -1,7 +1,4 @@
 import json
-import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -11,8 +8,7 @@ from torch.utils.data import Dataset
 from engine import data_digest
 from iterators import colour_mnist, digits, dsprites, points2d, semi
 from iterators.common import DataIterator
-
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from tests.running import launch
 
 
 def of(x, y=None):
@@ -58,15 +54,8 @@ def test_the_projects_own_data():
     assert len(data_digest.of(colour_mnist.get_iterators(8, source="digits"))) == 64
 
 
-def launch(folder, *words):
-    command = [
-        sys.executable,
-        os.path.join(ROOT, "task_launcher.py"),
-        f"--save_path={folder}",
-        "--cpu",
-        *words,
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
+def launched(folder, *words):
+    done = launch(f"--save_path={folder}", "--cpu", *words)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -89,16 +78,16 @@ def test_a_resume_on_other_data(tmp_path):
     ]
     run = tmp_path / "n" / "s0"
     digest = lambda: json.loads((run / "flags.json").read_text()).get("data_digest")
-    assert launch(tmp_path, *words, "--name=n", "--max_steps=1")[0] == 0
+    assert launched(tmp_path, *words, "--name=n", "--max_steps=1")[0] == 0
     first = digest()
     assert len(first) == 64
     assert (
-        launch(tmp_path, *words, "--name=n", "--max_steps=2", "--resume=auto")[0] == 0 and digest() == first
+        launched(tmp_path, *words, "--name=n", "--max_steps=2", "--resume=auto")[0] == 0 and digest() == first
     )
     np.savez(tmp_path / "a.npz", images=x, labels=(np.arange(12) + 1) % 3)  # permuted labels
-    code, said = launch(tmp_path, *words, "--name=n", "--max_steps=3", "--resume=auto")
+    code, said = launched(tmp_path, *words, "--name=n", "--max_steps=3", "--resume=auto")
     assert code == 2 and "use --accept_new_data to go on" in said and digest() == first
-    code, said = launch(
+    code, said = launched(
         tmp_path, *words, "--name=m", "--max_steps=3", f"--resume={run}/checkpoints/step_00000002.pt"
     )
     assert (
@@ -108,14 +97,19 @@ def test_a_resume_on_other_data(tmp_path):
     )
     more = np.concatenate([x, x])
     np.savez(tmp_path / "a.npz", images=more, labels=np.arange(24) % 3)  # and more of them: longer epochs
-    assert launch(tmp_path, *words, "--name=n", "--max_steps=3", "--resume=auto", "--accept_new_data")[0] == 0
+    assert (
+        launched(tmp_path, *words, "--name=n", "--max_steps=3", "--resume=auto", "--accept_new_data")[0] == 0
+    )
     second = digest()
-    assert second != first and launch(tmp_path, *words, "--name=n", "--max_steps=4", "--resume=auto")[0] == 0
+    assert (
+        second != first and launched(tmp_path, *words, "--name=n", "--max_steps=4", "--resume=auto")[0] == 0
+    )
     flags = json.loads((run / "flags.json").read_text())
     del flags["data_digest"]
     (run / "flags.json").write_text(json.dumps(flags))
     assert (
-        launch(tmp_path, *words, "--name=n", "--max_steps=5", "--resume=auto")[0] == 0 and digest() == second
+        launched(tmp_path, *words, "--name=n", "--max_steps=5", "--resume=auto")[0] == 0
+        and digest() == second
     )
 
 

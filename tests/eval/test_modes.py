@@ -176,9 +176,11 @@ def test_the_launcher_runs_from_any_folder(tmp_path):
         path = tmp_path / "networks" / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
-    done = launch(*words, cwd=tmp_path)
+    done = launch(*words, cwd=tmp_path, launcher=[sys.executable])
     assert done.returncode == 0, done.stderr
-    done = launch(*words, "--network=networks/mine.py", "--name=mine", cwd=tmp_path)
+    done = launch(
+        *words, "--network=networks/mine.py", "--name=mine", cwd=tmp_path, launcher=[sys.executable]
+    )
     assert done.returncode == 0, done.stderr
     recorded = [
         json.loads((tmp_path / "results" / n / "s0" / "flags.json").read_text()) for n in ("deleteme", "mine")
@@ -186,6 +188,11 @@ def test_the_launcher_runs_from_any_folder(tmp_path):
     assert recorded[0]["network"] == "networks/small.py" and recorded[0]["trainer"] == "trainers/gan.py"
     assert recorded[1]["network"] == str(tmp_path / "networks" / "mine.py")
     done = launch(
-        *words, "--max_steps=2", "--resume=auto", f"--network={ROOT}/networks/small.py", cwd=tmp_path
+        *words,
+        "--max_steps=2",
+        "--resume=auto",
+        f"--network={ROOT}/networks/small.py",
+        cwd=tmp_path,
+        launcher=[sys.executable],
     )
     assert done.returncode == 0 and "warning" not in done.stderr, done.stderr

@@ -18,7 +18,7 @@ from eval.metrics.results import append_result, write_results
 from tests.conftest import ROOT
 from tests.running import mode, train
 
-SPAWN = multiprocessing.get_context("spawn")
+FORK = multiprocessing.get_context("fork")  # they only write files
 
 
 class Run:
@@ -93,9 +93,9 @@ def test_what_a_killed_writer_left_is_removed_and_a_passing_error_read_again(tmp
 
 @pytest.mark.parametrize("flock", [True, False])
 def test_processes_that_write_at_once_lose_nothing(tmp_path, flock):
-    go = SPAWN.Event()
+    go = FORK.Event()
     target = write_many if flock else write_many_without_flock
-    processes = [SPAWN.Process(target=target, args=(str(tmp_path), 25 * k, go)) for k in range(4)]
+    processes = [FORK.Process(target=target, args=(str(tmp_path), 25 * k, go)) for k in range(4)]
     for process in processes:
         process.start()
     go.set()

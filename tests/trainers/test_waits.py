@@ -14,7 +14,7 @@ from engine.record import Means
 # operators that copy a tensor's numbers, or what depends on them, to the host
 READS = {"_local_scalar_dense", "nonzero", "equal", "is_nonzero", "masked_select", "unique_dim", "_unique2"}
 # drawn on the CPU for this purpose
-ALLOWED = {("mixing.py", "pick")}
+ALLOWED = {("mixing.py", "draw")}
 
 
 class Reads(TorchDispatchMode):
