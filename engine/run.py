@@ -43,6 +43,11 @@ class RunDirectory:
         )
         self.metrics = record.Metrics(os.path.join(self.folder, "metrics.jsonl"))
         self.results = Results(self.folder)
+        if (
+            args.mode != "train" and saved_flags.read(self.folder) is None
+        ):  # beside a checkpoint that is alone
+            stem = os.path.splitext(os.path.basename(args.resume))[0]
+            self.results = Results(self.folder, f"{stem}_evaluations.jsonl")
         self.writes = distributed.rank() == 0
         self.lock = Lock(self.folder)
         self.tensorboard = None
@@ -238,7 +243,9 @@ class RunDirectory:
         if self.args.resume not in ("none", "auto"):
             if which != "latest":
                 raise UserError(f"--at={which}: given with --resume={self.args.resume}; use one of the two")
-            yield os.path.basename(self.args.resume), checkpoint.named(self.args.resume)
+            state = checkpoint.named(self.args.resume)
+            self.check_own(state, self.args.resume, "--resume", "leave out --name")
+            yield os.path.basename(self.args.resume), state
             return
         steps = checkpoint.steps(self.checkpoints)
         if which == "best":
@@ -278,14 +285,17 @@ class RunDirectory:
                 f"{self.checkpoints} can be read; restore one"
             )
 
-    def check_own(self, state, name):
+    def check_own(self, state, name, flag="--name", advice="move it away"):
         """For modes: raises UserError for a checkpoint whose flags are another run's than flags.json's."""
+        saved = saved_flags.read(self.folder)
+        if saved is None:  # the checkpoint's own flags were taken
+            return
         trained = copy.copy(self.args)
-        vars(trained).update(saved_flags.read(self.folder) or {})
+        vars(trained).update(saved)
         found = saved_flags.differences(state["flags"], trained, self.folder)
         if found:
             raise UserError(
-                f"--name: {name} in {self.checkpoints} is of another run: {'; '.join(found)}; move it away"
+                f"{flag}: {name} is of another run than {self.folder}: {'; '.join(found)}; {advice}"
             )
 
     def check(self, then):

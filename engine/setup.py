@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
-from engine import data_digest, distributed, flags, memory
+from engine import data_digest, distributed, flags, memory, saved_flags
 from engine.errors import UserError
 from engine.load import call, load_file, located
 from engine.randomness import seed_all
@@ -146,6 +146,7 @@ def resolve(args, data):
         args.data_shape_b = list(train.data_shape_b)
     args.steps_per_epoch = len(train)
     args.data_digest = distributed.on_rank0(lambda: data_digest.of(data))
+    args.file_digests = saved_flags.digests(vars(args))
     args.total_steps = args.max_steps or args.epochs * len(train)
     args.schedule_steps = args.schedule_steps or max(args.total_steps, 1)
     flags.resolve(args)
