@@ -37,6 +37,7 @@ def test_modes_take_it_and_write_beside_it(lone, tmp_path, monkeypatch):
     assert sorted(p.name for p in lone.parent.iterdir()) == [
         "interpolate_00000003.gif",
         "interpolate_00000003.png",
+        "interpolate_00000003.webp",
         "mine.pt",
         "samples_00000003.png",
     ]
