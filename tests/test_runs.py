@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+import torch
 
 from engine import checkpoint
 from engine.errors import MissingError, UserError

@@ -5,7 +5,16 @@ data: {split: DataIterator}, made when first looked into. Each module declares t
 
 from engine.flags import checkpoint_name
 from eval.modes import (
-    autoencoder, classifying, codes, data, export, gan, latents, real, restoring, translation,
+    autoencoder,
+    classifying,
+    codes,
+    data,
+    export,
+    gan,
+    latents,
+    real,
+    restoring,
+    translation,
 )
 
 MODES = gan.MODES | latents.MODES | autoencoder.MODES | codes.MODES | translation.MODES | classifying.MODES

@@ -114,7 +114,7 @@ def write(images, out, kind):
 @for_each_checkpoint("generate")
 def interpolate(trainer, data, run, args, step):
     """--samples walks of --frames images each between two noise points, by --interpolation:
-    interpolate_<step>.png (a row a walk), and .gif, .webp and, where there is ffmpeg, .mp4 (there and back)."""
+    interpolate_<step>.png (a row a walk); .gif, .webp and, where there is ffmpeg, .mp4 (there and back)."""
     import torch
 
     points.refuse(args, "--mode=interpolate")
