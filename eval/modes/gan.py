@@ -17,14 +17,14 @@ from eval.modes.restoring import for_each_checkpoint, standing_statistics
 
 def add_flags(declare):
     """Declares the flags of these modes; --samples, which training reads too, is a shared one."""
-    declare("sample", "data", "export").add_argument(
+    declare("sample", "data", "export", "translate").add_argument(
         "--out",
         kept=False,
         default="",
         help="sample: a .png grid, a .npz array, else a folder of PNGs (default: samples_<step>.png in the "
         "run's "
         "folder); data: a .png (default data.png); export: the folder to write (default: export in the "
-        "run's folder)",
+        "run's folder); translate: the folder for translations of --images (default: one in the run's)",
     )
     declare("evaluate", "real").add_argument(
         "--is_splits",
