@@ -195,6 +195,8 @@ def check(args):
         if args.device not in ("auto", "cpu"):
             raise UserError(f"--cpu: given with --device={args.device}; use one of the two")
         args.device = "cpu"
+    if args.init and args.resume not in ("none", "auto"):
+        raise UserError("--init: given with --resume=PATH, which takes all weights; use one of the two")
     if args.last_epoch is not None and args.resume in ("none", "auto"):
         raise UserError(
             "--last_epoch: use it with --resume=PATH, which starts a new run from a checkpoint; "

@@ -19,7 +19,7 @@ from engine.errors import MissingError, UserError
 from engine.files import remove_temporary, write_atomically
 from engine.load import located
 from engine.lock import Lock, who
-from engine.randomness import seeded
+from engine.randomness import seed_all, seeded
 from engine.results import Results
 
 OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.ESTALE)
@@ -118,6 +118,8 @@ class RunDirectory:
         distributed.on_rank0(self.lock_up)
         # process 0 reads: nodes need not share a file system
         self.step, state, fresh = distributed.on_rank0(self.find)
+        if state is None:
+            self.check_init(trainer)
         if self.writes:
             if fresh:  # what an earlier start without a checkpoint left is dropped
                 shutil.rmtree(self.samples)
@@ -136,6 +138,20 @@ class RunDirectory:
             trainer.restore(state)
             self.saved = None if fresh else self.step
         return self.step, state
+
+    def check_init(self, trainer):
+        """Reads the checkpoint of --init, if there is one, and raises UserError where it does not fit."""
+        if self.args.init:  # process 0 reads, as in open()
+            self.initial = distributed.on_rank0(lambda: checkpoint.named(self.args.init[0], "--init"))
+            trainer.check_weights(self.initial["modules"], *self.args.init)
+
+    def initialise(self, trainer, batch):
+        """What a new run begins with: the trainer's initialisation from its first batch, then weights of
+        --init."""
+        seed_all(self.args.seed, "prepare", distributed.rank())
+        trainer.initialise(batch)
+        if self.args.init:
+            trainer.take_weights(self.initial.pop("modules"), *self.args.init)
 
     def lock_up(self):
         """Makes the folder, takes its lock, and clears what a killed process left half written."""

@@ -87,8 +87,10 @@ def of_checkpoint(path):
 
 
 def digests(flags):
-    """The sha256 of each file outside the project that flags name: a checkpoint alone can tell its own."""
-    return sorted(digest(located(name)) for _, name in files_of(flags) if os.path.isabs(name))
+    """The sha256 of each file outside the project that flags name: a checkpoint alone can tell its own. One
+    that is not there is left to load_file."""
+    paths = [located(name) for _, name in files_of(flags) if os.path.isabs(name)]
+    return sorted(digest(path) for path in paths if os.path.isfile(path))
 
 
 def digest(path):

@@ -584,6 +584,41 @@ class Trainer(nn.Module):
             "optims": {name: optim.state_dict() for name, optim in self.optims.items()},
         }
 
+    def check_weights(self, modules, file, *names):
+        """[(role, state dict)] of what --init takes: networks called `names` of a captured state's modules,
+        by default all plain ones that both have; gen_ema is the averaged gen. Raises UserError where these do
+        not fit."""
+        own = [role for role in self.roles + self.optional_roles if getattr(self, role, None) is not None]
+        there = {name.split(".")[0] for name in modules}
+        found = []
+        for name in names or [role for role in own if role in there]:
+            role = name.removesuffix("_ema")
+            if role not in own or name not in there:
+                have = ", ".join(n for n in sorted(there) if n.removesuffix("_ema") in own) or "none of these"
+                raise UserError(f"--init: given {name}; the run has {', '.join(own)}, {file} has {have}")
+            part = {n.removeprefix(name + "."): v for n, v in modules.items() if n.startswith(name + ".")}
+            mine = getattr(self, role).state_dict()
+            wrong = sorted(mine.keys() ^ part.keys()) or [
+                n for n, value in part.items() if value.shape != mine[n].shape
+            ]
+            if wrong:
+                raise UserError(
+                    f"--init: {name} of {file} is another network than {role} of {self.args.network} "
+                    f"({wrong[0]}); use the --network and --network_args that it was made with"
+                )
+            found.append((role, part))
+        if not found:
+            raise UserError(f"--init: {file} has none of {', '.join(own)}; use another checkpoint")
+        return found
+
+    def take_weights(self, modules, file, *names):
+        """Takes over the networks that check_weights gives; averages start from them."""
+        for role, part in self.check_weights(modules, file, *names):
+            getattr(self, role).load_state_dict(part)
+            if role in self.averaged:
+                self.sampling_net(role).load_state_dict(part)
+        self.refresh_caches(self)
+
     def with_averages(self, modules):
         """The entries of a captured state with the averages that are kept here, and no others."""
         kept = dict(modules)
@@ -611,13 +646,15 @@ class Trainer(nn.Module):
             self.load_state_dict(modules)
             for name, optim in self.optims.items():
                 # moments from the checkpoint, hyperparameters from the flags
-                optim.load_state_dict(
-                    state["optims"][name] | {"param_groups": optim.state_dict()["param_groups"]}
-                )
+                groups, saved = optim.state_dict()["param_groups"], state["optims"][name]
+                own, there = (sum(len(g["params"]) for g in each) for each in (groups, saved["param_groups"]))
+                if own != there:  # load_state_dict would give parameters the moments of others
+                    raise ValueError(f"optimiser {name} had {there} parameters, and has {own}")
+                optim.load_state_dict(saved | {"param_groups": groups})
         except (RuntimeError, KeyError, ValueError) as error:
             raise UserError(
                 f"--resume: the checkpoint is of other networks ({str(error).splitlines()[-1].strip()}); "
-                "use the flags it was made with"
+                "use the flags it was made with, or --init to take weights alone"
             ) from error
         self.refresh_caches(self)
 
