@@ -146,11 +146,11 @@ def prune(folder, step, keep_last, keep_every, good, say):
             return
 
 
-def named(path):
-    """The state in a checkpoint that the user named with --resume=PATH."""
+def named(path, flag="--resume"):
+    """The state in a checkpoint that the user named with a flag."""
     try:
         return load_run(path)
     except (ValueError, OSError) as error:
         raise UserError(
-            f"--resume: {path}: {getattr(error, 'strerror', None) or error}; use another checkpoint"
+            f"{flag}: {path}: {getattr(error, 'strerror', None) or error}; use another checkpoint"
         ) from None

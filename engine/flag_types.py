@@ -9,6 +9,7 @@ import argparse
 import difflib
 import math
 import os
+import sys
 from typing import NamedTuple
 
 from engine.errors import UserError
@@ -35,6 +36,15 @@ class Parser(argparse.ArgumentParser):
         self.flags = {}  # name: argparse.Action, of those that were declared by a Group
         self.resolvers = []  # functions of the flags that complete them, see Group.resolve
         self.served = set()  # see Group.serves
+
+    def parse_known_args(self, args=None, namespace=None):
+        """argparse's; --flag=a b is --flag a b where a flag takes several words."""
+        words = []
+        for word in sys.argv[1:] if args is None else args:
+            name, sign, value = word.partition("=")
+            several = getattr(self._option_string_actions.get(name), "nargs", None) in ("+", "*")
+            words += [name, value] if sign and several and value[:1] not in ("", "-") else [word]
+        return super().parse_known_args(words, namespace)
 
     def error(self, message):
         """Raises UserError with argparse's message; of an unknown flag, with the one that it is nearest

@@ -59,7 +59,8 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None, alone=())
     """The flags in `argv` (default: the command line's) as Flags. Raises UserError in one line.
 
     Any mode but train restores a run: its own flags.json then gives the defaults, so --name (and --seed) are
-    enough, and the flags come resolved and frozen. add_mode_flags(declare): declares the flags of modes;
+    enough, and the flags come resolved and frozen. Where --resume names a checkpoint and --name no run, the
+    checkpoint's own flags do. add_mode_flags(declare): declares the flags of modes;
     declare(*modes) is the Group of those that these modes read. alone: modes that need no run; without --name
     they look at none. modes: names, or {name: function}, whose docstrings --help quotes.
     """
@@ -70,7 +71,7 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None, alone=())
             raise UserError(f"{flag or '--'}: given --; use a value of the flag, or leave it out")
     given = names_in(argv)
     first = Parser(add_help=False)
-    for name in ("name", "save_path", "seed", "mode", "trainer", "flags"):
+    for name in ("name", "save_path", "seed", "mode", "trainer", "flags", "resume"):
         first.add_argument("--" + name)
     first.add_argument("-h", "--help", action="store_true")
     known, _ = first.parse_known_args(argv)
@@ -92,14 +93,10 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None, alone=())
     )
     add_shared(parser)
     saved, file, folder = {}, "", None
-    if mode != "train" and not known.help and not (mode in alone and known.name is None):
-        folder = saved_flags.folder_of(
-            *(getattr(known, n) or parser.get_default(n) for n in ("save_path", "name", "seed"))
-        )
-        file = os.path.join(folder, "flags.json")
-        saved = saved_flags.read(folder)
-        if saved is None:
-            raise MissingError(f"--name: no run in {folder}; train one with this --name and --seed first")
+    checkpoint = mode != "train" and known.resume not in (None, "none", "auto")
+    restores = checkpoint or known.name is not None or mode not in alone
+    if mode != "train" and not known.help and restores:
+        saved, folder, file = run_of(known, parser, checkpoint)
         saved = saved_flags.restored(saved, folder)
         saved_flags.check_files(saved, folder, given)
     trainer = named(find(known.trainer)) if known.trainer else saved.get("trainer", DEFAULT_TRAINER)
@@ -135,12 +132,32 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None, alone=())
     # a copy in the folder of another seed is still of the seed that it was trained with
     if folder is not None:
         args.folder, args.seed = folder, saved.get("seed", args.seed)
+        if checkpoint and known.seed not in (None, str(args.seed)):
+            raise UserError(
+                f"--seed: given {known.seed}, {known.resume} is of seed {args.seed}; leave it out"
+            )
     check(args)
     if args.dry_run and mode != "train":
         raise UserError(f"--dry_run: --mode={mode} trains nothing; leave it out")
     if mode != "train" and mode not in alone:
         resolve(args)
     return args
+
+
+def run_of(known, parser, checkpoint):
+    """(flags, folder, file that holds the flags) of the run that a mode restores: that of --name, or else
+    what the `checkpoint` of --resume says. Raises MissingError where there is no run."""
+    names = ("save_path", "name", "seed")
+    folder = saved_flags.folder_of(*(getattr(known, n) or parser.get_default(n) for n in names))
+    saved = saved_flags.read(folder) if known.name is not None or not checkpoint else None
+    if saved is not None:
+        return saved, folder, os.path.join(folder, "flags.json")
+    if checkpoint:
+        return saved_flags.of_checkpoint(known.resume)
+    raise MissingError(
+        f"--name: no run in {folder}; train one with this --name and --seed first, or use --resume=FILE with "
+        "a checkpoint"
+    )
 
 
 def names_in(argv):
@@ -178,6 +195,8 @@ def check(args):
         if args.device not in ("auto", "cpu"):
             raise UserError(f"--cpu: given with --device={args.device}; use one of the two")
         args.device = "cpu"
+    if args.init and args.resume not in ("none", "auto"):
+        raise UserError("--init: given with --resume=PATH, which takes all weights; use one of the two")
     if args.last_epoch is not None and args.resume in ("none", "auto"):
         raise UserError(
             "--last_epoch: use it with --resume=PATH, which starts a new run from a checkpoint; "

@@ -7,7 +7,7 @@ import traceback
 from engine import distributed
 from engine.errors import DivergedError, Interrupted
 from engine.preemption import INTERRUPTED
-from engine.randomness import seed_all, seed_step, seeded
+from engine.randomness import seed_step, seeded
 from engine.record import Console, Means, duration
 
 
@@ -70,8 +70,7 @@ class Fit:
         self.console = Console(step, total, args.steps_per_epoch, run.say)
         self.trainer.train()
         if state is None:
-            seed_all(args.seed, "prepare", distributed.rank())
-            self.trainer.initialise(next(self.stream.from_step(0)))
+            run.initialise(self.trainer, next(self.stream.from_step(0)))
         else:
             self.means.restore(state["means"])
         began, first = time.monotonic(), step

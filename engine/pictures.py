@@ -1,9 +1,12 @@
 """Pictures for people: grids, curves, animations. Does not import torch, so that reports start without it."""
 
+import contextlib
 import io
 import math
 import os
 import re
+import shutil
+import subprocess
 
 from PIL import Image, ImageDraw
 
@@ -260,6 +263,77 @@ def gif(path, frames, seconds=0.1):
     """Writes PIL images as an animation that repeats. seconds: for one frame, or a list of those of each."""
     times = [round(1000 * t) for t in seconds] if isinstance(seconds, list) else round(1000 * seconds)
     frames[0].save(path, "gif", save_all=True, append_images=frames[1:], duration=times, loop=0)
+
+
+def webp(path, frames, seconds=0.1):
+    """Writes PIL images as a lossless WebP animation that repeats, a frame for so many seconds."""
+    options = {"duration": round(1000 * seconds), "loop": 0, "lossless": True}
+    frames[0].save(path, "webp", save_all=True, append_images=frames[1:], **options)
+
+
+def ffmpeg():
+    """The path of ffmpeg: the one on PATH, else that of the package imageio-ffmpeg; None without either."""
+    found = shutil.which("ffmpeg")
+    if found is None:
+        with contextlib.suppress(ImportError, RuntimeError):  # RuntimeError: the package found no program
+            import imageio_ffmpeg
+
+            found = imageio_ffmpeg.get_ffmpeg_exe()
+    return found
+
+
+def mp4(path, frames, seconds=0.1, crf=23):
+    """Writes PIL images of one size as an H.264 film, a frame for so many seconds; crf: libx264's quality.
+
+    Returns None, or why there is no film: ffmpeg is missing or failed.
+    """
+    program = ffmpeg()
+    if program is None:
+        return "no ffmpeg on PATH; install it, or the package imageio-ffmpeg"
+    width, height = frames[0].size
+    given = [
+        "-f",
+        "rawvideo",
+        "-pix_fmt",
+        "rgb24",
+        "-s",
+        f"{width}x{height}",
+        "-r",
+        f"{1 / seconds:g}",
+        "-i",
+        "-",
+    ]
+    # H.264 with colours at half the resolution takes even sides alone
+    coded = [
+        "-c:v",
+        "libx264",
+        "-crf",
+        str(crf),
+        "-vf",
+        "pad=ceil(iw/2)*2:ceil(ih/2)*2",
+        "-pix_fmt",
+        "yuv420p",
+    ]
+    done = subprocess.run(
+        [program, "-y", "-loglevel", "error", *given, *coded, "-movflags", "+faststart", path],
+        input=b"".join(frame.convert("RGB").tobytes() for frame in frames),
+        capture_output=True,
+        check=False,
+    )
+    if done.returncode:
+        return f"ffmpeg failed: {done.stderr.decode(errors='replace').strip()[:200]}"
+    return None
+
+
+def film(stem, frames, seconds=0.1, crf=23):
+    """Writes PIL images as stem.gif, stem.webp and, where there is ffmpeg, stem.mp4.
+
+    Returns their names for a message, with the reason where there is no .mp4.
+    """
+    gif(stem + ".gif", frames, seconds)
+    webp(stem + ".webp", frames, seconds)
+    missing = mp4(stem + ".mp4", frames, seconds, crf)
+    return f"{stem}.gif, .webp" + (" and .mp4" if missing is None else f" (no .mp4: {missing})")
 
 
 def frames(folder, every=0):

@@ -40,11 +40,11 @@ def read_records(path):
 
 
 class Results:
-    """evaluations.jsonl in a run's folder. Each change rewrites it whole, under a lock, so that processes
-    take turns."""
+    """evaluations.jsonl in a run's folder, or the file `name`. Each change rewrites it whole, under a lock,
+    so that processes take turns."""
 
-    def __init__(self, folder):
-        self.path = os.path.join(folder, FILE)
+    def __init__(self, folder, name=FILE):
+        self.path = os.path.join(folder, name)
 
     def read(self):
         """The results, in the file's order."""

@@ -19,7 +19,7 @@ from engine.errors import MissingError, UserError
 from engine.files import remove_temporary, write_atomically
 from engine.load import located
 from engine.lock import Lock, who
-from engine.randomness import seeded
+from engine.randomness import seed_all, seeded
 from engine.results import Results
 
 OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS, errno.ESTALE)
@@ -43,6 +43,11 @@ class RunDirectory:
         )
         self.metrics = record.Metrics(os.path.join(self.folder, "metrics.jsonl"))
         self.results = Results(self.folder)
+        if (
+            args.mode != "train" and saved_flags.read(self.folder) is None
+        ):  # beside a checkpoint that is alone
+            stem = os.path.splitext(os.path.basename(args.resume))[0]
+            self.results = Results(self.folder, f"{stem}_evaluations.jsonl")
         self.writes = distributed.rank() == 0
         self.lock = Lock(self.folder)
         self.tensorboard = None
@@ -113,6 +118,8 @@ class RunDirectory:
         distributed.on_rank0(self.lock_up)
         # process 0 reads: nodes need not share a file system
         self.step, state, fresh = distributed.on_rank0(self.find)
+        if state is None:
+            self.check_init(trainer)
         if self.writes:
             if fresh:  # what an earlier start without a checkpoint left is dropped
                 shutil.rmtree(self.samples)
@@ -131,6 +138,20 @@ class RunDirectory:
             trainer.restore(state)
             self.saved = None if fresh else self.step
         return self.step, state
+
+    def check_init(self, trainer):
+        """Reads the checkpoint of --init, if there is one, and raises UserError where it does not fit."""
+        if self.args.init:  # process 0 reads, as in open()
+            self.initial = distributed.on_rank0(lambda: checkpoint.named(self.args.init[0], "--init"))
+            trainer.check_weights(self.initial["modules"], *self.args.init)
+
+    def initialise(self, trainer, batch):
+        """What a new run begins with: the trainer's initialisation from its first batch, then weights of
+        --init."""
+        seed_all(self.args.seed, "prepare", distributed.rank())
+        trainer.initialise(batch)
+        if self.args.init:
+            trainer.take_weights(self.initial.pop("modules"), *self.args.init)
 
     def lock_up(self):
         """Makes the folder, takes its lock, and clears what a killed process left half written."""
@@ -238,7 +259,9 @@ class RunDirectory:
         if self.args.resume not in ("none", "auto"):
             if which != "latest":
                 raise UserError(f"--at={which}: given with --resume={self.args.resume}; use one of the two")
-            yield os.path.basename(self.args.resume), checkpoint.named(self.args.resume)
+            state = checkpoint.named(self.args.resume)
+            self.check_own(state, self.args.resume, "--resume", "leave out --name")
+            yield os.path.basename(self.args.resume), state
             return
         steps = checkpoint.steps(self.checkpoints)
         if which == "best":
@@ -278,14 +301,17 @@ class RunDirectory:
                 f"{self.checkpoints} can be read; restore one"
             )
 
-    def check_own(self, state, name):
+    def check_own(self, state, name, flag="--name", advice="move it away"):
         """For modes: raises UserError for a checkpoint whose flags are another run's than flags.json's."""
+        saved = saved_flags.read(self.folder)
+        if saved is None:  # the checkpoint's own flags were taken
+            return
         trained = copy.copy(self.args)
-        vars(trained).update(saved_flags.read(self.folder) or {})
+        vars(trained).update(saved)
         found = saved_flags.differences(state["flags"], trained, self.folder)
         if found:
             raise UserError(
-                f"--name: {name} in {self.checkpoints} is of another run: {'; '.join(found)}; move it away"
+                f"{flag}: {name} is of another run than {self.folder}: {'; '.join(found)}; {advice}"
             )
 
     def check(self, then):

@@ -1,6 +1,7 @@
 """flags.json: the flags of a run and the files that they name, written, read, and compared on resume."""
 
 import argparse
+import hashlib
 import json
 import os
 
@@ -11,7 +12,7 @@ from engine.load import located, named, other_clone, same_text
 
 FILES = ("network", "iterator", "trainer")  # flags that name a file; compared by content, not by name
 # not flags, but kept beside them: what the data said, and what follows from it and the flags
-FACTS = ("data_shape", "data_shape_b", "n_classes", "steps_per_epoch", "data_digest")
+FACTS = ("data_shape", "data_shape_b", "n_classes", "steps_per_epoch", "data_digest", "file_digests")
 DERIVED = ("total_steps",)
 
 
@@ -54,10 +55,48 @@ def read(folder):
         raise MissingError(
             f"{path}: not readable as JSON ({error}); restore it or use another --name"
         ) from None
-    wanted = {**dict.fromkeys(FILES, str), "data_shape": list, "n_classes": int}
-    if not isinstance(flags, dict) or not all(isinstance(flags.get(n), kind) for n, kind in wanted.items()):
+    if not complete(flags):
         raise MissingError(f"{path}: does not hold a run's flags; restore it or use another --name")
     return flags
+
+
+def complete(flags):
+    """Whether `flags` is a dict that has what modes need of a run's flags."""
+    wanted = {**dict.fromkeys(FILES, str), "data_shape": list, "n_classes": int}
+    return isinstance(flags, dict) and all(isinstance(flags.get(n), kind) for n, kind in wanted.items())
+
+
+def of_checkpoint(path):
+    """(flags, folder, file that holds them) of a checkpoint that --resume names for a mode.
+
+    In the folder checkpoints/ of a run they are the run's. Elsewhere the checkpoint is enough: it holds its
+    flags, and results go to the folder where it lies. Raises UserError for a file that is no checkpoint.
+    """
+    folder = os.path.dirname(path)
+    run = os.path.dirname(os.path.abspath(folder))
+    if os.path.basename(os.path.abspath(folder)) == "checkpoints" and os.path.isfile(
+        os.path.join(run, "flags.json")
+    ):
+        return read(run), run, os.path.join(run, "flags.json")
+    from engine import checkpoint  # here: it imports torch, which reports do without
+
+    flags = checkpoint.named(path)["flags"]
+    if not complete(flags):
+        raise UserError(f"--resume: {path}: holds no complete flags of a run; use another checkpoint")
+    return flags, folder or ".", path
+
+
+def digests(flags):
+    """The sha256 of each file outside the project that flags name: a checkpoint alone can tell its own. One
+    that is not there is left to load_file."""
+    paths = [located(name) for _, name in files_of(flags) if os.path.isabs(name)]
+    return sorted(digest(path) for path in paths if os.path.isfile(path))
+
+
+def digest(path):
+    """The sha256 of a text file, with its lines ended by a line feed."""
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read().replace(b"\r\n", b"\n")).hexdigest()
 
 
 def check_saved(action, value, file):
@@ -103,18 +142,27 @@ def restored(saved, folder):
 
 
 def check_files(saved, folder, given):
-    """For modes: raises UserError for a file outside the project, to be imported because flags.json names it,
-    that is not what the run has kept a copy of; unless its flag is among those `given`. A run's folder may be
-    someone else's."""
+    """For modes: raises UserError for a file outside the project, to be imported because flags.json or a
+    checkpoint names it, that is not the run's own: not what the run keeps a copy or the digest of. Raises
+    MissingError for one that is gone. Flags among those `given` are the user's word. A run's folder or a
+    checkpoint may be someone else's."""
+    kept = saved.get("file_digests") or []
     for flag, name in files_of(saved):
         path, copy = located(name), copied(folder, flag, name)
-        if flag in given or not os.path.isfile(path) or not os.path.isabs(named(path)):
+        if flag in given:
             continue
-        if not os.path.isfile(copy) or not same_text(copy, path):
+        if not os.path.isfile(path):
+            if flag == "iterator":  # many modes need no data; load_file names it where one does
+                continue
+            raise MissingError(
+                f"--{flag}: the run was trained with {name}, which is gone; use --{flag}=FILE with a copy"
+            )
+        if not os.path.isabs(named(path)) or os.path.isfile(copy) and same_text(copy, path):
+            continue
+        if digest(path) not in kept:
             raise UserError(
-                f"--{flag}: {name}, which the run's flags.json names, is outside the project and not the "
-                "file that the "
-                f"run keeps a copy of; use --{flag}={name} if you trust it"
+                f"--{flag}: {name}, which the run's flags name, is outside the project and not the file that "
+                f"the run began with; use --{flag}={name} if you trust it"
             )
 
 
@@ -144,7 +192,7 @@ def differences(then, args, folder):
             }
             if name == "iterator_args":  # data may move; steps_per_epoch tells if it changed
                 old, new = ({k: v for k, v in d.items() if k not in ("root", "cache")} for d in (old, new))
-        if old == new or name in DERIVED:
+        if old == new or name in DERIVED or name == "file_digests":  # files are compared above
             continue
         if name == "data_digest" or name == "steps_per_epoch" and getattr(args, "accept_new_data", False):
             if not getattr(args, "accept_new_data", False) and None not in (old, new):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import torch
 
-from engine import data_digest, distributed, flags, memory
+from engine import data_digest, distributed, flags, memory, saved_flags
 from engine.errors import UserError
 from engine.load import call, load_file, located
 from engine.randomness import seed_all
@@ -146,6 +146,7 @@ def resolve(args, data):
         args.data_shape_b = list(train.data_shape_b)
     args.steps_per_epoch = len(train)
     args.data_digest = distributed.on_rank0(lambda: data_digest.of(data))
+    args.file_digests = saved_flags.digests(vars(args))
     args.total_steps = args.max_steps or args.epochs * len(train)
     args.schedule_steps = args.schedule_steps or max(args.total_steps, 1)
     flags.resolve(args)
@@ -180,9 +181,35 @@ def networks(args):
     return nets
 
 
+def freeze(nets, args):
+    """Leaves the first --freeze_d stages of each discriminator (disc...) out of training: FreezeD, Mo et al.
+    2020.
+
+    Their buffers move on: spectral norms' vectors, batch norms' statistics. Raises UserError where there are
+    no such stages, or nothing would be left to train.
+    """
+    k, given = args.freeze_d, f"--freeze_d: given {args.freeze_d}, "
+    discs = {role: net for role, net in nets.items() if role.startswith("disc")}
+    if k and not discs:
+        raise UserError(f"{given}{args.network} has no discriminator; leave it out")
+    for role, disc in discs.items() if k else ():
+        stages = list(getattr(disc, "stages", ()))
+        most = max((i for i, stage in enumerate(stages) if list(stage.parameters())), default=0)
+        if not stages:
+            raise UserError(f"{given}{role} of {args.network} has no stages; use a networks.layers.Staged")
+        if k > most:
+            raise UserError(
+                f"{given}{role} of {args.network} has {len(stages)} stages; must be at most {most}, so that "
+                "one with weights is trained"
+            )
+        for stage in stages[:k]:
+            stage.requires_grad_(False)
+
+
 def trainer(args, nets):
     """What get_trainer of the trainer file makes of the networks. Raises UserError for a shared flag that it
     has no use for."""
+    freeze(nets, args)
     made = load_file(located(args.trainer), "--trainer", "get_trainer").get_trainer(nets, args)
     if args.disc_lr and not any(name.startswith("disc") for name in made.optims):
         raise UserError(

@@ -60,6 +60,23 @@ def add_shared(parser):
         "checkpoints)",
     )
     g.add_argument(
+        "--init",
+        nargs="+",
+        kept=False,
+        default=[],
+        metavar=("FILE", "ROLE"),
+        help="weights to begin a new run with: a checkpoint, and which of its networks, as in "
+        "--init=old.pt gen_ema disc, where gen_ema is the averaged gen (default: its plain networks that "
+        "this run has); no optimisers and no step",
+    )
+    g.add_argument(
+        "--freeze_d",
+        type=count,
+        kept=True,
+        default=0,
+        help="first stages of the discriminators to leave as they are: FreezeD, Mo et al. 2020 (default 0)",
+    )
+    g.add_argument(
         "--last_epoch",
         changes_run=False,
         kept=False,

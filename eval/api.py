@@ -54,27 +54,33 @@ class Run:
         return {name: [record.get(name) for record in records] for name in names}
 
 
-def load(folder, at="latest", device="cpu"):
-    """The Run in results/<name>/s<seed> as of a checkpoint: at is "latest", "best" or a step.
+def load(path, at="latest", device="cpu", **given):
+    """The Run in results/<name>/s<seed> as of a checkpoint, at "latest", "best" or a step; or of the
+    checkpoint in the file `path`, which need not lie in a run's folder.
 
-    Raises MissingError where there is no run or no such checkpoint.
+    given: flags, as on the command line, such as network="mine/net.py" for a file that has moved. Raises
+    MissingError where there is no run, no such checkpoint or a file is gone.
     """
-    folder = os.path.abspath(os.fspath(folder))
-    parent, leaf = os.path.split(folder)
-    seed = leaf.removeprefix("s")
-    if (
-        not os.path.isfile(os.path.join(folder, "flags.json"))
-        or not leaf.startswith("s")
-        or not seed.isdigit()
-    ):
-        raise MissingError(f"load: no run in {folder}; use the folder results/<name>/s<seed> of a run")
-    save_path, name = os.path.split(parent)
-    words = [f"--save_path={save_path}", f"--name={name}", f"--seed={seed}", "--mode=sample"]
-    words += [f"--at={at}", f"--device={device}"]
+    path = os.fspath(path)
+    words = [f"--resume={path}"] if os.path.isfile(path) else words_of(path)
+    words += ["--mode=sample", f"--at={at}", f"--device={device}"]
+    words += [f"--{name}={value}" for name, value in given.items()]
     args = flags.parse(words, ("train", *MODES), add_flags)
     chosen = setup.device(args)
     trainer = setup.trainer(args, setup.networks(args))
     trainer.to(chosen, memory_format=torch.channels_last)
     step = RunDirectory(args).restore(trainer)
     trainer.eval()
-    return Run(args, step, trainer, setup.data(args, chosen, wrap), folder)
+    return Run(args, step, trainer, setup.data(args, chosen, wrap), args.folder)
+
+
+def words_of(folder):
+    """The flags that name the run in a folder. Raises MissingError where there is none."""
+    folder = os.path.abspath(folder)
+    parent, leaf = os.path.split(folder)
+    seed = leaf.removeprefix("s")
+    is_run = os.path.isfile(os.path.join(folder, "flags.json")) and leaf.startswith("s") and seed.isdigit()
+    if not is_run:
+        raise MissingError(f"load: no run in {folder}; use results/<name>/s<seed>, or a checkpoint's file")
+    save_path, name = os.path.split(parent)
+    return [f"--save_path={save_path}", f"--name={name}", f"--seed={seed}"]

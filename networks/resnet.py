@@ -50,6 +50,7 @@ def get_network(
     relu_shortcut=False,
     gen_shortcut="nearest",
     upsample="nearest",
+    gen_eps=1e-5,
     init="glorot",
     fold=True,
 ):
@@ -67,14 +68,17 @@ def get_network(
     whether D's last layer has a bias. relu_shortcut: whether the shortcuts of D's blocks, but the first's,
     read max(x, 0), as in kwotsin/mimicry, whose ReLU works in place.
     gen_shortcut: "nearest" (doubling alone) or "conv" (1x1 as well). upsample: "nearest" or "bilinear"
-    doubling in G. init: "glorot" or "sngan", see INITS;
-    "sngan" also sets biases to 0. fold: resampling folded into the convolutions.
+    doubling in G. gen_eps: what G's batch norms add to variances; PyTorch-StudioGAN has 1e-4. init: "glorot"
+    or "sngan", see INITS; "sngan" also sets biases to 0. fold: resampling folded into the convolutions.
     Raises ValueError for sizes that are not multiples of 8 and for option values not listed here.
     """
     channels, height, breadth = image_shape(data_shape, 8)
     choice("init", init, INITS)
     start = (height // 8, breadth // 8)
     gen = generator(channels, start, z_dim, gen_width or width, gen_shortcut, init, fold, upsample)
+    for part in gen.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.eps = gen_eps
     disc = discriminator(
         channels,
         width,

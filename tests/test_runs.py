@@ -10,6 +10,7 @@ import sys
 import time
 
 import pytest
+import torch
 
 from engine import checkpoint
 from engine.errors import MissingError, UserError
@@ -394,3 +395,23 @@ def fuzzed(tmp_path_factory):
 @pytest.mark.parametrize("which", range(40))
 def test_a_random_command_line_ends_as_documented(fuzzed, which):
     assert fuzzed.wrong(which) is None
+
+
+def test_an_average_is_added_or_dropped_on_a_start_from_a_checkpoint(tmp_path):
+    """--ema added: the average starts from the network. Dropped: the network goes on alone."""
+    assert train(tmp_path, "--max_steps=2", "--name=plain") == 0
+    assert train(tmp_path, "--max_steps=2", "--name=averaged", "--ema=0.5") == 0
+    at = lambda name: f"--resume={tmp_path}/{name}/s0/checkpoints/step_00000002.pt"
+    assert train(tmp_path, at("plain"), "--max_steps=3", "--name=added", "--ema=0.5") == 0
+    assert train(tmp_path, at("averaged"), "--max_steps=3", "--name=dropped", "--ema=0") == 0
+    plain, added = (newest(tmp_path, name)["modules"] for name in ("plain", "added"))
+    for name, value in plain.items():
+        if name.startswith("gen.") and value.is_floating_point():
+            average = added[name.replace("gen.", "gen_ema.", 1)]
+            if "running" not in name:
+                assert torch.allclose(average, (value + added[name]) / 2, atol=1e-6), name
+    dropped = newest(tmp_path, "dropped")["modules"]
+    assert not any(name.startswith("gen_ema.") for name in dropped)
+    assert train(tmp_path, "--max_steps=3", "--name=whole", "--ema=0") == 0
+    for name, value in newest(tmp_path, "whole")["modules"].items():
+        assert torch.equal(value, dropped[name]), name

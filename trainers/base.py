@@ -57,6 +57,7 @@ class Trainer(nn.Module):
     per_process = ()
     # roles that --accumulate takes a part of the batch through; none: the algorithm needs the whole batch
     accumulates = ()
+    truncation = None  # the largest |z| that modes draw, see normal()
     # the shape of what disc returns for an example, and what to do where it has another
     disc_output, disc_hint = (), "give one logit an image; classes need --trainer=trainers/semi_supervised.py"
 
@@ -151,12 +152,23 @@ class Trainer(nn.Module):
         """z [n, z_dim] from --z_dist, N(0, I) or U(-1, 1); by default from the step's own generator."""
 
         def draw(n):
-            shape = n, self.args.z_dim
             if self.args.z_dist == "normal":
-                return torch.randn(shape, device=self.device, generator=generator)
-            return torch.empty(shape, device=self.device).uniform_(-1, 1, generator=generator)
+                return self.normal(n, self.args.z_dim, generator=generator)
+            z = torch.empty(n, self.args.z_dim, device=self.device)
+            return z.uniform_(-1, 1, generator=generator)
 
         return accumulation.rows(draw, n)
+
+    def normal(self, *shape, generator=None):
+        """Numbers from N(0, 1); where `truncation` is set, from its part within [-truncation, truncation].
+
+        That is the truncation trick: a number that falls outside is drawn again. Brock et al. 2019, section
+        3.1.
+        """
+        if self.truncation is None:
+            return torch.randn(shape, device=self.device, generator=generator)
+        numbers, most = torch.empty(shape, device=self.device), self.truncation
+        return nn.init.trunc_normal_(numbers, a=-most, b=most, generator=generator)
 
     def fakes(self, n):
         """G(z), [n, C, H, W], for z of noise(n). With --accumulate, a G that compares examples gets the whole
@@ -572,9 +584,61 @@ class Trainer(nn.Module):
             "optims": {name: optim.state_dict() for name, optim in self.optims.items()},
         }
 
+    def check_weights(self, modules, file, *names):
+        """[(role, state dict)] of what --init takes: networks called `names` of a captured state's modules,
+        by default all plain ones that both have; gen_ema is the averaged gen. Raises UserError where these do
+        not fit."""
+        own = [role for role in self.roles + self.optional_roles if getattr(self, role, None) is not None]
+        there = {name.split(".")[0] for name in modules}
+        found = []
+        for name in names or [role for role in own if role in there]:
+            role = name.removesuffix("_ema")
+            if role not in own or name not in there:
+                have = ", ".join(n for n in sorted(there) if n.removesuffix("_ema") in own) or "none of these"
+                raise UserError(f"--init: given {name}; the run has {', '.join(own)}, {file} has {have}")
+            part = {n.removeprefix(name + "."): v for n, v in modules.items() if n.startswith(name + ".")}
+            mine = getattr(self, role).state_dict()
+            wrong = sorted(mine.keys() ^ part.keys()) or [
+                n for n, value in part.items() if value.shape != mine[n].shape
+            ]
+            if wrong:
+                raise UserError(
+                    f"--init: {name} of {file} is another network than {role} of {self.args.network} "
+                    f"({wrong[0]}); use the --network and --network_args that it was made with"
+                )
+            found.append((role, part))
+        if not found:
+            raise UserError(f"--init: {file} has none of {', '.join(own)}; use another checkpoint")
+        return found
+
+    def take_weights(self, modules, file, *names):
+        """Takes over the networks that check_weights gives; averages start from them."""
+        for role, part in self.check_weights(modules, file, *names):
+            getattr(self, role).load_state_dict(part)
+            if role in self.averaged:
+                self.sampling_net(role).load_state_dict(part)
+        self.refresh_caches(self)
+
+    def with_averages(self, modules):
+        """The entries of a captured state with the averages that are kept here, and no others."""
+        kept = dict(modules)
+        for role in self.roles + self.optional_roles:
+            own, average = f"{role}.", f"{role}_ema."
+            there = [name for name in modules if name.startswith(average)]
+            if role not in self.averaged:
+                for name in there:
+                    del kept[name]
+            elif not there:
+                plain = {n: value for n, value in modules.items() if n.startswith(own)}
+                kept |= {average + n.removeprefix(own): value for n, value in plain.items()}
+        return kept
+
     def restore(self, state):
-        """Takes over a captured state. Raises UserError when it is that of other networks."""
-        modules = dict(state["modules"])
+        """Takes over a captured state. Raises UserError when it is that of other networks.
+
+        Averages follow --ema: one that the state lacks starts from its network, one that is not kept is left.
+        """
+        modules = self.with_averages(state["modules"])
         for name in self.per_process:
             entries = modules[name]
             modules[name] = entries[distributed.rank() % len(entries)]
@@ -582,13 +646,15 @@ class Trainer(nn.Module):
             self.load_state_dict(modules)
             for name, optim in self.optims.items():
                 # moments from the checkpoint, hyperparameters from the flags
-                optim.load_state_dict(
-                    state["optims"][name] | {"param_groups": optim.state_dict()["param_groups"]}
-                )
+                groups, saved = optim.state_dict()["param_groups"], state["optims"][name]
+                own, there = (sum(len(g["params"]) for g in each) for each in (groups, saved["param_groups"]))
+                if own != there:  # load_state_dict would give parameters the moments of others
+                    raise ValueError(f"optimiser {name} had {there} parameters, and has {own}")
+                optim.load_state_dict(saved | {"param_groups": groups})
         except (RuntimeError, KeyError, ValueError) as error:
             raise UserError(
                 f"--resume: the checkpoint is of other networks ({str(error).splitlines()[-1].strip()}); "
-                "use the flags it was made with"
+                "use the flags it was made with, or --init to take weights alone"
             ) from error
         self.refresh_caches(self)
 

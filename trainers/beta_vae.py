@@ -76,7 +76,7 @@ class BetaVAE(autoencoder.Autoencoder):
 
     def sample(self, n):
         """n images decoded from z ~ N(0, I), [n, C, H, W]."""
-        return self.decode(torch.randn(n, *self.code_shape, device=self.device))
+        return self.decode(self.normal(n, *self.code_shape))
 
     def diagnose(self, batch):
         """KL of each dimension would be many numbers; the active ones, with a mean KL above 0.01, are

@@ -4,9 +4,20 @@ data: {split: DataIterator}, made when first looked into. Each module declares t
 """
 
 from engine.flags import checkpoint_name
-from eval.modes import autoencoder, classifying, codes, data, export, gan, real, restoring, translation
+from eval.modes import (
+    autoencoder,
+    classifying,
+    codes,
+    data,
+    export,
+    gan,
+    latents,
+    real,
+    restoring,
+    translation,
+)
 
-MODES = gan.MODES | autoencoder.MODES | codes.MODES | translation.MODES | classifying.MODES
+MODES = gan.MODES | latents.MODES | autoencoder.MODES | codes.MODES | translation.MODES | classifying.MODES
 MODES |= data.MODES | real.MODES | export.MODES
 ALONE = ("data", "real")  # need no run: trainer and run are None
 RESTORE_NONE = ("animate", "data", "real", "interp_pixel_train", "interp_pixel_valid")  # take no checkpoint
@@ -22,5 +33,8 @@ def add_flags(declare):
         default="latest",
         help="checkpoint to restore: latest, best, a step, or all, one after another (default latest)",
     )
-    for module in (restoring, gan, autoencoder, codes, real, translation):
+    declare("invert", "translate").add_argument(
+        "--images", kept=False, default="", help="a folder or .zip of pictures to invert or translate"
+    )
+    for module in (restoring, gan, latents, autoencoder, codes, real, translation):
         module.add_flags(declare)

@@ -9,7 +9,6 @@ import itertools
 import json
 import os
 import shutil
-import subprocess
 
 import numpy as np
 import torch
@@ -308,36 +307,10 @@ def save_frames(trainer, data, run, args, step):
     os.makedirs(folder)
     for i, frame in enumerate(frames):
         frame.save(os.path.join(folder, f"{i:06d}.png"))
-    ffmpeg = shutil.which("ffmpeg")
-    if ffmpeg:
-        done = subprocess.run(
-            [
-                ffmpeg,
-                "-y",
-                "-loglevel",
-                "error",
-                "-framerate",
-                str(args.framerate),
-                "-i",
-                os.path.join(folder, "%06d.png"),
-                "-c:v",
-                "libx264",
-                "-crf",
-                str(args.crf),
-                "-vf",
-                "pad=ceil(iw/2)*2:ceil(ih/2)*2",
-                "-pix_fmt",
-                "yuv420p",
-                os.path.join(path, "out.mp4"),
-            ],
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            print(f"ffmpeg failed, out.mp4 was not written: {done.stderr.strip()[:200]}")
+    missing = pictures.mp4(os.path.join(path, "out.mp4"), frames, 1 / args.framerate, args.crf)
     print(
         f"{len(frames)} frames: {path}/out.gif"
-        + (" and out.mp4" if ffmpeg and not done.returncode else " (no out.mp4: no working ffmpeg on PATH)")
+        + (" and out.mp4" if missing is None else f" (no out.mp4: {missing})")
     )
 
 

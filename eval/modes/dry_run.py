@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from engine import checkpoint, distributed, pictures
 from engine.errors import UserError
-from engine.randomness import seed_all, seed_step, seeded
+from engine.randomness import seed_step, seeded
 from engine.record import Means, duration, encoded
 from eval.modes import points
 from eval.modes.data import described
@@ -28,9 +28,9 @@ def show(trainer, data, run, args):
     """
     say(["data", *about_data(data, args)])
     say(["networks", *about_networks(trainer, args)])
-    seed_all(args.seed, "prepare", distributed.rank())
+    run.check_init(trainer)
     trainer.train()
-    trainer.initialise(next(data["train"].from_step(0)))
+    run.initialise(trainer, next(data["train"].from_step(0)))
     seconds, waited, batch, means = timed_steps(trainer, data["train"], args)
     say(["memory", *about_memory(trainer)])
     say(["run", *about_run(trainer, data, run, args, seconds, waited, batch, means)])

@@ -8,23 +8,23 @@ import os
 from engine import distributed, pictures
 from engine.errors import UserError
 from engine.flags import number, positive
-from engine.pictures import gif
 from engine.randomness import seeded
 from eval.metrics.results import write_results
 from eval.modes import points, walks
+from eval.modes.latents import read_noise, seed_of, set_truncation
 from eval.modes.restoring import for_each_checkpoint, standing_statistics
 
 
 def add_flags(declare):
     """Declares the flags of these modes; --samples, which training reads too, is a shared one."""
-    declare("sample", "data", "export").add_argument(
+    declare("sample", "data", "export", "translate").add_argument(
         "--out",
         kept=False,
         default="",
         help="sample: a .png grid, a .npz array, else a folder of PNGs (default: samples_<step>.png in the "
         "run's "
         "folder); data: a .png (default data.png); export: the folder to write (default: export in the "
-        "run's folder)",
+        "run's folder); translate: the folder for translations of --images (default: one in the run's)",
     )
     declare("evaluate", "real").add_argument(
         "--is_splits",
@@ -70,17 +70,22 @@ def sample(trainer, data, run, args, step):
     if points.are(args.data_shape) and kind != ".npz":
         if not kind:
             raise UserError(f"--out: given {out}; the data are points: use a .png or a .npz")
+        for flag in ("z", "sample_seed", "truncation"):  # the picture is drawn as in training
+            if getattr(args, flag) not in ("", None):
+                raise UserError(f"--{flag}: the picture of points does not read it; use --out=FILE.npz")
         picture = points.Points(data, args).picture(trainer, step)
         if distributed.rank() == 0:
             os.makedirs(os.path.dirname(os.path.abspath(out)), exist_ok=True)
             picture.save(out)
             print(f"picture of {run.folder} at step {step}: {out}")
         return
-    images = draw(trainer, args.samples, args.seed)
+    set_truncation(trainer, args)
+    z = read_noise(args.z, trainer, args) if args.z else None
+    images = draw(trainer, args.samples, seed_of(args), z=z)
     if distributed.rank() == 0:
         write(images, out, kind)
         print(
-            f"{args.samples} {'points' if points.are(args.data_shape) else 'images'} of {run.folder} at step "
+            f"{len(images)} {'points' if points.are(args.data_shape) else 'images'} of {run.folder} at step "
             f"{step}: {out}"
         )
 
@@ -109,12 +114,13 @@ def write(images, out, kind):
 @for_each_checkpoint("generate")
 def interpolate(trainer, data, run, args, step):
     """--samples walks of --frames images each between two noise points, by --interpolation:
-    interpolate_<step>.png (a row a walk) and .gif (there and back)."""
+    interpolate_<step>.png (a row a walk); .gif, .webp and, where there is ffmpeg, .mp4 (there and back)."""
     import torch
 
     points.refuse(args, "--mode=interpolate")
     walk = walks.between(args)
-    with trainer.evaluating(), seeded(args.seed, "draw", "interpolate"):
+    set_truncation(trainer, args)
+    with trainer.evaluating(), seeded(seed_of(args), "draw", "interpolate"):
         ends = trainer.noise(args.samples), trainer.noise(args.samples)
         ways = walk(*ends, torch.linspace(0, 1, args.frames, device=ends[0].device))
         images = torch.cat([trainer.generate(way) for way in ways])
@@ -122,20 +128,22 @@ def interpolate(trainer, data, run, args, step):
     path = os.path.join(run.folder, f"interpolate_{step:08d}")
     pictures.grid(images, args.frames).save(path + ".png")
     frames = [pictures.grid(column) for column in columns]
-    gif(path + ".gif", frames + frames[-2:0:-1])
-    print(f"{args.samples} walks of {run.folder} at step {step}: {path}.png and .gif")
+    films = pictures.film(path, frames + frames[-2:0:-1])
+    print(f"{args.samples} walks of {run.folder} at step {step}: {path}.png, {films}")
 
 
-def draw(trainer, n, seed, batch=256):
+def draw(trainer, n, seed, batch=256, z=None):
     """n images [n, C, H, W] in [-1, 1] on the CPU, in every process, in evaluation mode, from noise that
-    depends on (seed, number of the batch); the batches are shared out among processes."""
+    depends on (seed, number of the batch), or those of noise z [n, z_dim]; the batches are shared out among
+    processes."""
     import torch
 
-    mine = {}
+    mine, n = {}, n if z is None else len(z)
     with trainer.evaluating():
         for start in range(0, n, batch)[distributed.rank() :: distributed.world_size()]:
             with seeded(seed, "draw", start):
-                mine[start] = trainer.sample(batch)[: n - start].cpu()
+                made = trainer.sample(batch) if z is None else trainer.generate(z[start : start + batch])
+            mine[start] = made[: n - start].cpu()
     drawn = {start: images for part in distributed.gather(mine) for start, images in part.items()}
     return torch.cat([drawn[start] for start in sorted(drawn)])
 
@@ -202,7 +210,8 @@ def neighbours(trainer, data, run, args, step):
     from eval.metrics.neighbours import nearest, picture
 
     points.refuse(args, "--mode=neighbours")
-    samples = draw(trainer, args.samples, args.seed)
+    set_truncation(trainer, args)
+    samples = draw(trainer, args.samples, seed_of(args))
     found = nearest(samples, data["train"])
     path = os.path.join(run.folder, f"neighbours_{step:08d}.png")
     picture(samples, found["images"]).save(path)

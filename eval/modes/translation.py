@@ -10,14 +10,26 @@ import torch
 import torch.nn.functional as F
 
 from engine import pictures
+from engine.errors import UserError
 from engine.flags import weight
 from engine.randomness import seeded
 from eval.metrics import classifier, evaluate, extractors
 from eval.metrics.results import append_result, write_results
 from eval.modes.autoencoder import folder_of
+from eval.modes.own_images import OwnImages, to_picture, to_tensor
 from eval.modes.restoring import for_each_checkpoint
 
 COLUMNS = 20
+# how translations are written, by the ending of the picture's name; other kinds become .png
+WRITTEN = {
+    ".png": {},
+    ".bmp": {},
+    ".tif": {},
+    ".tiff": {},
+    ".webp": {"lossless": True},
+    ".jpg": {"quality": 95, "subsampling": 0},
+    ".jpeg": {"quality": 95, "subsampling": 0},
+}
 
 
 def add_flags(declare):
@@ -28,6 +40,13 @@ def add_flags(declare):
         default=0.02,
         help="deviation of noise on translations in [-1, 1], before they are translated back (default 0.02)",
     )
+    declare("translate").add_argument(
+        "--direction",
+        kept=False,
+        choices=("ab", "ba"),
+        default=None,
+        help="with --images: from A to B, or from B to A (default ab)",
+    )
 
 
 @for_each_checkpoint("to_b")
@@ -36,7 +55,13 @@ def translate(trainer, data, run, args, step):
     errors, also with the translation rounded to bytes or noisy before the way back; where the data has
     labels, how many grey translations a classifier of real images gives their label; with --metrics, scores
     of the translations against real images. Grids and a .json in <run>/translate/, lines for `python -m
-    eval.tables` in evaluations.jsonl."""
+    eval.tables` in evaluations.jsonl. With --images: a translation of each picture, in the folder --out."""
+    if args.images:
+        translate_own(trainer, run, args, step)
+        return
+    for flag in ("direction", "out"):
+        if getattr(args, flag):
+            raise UserError(f"--{flag}: given without pictures to translate; use it with --images=FOLDER")
     split = "test" if "test" in data else "train"
     path = folder_of(run, args)
     found = {"step": step, "split": split, "noise_std": args.noise_std}
@@ -73,6 +98,57 @@ def translate(trainer, data, run, args, step):
         json.dump(found, file, indent=1)
     report(run, step, split, found)
     print(f"{path}/step{step:08d}_ab.png, _ba.png and .json")
+
+
+def translate_own(trainer, run, args, step):
+    """Writes a translation of each picture of --images to the folder --out, under its name, as large as it.
+
+    Pictures stay .png, .jpg, .webp, .bmp or .tif; others become .png. Raises UserError where --out
+    holds files, or a picture is of a size that the network does not take.
+    """
+    direction = args.direction or "ab"
+    there = trainer.to_b if direction == "ab" else trainer.to_a
+    channels = (args.data_shape if direction == "ab" else args.data_shape_b)[0]
+    if args.out and args.at == "all":
+        raise UserError("--at=all: given with --out; leave out --out, the folders' names then have the step")
+    out = args.out or os.path.join(folder_of(run, args), f"step{step:08d}_{direction}_images")
+    if os.path.exists(out) and (not os.path.isdir(out) or os.listdir(out)):
+        raise UserError(f"--out: {out} exists; use another folder")
+    images = OwnImages(args.images)
+    targets = {}
+    for name in images.names:
+        stem, ending = os.path.splitext(name)
+        target = name if ending.lower() in WRITTEN else stem + ".png"
+        if target in targets:
+            raise UserError(f"--images: {targets[target]} and {name} would both become {target}; rename one")
+        targets[target] = name
+    with trainer.evaluating():
+        for target, name in targets.items():
+            x = to_tensor(images.read(name, channels))[None].to(trainer.device)
+            made = pictures.to_uint8(translated(there, x, name, args))[0].permute(1, 2, 0).numpy()
+            path = os.path.join(out, target)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            to_picture(made).save(path, **WRITTEN[os.path.splitext(target)[1].lower()])
+    print(f"{len(targets)} pictures, {direction[0].upper()} to {direction[1].upper()} at step {step}: {out}")
+
+
+def translated(there, x, name, args):
+    """there(x) of a picture x [1, C, H, W], cut to its size where strides have made it larger. Raises
+    UserError for a size that the network does not take."""
+    height, width = x.shape[2:]
+    try:
+        made = there(x)
+        fits = made.shape[2] >= height and made.shape[3] >= width
+        reason = f"gives {made.shape[3]}x{made.shape[2]}"
+    except (RuntimeError, ValueError) as error:
+        fits, reason = False, " ".join(str(error).split())[:80]
+    if not fits:
+        trained = "x".join(map(str, args.data_shape[:0:-1]))
+        raise UserError(
+            f"--images: {name} has {width}x{height} pixels, which {args.network} does not take ({reason}); "
+            f"use pictures of {trained}, as it was trained with"
+        )
+    return made[:, :, :height, :width]
 
 
 def images_of(domain, iterator):

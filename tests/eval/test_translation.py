@@ -175,3 +175,74 @@ def test_two_folders_from_training_to_measures(tmp_path):
         == found["ba"].keys()
         == {"cycle_error", "cycle_error_rounded", "cycle_error_noisy", "ratio_noisy"}
     )
+
+
+def own_pictures(folder):
+    """Pictures of two kinds, sizes and depths in a folder that has another."""
+    from PIL import Image
+
+    (folder / "more").mkdir(parents=True)
+    Image.effect_noise((16, 16), 80).save(folder / "a.png")
+    Image.effect_noise((24, 20), 80).convert("RGB").save(folder / "more" / "b.jpg")
+    Image.effect_noise((18, 23), 80).save(folder / "c.bmp")  # no multiples of 4
+    Image.effect_noise((16, 16), 80).save(folder / "d.gif")
+    return folder
+
+
+def listed(folder):
+    return sorted(os.path.relpath(os.path.join(d, f), folder) for d, _, fs in os.walk(folder) for f in fs)
+
+
+def test_pictures_of_ones_own_are_translated_one_a_file(tmp_path, monkeypatch):
+    """Names and sizes kept, without any data, both ways; what is written is what the translator gives."""
+    import numpy as np
+    from PIL import Image
+
+    from engine.pictures import to_uint8
+    from eval.api import load
+
+    assert train(tmp_path, *WORDS, "--max_steps=1") == 0
+    own = own_pictures(tmp_path / "own")
+    monkeypatch.setattr("engine.setup.Data.splits", property(lambda self: pytest.fail("reads the data")))
+    out = tmp_path / "out"
+    assert mode(tmp_path, "--mode=translate", f"--images={own}", f"--out={out}", "--direction=ab") == 0
+    assert listed(out) == ["a.png", "c.bmp", "d.png", "more/b.jpg"]
+    for name in listed(out):
+        source = own / (name if name != "d.png" else "d.gif")
+        with Image.open(out / name) as made, Image.open(source) as given:
+            assert made.size == given.size and made.mode == "RGB"
+    trainer = load(tmp_path / "deleteme" / "s0").trainer
+    x = torch.from_numpy(np.array(Image.open(own / "a.png")))[None, None].float() / 127.5 - 1
+    with torch.no_grad():
+        wanted = to_uint8(trainer.to_b(x))[0].permute(1, 2, 0).numpy()
+    assert np.array_equal(np.asarray(Image.open(out / "a.png")), wanted)
+    with pytest.raises(UserError, match="--out: .*out exists; use another folder"):
+        mode(tmp_path, "--mode=translate", f"--images={own}", f"--out={out}")
+    assert mode(tmp_path, "--mode=translate", f"--images={own}", "--direction=ba") == 0
+    back = tmp_path / "deleteme" / "s0" / "translate" / "step00000001_ba_images"
+    assert listed(back) == listed(out) and Image.open(back / "a.png").mode == "L"
+
+
+def test_sizes_that_the_network_does_not_take_are_named():
+    import types
+
+    args = types.SimpleNamespace(network="mine.py", data_shape=[1, 16, 24])
+    x = torch.zeros(1, 1, 10, 12)
+    said = "--images: a.png has 12x10 pixels, which mine.py does not take .*; use pictures of 24x16"
+    with pytest.raises(UserError, match=said):
+        translation.translated(lambda x: x.reshape(1, 1, 16, 24), x, "a.png", args)
+    with pytest.raises(UserError, match=said):
+        translation.translated(lambda x: x[:, :, ::2, ::2], x, "a.png", args)
+
+
+def test_names_that_would_meet_are_refused(tmp_path):
+    from PIL import Image
+
+    assert train(tmp_path, *WORDS, "--max_steps=1") == 0
+    (tmp_path / "own").mkdir()
+    for name in ("a.png", "a.gif"):
+        Image.effect_noise((16, 16), 80).save(tmp_path / "own" / name)
+    with pytest.raises(UserError, match="would both become a.png; rename one"):
+        mode(tmp_path, "--mode=translate", f"--images={tmp_path / 'own'}")
+    with pytest.raises(UserError, match="--direction: given without pictures"):
+        mode(tmp_path, "--mode=translate", "--direction=ba")
