@@ -115,12 +115,12 @@ METHODS = {
 }
 
 
-def flags_of(*names):
+def flags_of(*names, table=METHODS):
     """The flags of methods together: words of --penalty and --anneal are joined."""
     lists, words = {}, []
     for name in names:
         flag = None
-        for word in METHODS[name]:
+        for word in table[name]:
             if word in ("--penalty", "--anneal", "--diffaugment"):
                 flag = lists.setdefault(word, [])
             elif word.startswith("--"):
