@@ -34,6 +34,14 @@ def once(make):
     return make() if _active is None else _active.once(make)
 
 
+def place():
+    """(the share of the batch that the part in hand has, whether it is the first, whether it is the last);
+    (1, True, True) where there are no parts."""
+    if _active is None:
+        return 1.0, True, True
+    return _active.size / _active.n, _active.i == 0, _active.i == len(_active) - 1
+
+
 class Parts:
     """The parts of n examples, `number` of them or n if that is less, in their order."""
 

@@ -197,7 +197,7 @@ def literal(text):
 
 
 # words that are paths, or parts of names: what is written is meant, whatever number it looks like
-PATHS = ("root", "cache", "base", "photos", "table", "npz")
+PATHS = ("root", "cache", "base", "photos", "table", "npz", "embedding")
 
 
 def pairs(words):

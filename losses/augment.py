@@ -109,6 +109,10 @@ class AdaptiveProbability(nn.Module):
             self.p.add_(way * (self.every * batch_size / self.images)).clamp_(min=0)
             self.signs.zero_()
 
+    def of_batch(self):
+        """Why it needs the whole batch at once, see Penalties: it does not, r is a mean over examples."""
+        return {}
+
     def settle(self, bad):
         """After an update: buffers as they were before it where `bad`, a scalar on the device, is 1."""
         for buffer, old in zip(self.buffers(), self.before):

@@ -6,6 +6,7 @@ import math
 import torch
 from torch import nn
 
+from engine import accumulation, distributed
 from engine.errors import UserError
 from engine.flag_types import weight
 from losses.averaging import History
@@ -91,13 +92,8 @@ class Regularised(Trainer):
 
     def check_accumulate(self):
         """Trainer.check_accumulate, and what looks at all logits of a batch."""
-        given = f"--accumulate={self.args.accumulate}"
-        if self.adaptive:
-            raise UserError(
-                f"{given}: the probability of --ada or --apa follows a mean over the batch; use a fixed "
-                "--ada_p, or --accumulate=1"
-            )
         if self.args.top_k < 1:
+            given = f"--accumulate={self.args.accumulate}"
             raise UserError(f"{given}: --top_k picks among the whole batch; use --accumulate=1")
         super().check_accumulate()
 
@@ -108,12 +104,22 @@ class Regularised(Trainer):
         if self.adaptive:
             with torch.no_grad():
                 logits = context.known.get("real")
-                r = self.mean((context.disc(context.real) if logits is None else logits).sign())
-            self.noted["disc/r_t"] = r
-            for name, each in self.adaptive.items():
-                each.observe(r, self.args.batch_size, self.now)
-                self.noted[f"{name}/p"] = each.p.clone()
+                self.move_probabilities(context.disc(context.real) if logits is None else logits)
         return terms
+
+    def move_probabilities(self, logits):
+        """Moves adaptive probabilities by D's logits [n] of real images; with --accumulate once, by those of
+        all parts."""
+        share, first, last = accumulation.place()
+        signs = share * logits.sign().mean()
+        self.signs = signs if first else self.signs + signs
+        if not last:
+            return
+        (r,) = distributed.average([self.signs], self.share)
+        self.noted["disc/r_t"] = r
+        for name, each in self.adaptive.items():
+            each.observe(r, self.args.batch_size, self.now)
+            self.noted[f"{name}/p"] = each.p.clone()
 
     def top(self, values, logits):
         """Of the values [N] of G's loss, those at the k highest of its logits [N]: k = max(gamma^epoch, nu)

@@ -38,6 +38,8 @@ MADE = {
     "square_official": ["size=1", "channels=1", "unit=True"],
     "dist_gan_toys": ["size=1", "channels=1"],
     "stacked_mnist": ["size=28", "channels=3"],
+    "arena/stacked": ["size=28", "channels=3"],
+    "arena/digits": ["size=8", "channels=3"],
     "dist_gan/mnist": ["size=28", "channels=1"],
     "dist_gan/stl10": ["size=48", "channels=3"],
     "ssgan/stl10": ["size=48", "channels=3"],
@@ -128,7 +130,7 @@ def test_all_scripts_are_found():
             assert os.path.isfile(found), f"{path} sources {found}"
             sourced.add(found)
             todo.append((found, script))
-    assert len(SCRIPTS) == 306 and not sourced & set(SCRIPTS)
+    assert len(SCRIPTS) == 327 and not sourced & set(SCRIPTS)
     others = {
         os.path.join(ROOT, "exps", name)
         for name in ("seeds.sh", "until_done.sh", "ensemble.sh", "grid.sh", "slurm/job.sh")

@@ -78,6 +78,7 @@ def gan_trainer(words):
         ("--z_dist=uniform", "--update_g_every=2", "--real_label=0.9"),
         ("--diffaugment", "color", "translation", "cutout", "--mixup=hidden", "--penalty", "r1=1"),
         ("--ada=blit", "--ada_p=0.5", "--instance_noise=0.1", "--loss=rpgan"),
+        ("--ada=blit", "--apa", "--p_images=20", "--p_every=1", "--p_target=-0.9", "--penalty", "gp0=1"),
     ),
 )
 def test_a_gan_in_parts_has_the_gradient_of_the_whole_batch(words):
@@ -157,7 +158,6 @@ class Noisy(nn.Module):
         (["--mixup=pixel", "--mixup_ff"], None, "--mixup_ff mixes each example with any other"),
         (["--loss=ragan"], None, "--loss=ragan compares logits with their mean"),
         (["--top_k=0.5"], None, "--top_k picks among the whole batch"),
-        (["--apa"], None, "the probability of --ada or --apa follows a mean"),
         (["--penalty", "lecam=0.3"], None, "--penalty lecam has state that a batch moves"),
         (["--penalty", "dragan=1"], None, "--penalty dragan takes the deviation of the batch"),
         (["--penalty", "tests/trainers/lecam.py=1"], None, "--penalty lecam has state that a batch moves"),

@@ -2,17 +2,22 @@
 
 import copy
 import math
+import os
+import re
 
 import pytest
 import torch
 
 from engine.errors import UserError
+from engine.flag_types import Group, Parser
 from engine.randomness import seed_step
 from losses import augment
+from losses.ada import PIPES
+from losses.augment import POLICIES
 from losses.penalties import zero_centred
-from tests.running import assert_equal, newest, train
-from tests.trainers.test_gan import batch, trainer
-from trainers import gan
+from tests.running import ROOT, assert_equal, newest, train
+from tests.trainers.test_gan import arguments, batch, trainer
+from trainers import annealing, augmented, gan, regularised
 
 AUGMENT = ("--diffaugment", "color", "translation", "cutout")
 
@@ -115,12 +120,12 @@ METHODS = {
 }
 
 
-def flags_of(*names):
+def flags_of(*names, table=METHODS):
     """The flags of methods together: words of --penalty and --anneal are joined."""
     lists, words = {}, []
     for name in names:
         flag = None
-        for word in METHODS[name]:
+        for word in table[name]:
             if word in ("--penalty", "--anneal", "--diffaugment"):
                 flag = lists.setdefault(word, [])
             elif word.startswith("--"):
@@ -299,6 +304,73 @@ def test_orthogonal_regularisation_is_a_term_of_the_player_that_it_is_asked_for(
         )
 
 
+# what docs/arena.md says cannot be: flags, what the refusal says, and the shape of images if it is another
+REFUSALS = {
+    "`--loss=wgan` with `--real_label` or `--fake_label`": [
+        (("--loss=wgan", "--real_label=0.9"), "--real_label, --fake_label: a Wasserstein critic"),
+        (("--loss=wgan", "--fake_label=0.1"), "--real_label, --fake_label: a Wasserstein critic"),
+    ],
+    "`--loss=rpgan` with `--fake_label`": [
+        (("--loss=rpgan", "--fake_label=0.1"), "--fake_label=0.1: --loss=rpgan")
+    ],
+    "`--anneal lr=...` with `--lr_schedule`": [
+        (("--anneal", "lr=1", "--anneal_images=9", "--lr_schedule=linear"), "--anneal: lr has --lr_schedule")
+    ],
+    "`--ema` with `--ema_images`": [(("--ema=0.9", "--ema_images=10"), "--ema=0.9, --ema_images: two")],
+    "`--accumulate` with `--loss=ragan` or `--loss=rahinge`": [
+        (("--accumulate=2", f"--loss={loss}"), f"--accumulate=2: --loss={loss}")
+        for loss in ("ragan", "rahinge")
+    ],
+    "`--accumulate` with `--penalty lecam=...`": [
+        (("--accumulate=2", "--penalty", "lecam=1"), "--accumulate=2: --penalty lecam")
+    ],
+    "`--accumulate` with `--penalty dragan=...`": [
+        (("--accumulate=2", "--penalty", "dragan=1"), "--accumulate=2: --penalty dragan")
+    ],
+    "`--accumulate` with `--top_k`": [(("--accumulate=2", "--top_k=0.5"), "--accumulate=2: --top_k")],
+    "`--accumulate` with `--g_loss=feature_matching` or `--g_loss=mixed`": [
+        (("--accumulate=2", f"--g_loss={loss}"), f"--accumulate=2: --g_loss={loss}")
+        for loss in ("feature_matching", "mixed")
+    ],
+    "`--accumulate` with `--mixup_ff`": [
+        (("--accumulate=2", "--mixup=pixel", "--mixup_ff"), "--accumulate=2: --mixup_ff")
+    ],
+    "`--ada` with colours, of images that have neither 1 nor 3 channels": [
+        (("--ada=bgc",), "--ada=bgc: changes colours, the images are 4x32x32", (4, 32, 32)),
+        (("--ada=r3gan",), "--ada=r3gan: changes colours", (2, 32, 32)),
+    ],
+    "`--ada` with `filter`, of images of at most 21 pixels a side": [
+        (("--ada=bgcf",), "--ada=bgcf: its filter needs more than 21 pixels a side", (3, 21, 32))
+    ],
+    "`--diffaugment`, `--ada`, of points": [
+        ((*AUGMENT,), "--diffaugment, --ada: the data are 2x1x1", (2, 1, 1)),
+        (("--ada=blit",), "--diffaugment, --ada: the data are 2x1x1", (2, 1, 1)),
+    ],
+}
+
+
+def refused_rows():
+    """The first cells of the page's table of refusals."""
+    with open(os.path.join(ROOT, "docs", "arena.md"), encoding="utf8") as file:
+        table = file.read().split("| refused | why |\n|---|---|\n")[1].split("\n\n")[0]
+    return [row.split(" | ")[0].removeprefix("| ") for row in table.strip().split("\n")]
+
+
+def test_the_page_names_what_is_refused():
+    assert refused_rows() == list(REFUSALS)
+
+
+@pytest.mark.parametrize("row", REFUSALS)
+def test_the_refusals_of_the_page(row):
+    for words, message, *shape in REFUSALS[row]:
+        with pytest.raises(UserError, match=re.escape(message)):
+            t = trainer(*([] if shape else words))
+            t.args = arguments("--z_dim=5", *words)
+            t.args.data_shape = shape[0] if shape else t.args.data_shape
+            augmented.check(t)
+            t.check_accumulate()
+
+
 @pytest.mark.parametrize(
     "words, message",
     [
@@ -325,3 +397,16 @@ def test_what_does_nothing_is_said():
     warnings = trainer("--p_target=0.1", "--top_k_gamma=0.5", "--ada_p=0.1", "--anneal_images=3").warnings
     said = sorted(warning.split(":")[0] for warning in warnings)
     assert said == ["--ada_p", "--anneal_images", "--p_target", "--top_k_gamma"]
+
+
+def test_the_page_has_every_flag_and_only_flags_that_there_are():
+    with open(os.path.join(ROOT, "docs", "arena.md"), encoding="utf8") as file:
+        page = file.read()
+    named = set(re.findall(r"`?--([a-z_]+)", page))
+    declared = arguments().declared
+    assert named <= declared.keys()
+    parser = Parser(add_help=False)
+    for module in (augmented, annealing, regularised):
+        module.add_flags(Group(parser, parser.add_argument_group("")))
+    assert set(parser.flags) | {"lecam_decay", "lecam_start"} <= named
+    assert all(f"`{name}`" in page for name in PIPES) and all(name in page for name in POLICIES)
