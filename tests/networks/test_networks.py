@@ -46,6 +46,8 @@ OTHERS = {
     "ssgan48",
     "pacgan_mnist",
     "dcgan_cifar10",
+    "infomax",
+    "unet",
 }
 FILES = [f for f in FILES if f not in OTHERS]
 SHAPES = {"mnist": (1, 28, 28), "models_64x64": (3, 64, 64), "small": (1, 8, 8)}  # the others: 3x32x32
