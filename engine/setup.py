@@ -61,7 +61,9 @@ def compile(trainer):
         if net is None:
             continue
         if role in trainer.twice_differentiated:
-            left.append(f"{role} (its loss needs second derivatives, which compiled code does not have)")
+            left.append(
+                f"{role} (its loss needs second derivatives, or hooks, which compiled code does not have)"
+            )
         else:
             compile_net(net)
             compiled.append(role)

@@ -8,9 +8,16 @@ penalty may say by attributes
   of_batch              how it depends on the batch as a whole, so that --accumulate refuses it (default
                         None)
   lipschitz             True if it keeps D's slope bounded, as a Wasserstein critic needs (default False)
+  single                True if it asks for D's logits of images of its own, so that it needs a D that
+                        judges an image alone (default False)
+  hooked                True if it puts hooks on D's layers, which compiled code does not have (default
+                        False)
+  check                 function of the trainer that raises UserError where it cannot be
 State that it keeps stands in buffers of a module, so that a resumed run goes on with it. A row of PENALTIES
 that is a class is such a module, made by of(args).
 """
+
+import functools
 
 import torch
 import torch.nn.functional as F
@@ -26,7 +33,8 @@ class Context:
     independently (with batch norm the gradient of the sum is not each example's own). labels: int64 [N] of
     the real examples, or None. step: counts from 0. mean(values [N]): the mean over the whole batch, that is
     over all processes, with its gradient. generator(purpose): the torch.Generator of a penalty's own draws in
-    this step; None is torch's.
+    this step; None is torch's. Of trainers/gan.py alone: trainer, whose disc is the network; passes, what D
+    is shown in this step (see trainers/judge.py); z, the noise [N, z_dim] that `fake` was made of.
     """
 
     def __init__(
@@ -40,11 +48,15 @@ class Context:
         step=0,
         mean=torch.mean,
         generator=lambda purpose: None,
+        trainer=None,
+        passes=None,
+        z=None,
     ):
         """logits: {"real", "fake", "mix" ...: [N]}, those computed already. leaves: {name: images that
         require their gradient}, from which logits of that name were computed."""
         self.disc, self.real, self.fake, self.labels = disc, real, fake, labels
         self.step, self.mean, self.generator = step, mean, generator
+        self.trainer, self.passes, self.z = trainer, passes, z
         self.known, self.leaves = dict(logits or {}), leaves or {}
 
     def logits(self, name):
@@ -54,12 +66,32 @@ class Context:
             self.known[name] = self.disc({"real": self.real, "fake": self.fake}[name])
         return self.known[name]
 
+    def logits_as(self, name, x):
+        """D's logits [N] of images x [N, ...] that stand for those of "real" or "fake", one for one."""
+        return self.disc(x)
+
     def squared_slope(self, name, output=lambda logits: logits):
         """|grad_x output(D(x))|_2^2, [N], at "real" or "fake" x; by the pass that gave the logits where that
         is possible."""
         if name in self.leaves:
             return squared_slope(output(self.known[name]), self.leaves[name])
         return zero_centred(lambda x: output(self.disc(x)), {"real": self.real, "fake": self.fake}[name])
+
+
+class GContext:
+    """What a term of G's loss sees: the trainer, fake = G(z) [N, ...] with its gradient, and z [N, z_dim].
+
+    seen: T fake, what D is shown of it.
+    """
+
+    def __init__(self, trainer, fake, z):
+        self.trainer, self.fake, self.z = trainer, fake, z
+        self.generator = trainer.generator
+
+    @functools.cached_property
+    def seen(self):
+        """T fake, one draw of T for all terms."""
+        return self.trainer.judge.augment(self.fake, "gen")
 
 
 def input_gradient(disc, x, create_graph=True):
@@ -266,6 +298,20 @@ class Penalties(nn.Module):
     def twice_differentiated(self):
         """Names of the penalties that take a gradient of D inside the loss."""
         return [name for name, p in self.penalties.items() if getattr(p, "twice_differentiated", True)]
+
+    def single(self):
+        """Names of the penalties that need a D that judges an image alone."""
+        return [name for name, p in self.penalties.items() if getattr(p, "single", False)]
+
+    def hooked(self):
+        """Whether some penalty puts hooks on D's layers."""
+        return any(getattr(p, "hooked", False) for p in self.penalties.values())
+
+    def check(self, trainer):
+        """Raises UserError where a penalty cannot be with this trainer."""
+        for penalty in self.penalties.values():
+            if hasattr(penalty, "check"):
+                penalty.check(trainer)
 
     def lipschitz(self):
         """Whether some penalty bounds D's slope."""

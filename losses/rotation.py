@@ -1,8 +1,8 @@
 """Rotation as a classification task: rotated images, the pools that choose among them, and the cross-entropy.
 
 Chen et al. 2019 (SSGAN, arXiv 1811.11212), section 3; Tran et al. 2019 (MS-GAN, arXiv 1911.06997), whose
-fifth class is generated images. R_k turns by k times 90 degrees, counter-clockwise. It moves pixels and
-interpolates none.
+fifth class is generated images; Hou et al. 2021 (SSGAN-LA, arXiv 2106.08601), with two classes a rotation.
+R_k turns by k times 90 degrees, counter-clockwise. It moves pixels and interpolates none.
 """
 
 import torch
@@ -65,6 +65,41 @@ def one_hot_bce(logits, turn):
     """
     target = F.one_hot(turn, logits.shape[1]).to(logits.dtype)
     return F.binary_cross_entropy_with_logits(logits, target, reduction="none").mean(1)
+
+
+# SSGAN-LA: class 2k of R_k x, class 2k + 1 of R_k G(z), eight in all
+
+
+def label(turn, generated):
+    """The class of images turned by `turn`, int64 [M], real or generated."""
+    return 2 * turn + int(generated)
+
+
+def margins(logits, labels):
+    """l_j - l_y of the classes j other than the label y: [M, classes - 1]."""
+    others = torch.ones_like(logits, dtype=torch.bool).scatter_(1, labels[:, None], False)
+    return logits[others].view(len(logits), -1) - logits.gather(1, labels[:, None])
+
+
+def multi_hinge(logits, labels):
+    """The mean over the classes j other than the label y of max(0, 1 - l_y + l_j), [M]; 1 for equal logits.
+
+    That of the authors' CIFAR-10 script.
+    """
+    return F.relu(1 + margins(logits, labels)).mean(1)
+
+
+def fooled(loss, turn, logits):
+    """G's loss, loss(2k) - loss(2k + 1), [M], of logits [M, 8] of R_k G(z). Hou et al. 2021, eq. 8."""
+    return loss(logits, label(turn, False)) - loss(logits, label(turn, True))
+
+
+# --la_loss: (D's loss of logits and classes, G's of logits and rotations). Cross-entropy: Hou et al. 2021,
+# eq. 7 and 8. hinge: as in their code, where G's is linear, the margins themselves: 8/7 (l_{2k+1} - l_{2k})
+LA_LOSSES = {
+    "ce": (cross_entropy, lambda logits, turn: fooled(cross_entropy, turn, logits)),
+    "hinge": (multi_hinge, lambda logits, turn: fooled(lambda l, y: margins(l, y).mean(1), turn, logits)),
+}
 
 
 def accuracies(logits, turn):

@@ -40,7 +40,8 @@ def head(features, classes):
     """The classification layer from `features` values to `classes` logits, or None for 0 of them."""
     if type(classes) is not int or classes < 0:
         raise ValueError(
-            f"classes={classes!r}: use 0 (no head), 4 (rotations) or 5 (rotations and generated)"
+            f"classes={classes!r}: use 0 (no head), 4 (rotations), 5 (rotations and generated) or 8 "
+            "(rotations of both)"
         )
     return xavier(nn.Linear(features, classes)) if classes else None
 

@@ -11,7 +11,8 @@ def get_network(data_shape, n_classes, z_dim, width=128, gen_width=None, classes
     """{"gen", "disc"}; Phi is D's sum-pooled features, [N, width].
 
     The class logits are a spectrally normalised linear layer on Phi. classes: 4 (rotations), 5 (and generated
-    images, for MS-GAN) or 0 (no head). gen_width: 2 width by default. options: those of networks/resnet.py.
+    images, for MS-GAN), 8 (rotations of both kinds, for SSGAN-LA) or 0 (no head). gen_width: 2 width by
+    default. options: those of networks/resnet.py.
     Raises ValueError for sizes that are not multiples of 8.
     """
     gen_width = gen_width or 2 * width

@@ -61,6 +61,8 @@ class Trainer(nn.Module):
     # the shape of what disc returns for an example, and what to do where it has another
     disc_output, disc_hint = (), "give one logit an image; classes need --trainer=trainers/semi_supervised.py"
 
+    judges_images = True  # whether penalties see images, [N, C, H, W]
+
     # What an algorithm may offer besides. None: it has no such thing, and a mode that needs it says so.
     generate = None  # z [n, z_dim] -> images [n, C, H, W] in [-1, 1]
     probability = None  # x [N, C, H, W] -> D's output [N], for pictures of points
@@ -227,8 +229,9 @@ class Trainer(nn.Module):
         `more`."""
         penalties = penalties_of(weights, self.args, **more)
         self.penalty_sets.append(penalties)
-        if penalties.twice_differentiated():
+        if penalties.twice_differentiated() or penalties.hooked():
             self.twice_differentiated += roles
+        penalties.check(self)
         return penalties
 
     def to_logits(self, output):

@@ -71,6 +71,7 @@ class BiGAN(codes.Coder):
     """G and E against a D of pairs, disc(x, z) -> logits [N]."""
 
     roles = ("gen", "enc", "disc")
+    judges_images = False  # but pairs of an image and a code
     accumulates = ("disc",)
 
     def __init__(self, nets, args):

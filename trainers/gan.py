@@ -7,6 +7,7 @@ Verma et al. 2018, "Manifold Mixup", section on GANs; Zhang et al. 2018, "mixup"
        z ~ p(z); G minimises l_g(D(G(z))), or |E f(x) - E f(G(z))|^2, or both
   2  z ~ p(z) afresh, x~ = G(z) held constant; k ~ U(layers), lam ~ Beta(alpha, alpha)
   3  D minimises l_real(D(x)) + l_fake(D(x~)) + l_fake(d_k(lam h_k(x) + (1 - lam) h_k(x~))) + penalties
+     (--mixup_form: lam may differ from place to place, or pairs be of one kind; see trainers/forms.py)
   both add |theta - mean of theta so far|^2 with historical_averaging
 
 real_label and fake_label soften l_real, l_fake. Minibatch discrimination and virtual batch norm are layers.
@@ -17,10 +18,13 @@ step); update_g_every counts steps of the run (there: afresh each epoch, not at 
 import torch
 
 from losses.adversarial import OBJECTIVES, RELATIVISTIC, smoothed
+from losses.masks import share
 from losses.matching import MATCHING
 from losses.mixing import beta_weights, mix, pick
-from losses.penalties import OutputSlope
+from losses.penalties import GContext, OutputSlope
+from trainers.forms import FORMS
 from trainers.gan_flags import G_LOSSES, add_flags, check_batch, check_flags, check_layers, layers_of  # noqa: F401
+from trainers.judge import Shown
 from trainers.regularised import Regularised
 
 
@@ -41,13 +45,14 @@ class MixupGAN(Regularised):
         objective = (OBJECTIVES | RELATIVISTIC)[args.loss]
         self.objective = smoothed(objective, args.real_label, args.fake_label, args.g_label)
         self.adversarial, self.matching = G_LOSSES[args.g_loss]
-        self.layers = layers_of(args.mixup)
+        self.layers, self.form = layers_of(args.mixup), FORMS[args.mixup_form]
         self.fm_layer = self.last_layer if args.fm_layer is None else args.fm_layer
         self.soft = args.mixup_label == "soft" and bool(self.layers)
         self.fold = {"on": True, "off": False, "auto": args.mixup_label == "hard"}[args.mixup_fold]
         dnorm = args.dnorm if args.dnorm_step == "joint" else 0, OutputSlope(self.objective.output)
         self.penalties = self.penalise(args.penalty, "disc", dnorm=dnorm)
-        self.judge = self.judge_of(self.disc, not self.soft, self.augment)
+        self.g_penalties = self.penalise_g(args.g_penalty)
+        self.judge = self.judge_of(self.disc, not (self.soft or self.form.replaces), self.augment)
         if args.dnorm > 0:
             self.twice_differentiated = ("disc",)
         check_flags(self)
@@ -68,48 +73,53 @@ class MixupGAN(Regularised):
             for _ in range(self.args.g_steps):
                 log |= self.update("gen", self.g_terms, real)
         with torch.no_grad():
-            fake = self.gen(self.noise(len(real)))
-        return log | self.d_step(self.d_terms, real, fake, batch.get("y"), step)
+            z, fake = self.drawn(len(real))
+        return log | self.d_step(self.d_terms, real, fake, batch.get("y"), step, z)
 
     def g_terms(self, real):
         """The terms of G's loss, (weight, [N] or scalar), on as many examples as real [N, C, H, W]."""
         terms, args, k = {}, self.args, self.fm_layer if self.matching else 0
-        fake = self.fakes(len(real))
+        z, fake = self.drawn(len(real))
         h_real, h_fake = self.judge.hidden_for_g(real, fake, k)
         if self.adversarial:
-            logits = self.judge.logits_for_g(h_real, h_fake, k, both=self.objective.opposite is not None)
+            logits, more = self.form.for_g(self, real, fake, h_real, h_fake, k)
             adv = self.objective.among(logits, self.mean).g(logits["fake"])
             terms["adv"] = (args.adv_weight if self.matching else 1, self.top(adv, logits["fake"]))
+            terms |= more
         if self.matching:
             terms["fm"] = (args.fm_weight, MATCHING[args.fm_form](h_real.detach(), h_fake))
-        return terms
+        return terms | self.g_penalties(GContext(self, fake, z))
 
-    def d_terms(self, real, fake, labels=None, step=0):
-        """The terms of D's loss, [N] or (weight, [N]); real, fake: [N, C, H, W]; labels: of real, [N]."""
+    def d_terms(self, real, fake, labels=None, step=0, z=None):
+        """The terms of D's loss, [N] or (weight, [N]); real, fake = G(z): [N, C, H, W]; labels: of real."""
         k = pick(self.layers)
         passes = self.judge.passes(self.pseudo(real), fake, k)
-        shown = self.examples(passes.real, passes.fake)
-        logits = passes.logits({name: h for name, (h, _) in shown.items()})
-        terms = self.objective.d_terms(logits, {name: label for name, (_, label) in shown.items()}, self.mean)
-        return terms | self.regularisers(passes.context(labels, step, self.mean, self.generator))
+        shown, more = self.form.for_d(self, passes)
+        logits, labelled = passes.logits(shown), {name: each.label for name, each in shown.items()}
+        terms = self.objective.d_terms(logits, labelled, self.mean) | more
+        return terms | self.regularisers(passes.context(labels, step, self, z))
 
     def examples(self, h_real, h_fake):
-        """{name: (hidden state [N, ...], its label: the degree to which it is real)}, which D learns from;
-        None: which others are compared with."""
+        """{name: Shown}, what D learns from, and, with the label None, what others are compared with."""
         states = {"real": h_real, "fake": h_fake}
-        shown = {name: (states[name], label) for name, label in self.objective.unmixed(self.soft).items()}
+        shown = {
+            name: Shown(states[name], label) for name, label in self.objective.unmixed(self.soft).items()
+        }
         if self.layers:
-            weights = beta_weights(len(h_real), self.args.alpha, self.fold, h_real.device)
-            shown["mix"] = mix((h_real, h_fake), weights), weights[0] if self.soft else 0
+            lam = beta_weights(len(h_real), self.args.alpha, self.fold, h_real.device)
+            weights = self.form.mask(lam, h_real, self.fold, lambda: self.generator("mix"))
+            label = share(weights[0]) if self.soft else 0
+            shown["mix"] = Shown(mix((h_real, h_fake), weights), label, weights[0])
         if self.args.mixup_ff:
             partner = torch.randperm(len(h_fake), device=h_fake.device)
-            shown["mix_ff"] = mix((h_fake, h_fake[partner]), weights), 0
+            shown["mix_ff"] = Shown(mix((h_fake, h_fake[partner]), weights), 0)
         return shown
 
     def d_step(self, terms, real, *batch):
         """D's update on terms(real, *batch), then on dnorm if it is separate. Returns the logged terms."""
         log = self.update("disc", terms, real, *batch)
-        if self.args.loss == "wgan" and "disc/real" in log and self.gan_weight > 0:
+        plain = "disc/real" in log and not self.form.replaces
+        if self.args.loss == "wgan" and plain and self.gan_weight > 0:
             # E D(x) - E D(G(z))
             log["disc/wasserstein"] = -(log["disc/real"] + log["disc/fake"]) / self.gan_weight
         if self.args.dnorm > 0 and self.args.dnorm_step == "separate":

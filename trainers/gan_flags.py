@@ -7,6 +7,7 @@ from losses.matching import MATCHING
 from trainers import annealing, augmented, penalised, regularised
 from trainers.base import Check
 from trainers.batchnorm import batch_norms
+from trainers.forms import FORMS
 
 # what G minimises: l_g of D's logits, the distance of mean features, or both
 G_LOSSES = {"adversarial": (True, False), "feature_matching": (False, True), "mixed": (True, True)}
@@ -53,6 +54,14 @@ def add_flags(group):
         "pixel (layer 0), hidden = vh1 (1 or 0), vh2 (1, 2 or 0), or a list such as 1,3 (default none)",
     )
     group.add_argument(
+        "--mixup_form",
+        choices=FORMS,
+        default="linear",
+        help="what a mix is: linear, lam of one and 1 - lam of the other everywhere; cutmix, a box of one in "
+        "the other (Yun et al. 2019); smoothmix, a spot with smooth edges (Lee et al. 2020); adaptive, "
+        "within real and within generated examples, as AdaptiveMix (Liu et al. 2023) (default linear)",
+    )
+    group.add_argument(
         "--mixup_ff", action="store_true", help="mix generated examples with one another too, labelled fake"
     )
     group.add_argument("--alpha", type=rate, default=0.2, help="lam ~ Beta(alpha, alpha) (default 0.2)")
@@ -84,6 +93,7 @@ def add_flags(group):
         "of its own as the original does (default joint)",
     )
     penalised.add_flag(group)
+    penalised.add_g_flag(group)
     augmented.add_flags(group)
     annealing.add_flags(group)
     group.add_argument(
@@ -150,7 +160,8 @@ def check_flags(trainer):
     args, offered = trainer.args, trainer.last_layer + 1
     layers = f"the discriminator of {args.network} offers layers 0 to {offered - 1} (0 is the image)"
     warn_if_unused = trainer.warn_if_unused
-    warn_if_unused(trainer.layers, "--mixup", "alpha", "mixup_label", "mixup_fold")
+    warn_if_unused(trainer.layers, "--mixup", "alpha", "mixup_form", "mixup_label", "mixup_fold")
+    trainer.form.check_flags(trainer)
     warn_if_unused(args.dnorm > 0, "--dnorm", "dnorm_step")
     warn_if_unused(trainer.matching, "--g_loss=feature_matching or mixed", "fm_form", "fm_layer", "fm_weight")
     warn_if_unused(args.g_loss == "mixed", "--g_loss=mixed", "adv_weight")
@@ -211,6 +222,12 @@ def check_penalties(trainer, args):
             "judges "
             "no image alone; use --network_args minibatch_form=paper"
         )
+    single = [*trainer.penalties.single(), *trainer.g_penalties.single()]
+    if trainer.joint and single:
+        raise UserError(
+            f"--penalty {single[0]}: the discriminator compares the real with the generated half of a batch "
+            "and judges no image alone; use --network_args minibatch_form=paper"
+        )
     controlled = trainer.penalties.lipschitz() or args.dnorm > 0 or has_spectral_norm(trainer.disc)
     controlled |= args.weight_clip > 0
     if args.loss == "wgan" and not controlled:
@@ -249,8 +266,12 @@ def check_layers(trainer, x):
             "disc", lambda: disc(disc(x, stop=k), start=k), hint=f"it must take stop={k} and start={k}"
         )
 
+    def form():
+        trainer.form.check(trainer, x)
+        return x
+
     layers = {*trainer.layers, *([trainer.fm_layer] if trainer.matching else [])} - {0}
-    return [check(k) for k in sorted(layers)]
+    return [*(check(k) for k in sorted(layers)), Check("disc", form)]
 
 
 def has_spectral_norm(module):

@@ -1,8 +1,28 @@
 """A discriminator's logits on the batches of one step, by as few forward passes as give the same numbers."""
 
+from typing import NamedTuple
+
 import torch
 
 from losses.penalties import Context, zero_centred
+
+
+class Shown(NamedTuple):
+    """Examples as D sees them at the step's layer.
+
+    h: hidden states [N, ...], or a tuple of such, whose logits are added. label: the degree to which they are
+    real, 1, 0 or [N]; None: they have no term of their own. mask: of a mix, the first example's share, [N] or
+    at each place [N, 1, H, W].
+    """
+
+    h: torch.Tensor | tuple
+    label: object
+    mask: torch.Tensor | None = None
+
+    @property
+    def several(self):
+        """Whether h is a tuple of states."""
+        return isinstance(self.h, tuple)
 
 
 class Judge:
@@ -102,25 +122,29 @@ class Judge:
 
 
 class Passes:
-    """The passes of one step: hidden states real, fake [N, ...] at layer k, then logits, then what penalties
-    see."""
+    """The passes of one step: `seen`, T x of real and generated images; their hidden states real, fake [N,
+    ...] at layer k; then logits, then what penalties see."""
 
     def __init__(self, judge, real, fake, k):
-        self.judge, self.k, self.images, self.leaves = judge, k, (real.detach(), fake.detach()), {}
+        self.judge, self.k, self.images = judge, k, (real.detach(), fake.detach())
+        x = dict(zip(("real", "fake"), self.images))
+        self.leaves = {name: x[name].detach().requires_grad_() for name in judge.slopes_at}
+        self.seen = [judge.augment(self.leaves.get(name, x[name]), "disc") for name in x]
         if judge.slopes_at:
-            x = dict(zip(("real", "fake"), self.images))
-            self.leaves = {name: x[name].detach().requires_grad_() for name in judge.slopes_at}
-            shown = (judge.augment(self.leaves.get(name, x[name]), "disc") for name in x)
-            self.real, self.fake = (judge.disc_to(x, k) for x in shown)
+            self.real, self.fake = (judge.disc_to(x, k) for x in self.seen)
         else:
-            self.real, self.fake = judge.hidden(*(judge.augment(x, "disc") for x in (real, fake)), k)
+            self.real, self.fake = judge.hidden(*self.seen, k)
 
-    def logits(self, states):
-        """{name: logits [N]} of {name: hidden state [N, ...] at layer k}."""
-        self.known = self.judge.logits(states, self.real, self.k)
-        return self.known
+    def logits(self, shown):
+        """{name: logits [N]} of {name: Shown at layer k}; those of several states are added."""
+        one = {name: each.h for name, each in shown.items() if not each.several}
+        added = {name: each.h for name, each in shown.items() if each.several}
+        states = one | {(name, i): h for name, hs in added.items() for i, h in enumerate(hs)}
+        found = self.judge.logits(states, self.real, self.k)
+        self.shown, self.known = shown, {name: logits for name, logits in found.items() if name in one}
+        return self.known | {name: sum(found[name, i] for i in range(len(hs))) for name, hs in added.items()}
 
-    def context(self, labels, step, mean, generator):
-        """The Context of penalties."""
-        known, leaves = self.known, self.leaves
-        return Context(self.judge.score_shown, *self.images, known, leaves, labels, step, mean, generator)
+    def context(self, labels, step, trainer, z=None):
+        """The Context of a trainer's penalties; z: the noise of the generated images."""
+        known = self.judge.score_shown, *self.images, self.known, self.leaves, labels, step
+        return Context(*known, trainer.mean, trainer.generator, trainer, self, z)

@@ -13,6 +13,7 @@ from losses.averaging import History
 from losses.parameters import clip, matrices, orthogonality
 from trainers import annealing, augmented
 from trainers.base import Trainer, with_more
+from trainers.penalised import G_ROWS, penalties_of
 
 
 def add_flags(group):
@@ -68,6 +69,13 @@ class Regularised(Trainer):
             players = {name: History(self.parameters_of(name)) for name in ("gen", "disc")}
             self.histories = nn.ModuleDict(players)
 
+    def penalise_g(self, weights):
+        """The Penalties of --g_penalty's words: terms of G's loss, functions of a GContext."""
+        penalties = penalties_of(weights, self.args, G_ROWS, "--g_penalty")
+        self.penalty_sets.append(penalties)
+        penalties.check(self)
+        return penalties
+
     # --- what D is shown
 
     def augment(self, x, player):
@@ -89,6 +97,20 @@ class Regularised(Trainer):
         draw = self.generator("apa")
         fake = self.through("gen", lambda n: self.gen(self.noise(n, draw)), len(real))
         return augmented.pseudo(real, fake, self.apa.p, draw)
+
+    def drawn(self, n):
+        """(z [n, z_dim], G(z) [n, C, H, W]), z from the step's own generator. z is None where G compares
+        examples and so gets the whole batch of --accumulate at once."""
+        if accumulation.active() and self.compares(self.gen):
+            return None, self.fakes(n)
+        z = self.noise(n)
+        return z, self.gen(z)
+
+    def near(self, z, std, purpose):
+        """G(z + dz) [n, C, H, W], dz ~ N(0, std^2) drawn for `purpose`, of noise z [n, z_dim]."""
+        like = {"dtype": z.dtype, "device": z.device, "generator": self.generator(purpose)}
+        dz = accumulation.rows(lambda n: torch.randn(n, *z.shape[1:], **like), len(z))
+        return self.gen(z + std * dz)
 
     def check_accumulate(self):
         """Trainer.check_accumulate, and what looks at all logits of a batch."""

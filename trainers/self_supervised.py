@@ -10,18 +10,19 @@ from trainers import penalised
 from trainers.base import Check, Trainer
 from trainers.batchnorm import by_batch, compares_halves
 
-CLASSES = {"none": 0, "ss": 4, "ms": 5}  # of D's second head
+CLASSES = {"none": 0, "ss": 4, "ms": 5, "la": 8, "la+": 8}  # of D's second head
 
 
-def add_flags(group, task, d_weight, g_weight, g_task):
-    """Declares the flags of the rotation task, and --penalty; the arguments are the task's defaults."""
+def add_flags(group, task, d_weight, g_weight, g_task, tasks=("none", "ss", "ms"), more=""):
+    """Declares the flags of the rotation task, and --penalty; the arguments are the task's defaults. tasks:
+    those offered, of CLASSES; more: what help says of those that are not of every trainer."""
     penalised.add_flag(group)
     group.add_argument(
         "--self_supervised",
-        choices=CLASSES,
+        choices=tasks,
         default=task,
         help="D's second head tells apart: nothing (none), four rotations (ss; Chen et al. 2019), "
-        f"or four rotations and generated images (ms; Tran et al. 2019) (default {task})",
+        f"or four rotations and generated images (ms; Tran et al. 2019){more} (default {task})",
     )
     group.add_argument(
         "--lambda_d",
@@ -89,12 +90,17 @@ class SelfSupervised(Trainer):
                 f"--self_supervised=none: nothing trains the discriminator's head of {offered} classes; use "
                 "--network_args classes=0"
             )
-        self.d_task = wanted if args.lambda_d > 0 else 0
-        self.g_task = wanted if args.lambda_g > 0 else 0
+        alone = args.self_supervised == "la"  # the task is the loss: without weights
+        self.d_task = wanted if alone or args.lambda_d > 0 else 0
+        self.g_task = wanted if alone or args.lambda_g > 0 else 0
         if not wanted:
             self.warn_if_unused(False, "--self_supervised", "lambda_d", "lambda_g", "g_task", "rotations")
+        elif alone:
+            self.warn_if_unused(False, "--self_supervised=ss, ms or la+", "lambda_d", "lambda_g", "g_task")
         else:
-            self.warn_if_unused(self.g_task, "--lambda_g", "g_task")
+            self.warn_if_unused(
+                self.g_task and wanted < 8, "--lambda_g and --self_supervised=ss or ms", "g_task"
+            )
             self.warn_if_unused(self.d_task or self.g_task, "--lambda_d or --lambda_g", "rotations")
             if not self.d_task:
                 self.warnings.append(

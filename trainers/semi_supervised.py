@@ -30,12 +30,14 @@ from trainers import gan
 UNSUPERVISED = ("real", "fake", "mix", "mix_ff")  # D's terms that unsup_weight / 2 multiplies
 GAN_FLAGS = (
     "mixup",
+    "mixup_form",
     "mixup_ff",
     "alpha",
     "mixup_label",
     "mixup_fold",
     "loss",
     "penalty",
+    "g_penalty",
     "dnorm",
     "dnorm_step",
     "g_loss",
@@ -141,12 +143,12 @@ class SemiSupervised(gan.MixupGAN):
             for _ in range(self.args.g_steps):
                 log |= self.update("gen", self.g_terms, batch.get("x_unlabelled_g", real))
         with torch.no_grad():
-            fake = self.gen(self.noise(len(real)))
-        return log | self.d_step(self.both_terms, real, fake, batch["x"], batch["y"], step)
+            z, fake = self.drawn(len(real))
+        return log | self.d_step(self.both_terms, real, fake, batch["x"], batch["y"], step, z)
 
-    def both_terms(self, real, fake, x, y, step):
-        """All terms of D's loss: of labelled x, and of unlabelled real and generated examples."""
-        return self.sup_terms(x, y) | self.d_terms(real, fake, step=step)
+    def both_terms(self, real, fake, x, y, step, z=None):
+        """All terms of D's loss: of labelled x, and of unlabelled real and generated examples, G(z)."""
+        return self.sup_terms(x, y) | self.d_terms(real, fake, step=step, z=z)
 
     def sup_terms(self, x, y):
         """{"sup": classification of labelled x}."""
@@ -156,12 +158,12 @@ class SemiSupervised(gan.MixupGAN):
         """-log softmax_y(l(x)) of labelled examples, [N]."""
         return F.cross_entropy(self.disc(batch["x"]), batch["y"], reduction="none")
 
-    def d_terms(self, real, fake, labels=None, step=0):
+    def d_terms(self, real, fake, labels=None, step=0, z=None):
         """The unsupervised terms of D's loss, those of a GAN's D: L_unsup = 1/2 (real + fake + ...), and
         penalties."""
         return {
             name: (self.gan_weight, value) if name in UNSUPERVISED else value
-            for name, value in super().d_terms(real, fake, labels, step).items()
+            for name, value in super().d_terms(real, fake, labels, step, z).items()
         }
 
     def to_logits(self, output):

@@ -47,6 +47,8 @@ OTHERS = {
     "pacgan_mnist",
     "dcgan_cifar10",
     "r3gan",
+    "infomax",
+    "unet",
 }
 FILES = [f for f in FILES if f not in OTHERS]
 SHAPES = {"mnist": (1, 28, 28), "models_64x64": (3, 64, 64), "small": (1, 8, 8)}  # the others: 3x32x32

@@ -79,6 +79,8 @@ def gan_trainer(words):
         ("--diffaugment", "color", "translation", "cutout", "--mixup=hidden", "--penalty", "r1=1"),
         ("--ada=blit", "--ada_p=0.5", "--instance_noise=0.1", "--loss=rpgan"),
         ("--ada=blit", "--apa", "--p_images=20", "--p_every=1", "--p_target=-0.9", "--penalty", "gp0=1"),
+        ("--mixup=hidden", "--mixup_form=cutmix", "--penalty", "bcr=10"),
+        ("--mixup=pixel", "--mixup_form=smoothmix", "--mixup_label=soft", "--penalty", "cr=1"),
     ),
 )
 def test_a_gan_in_parts_has_the_gradient_of_the_whole_batch(words):
@@ -112,6 +114,20 @@ def test_a_generator_without_batch_norm_is_taken_in_parts_too():
     assert sizes == [[(8, True), (8, False)]] * 2
 
 
+def test_noise_that_is_moved_goes_with_its_part():
+    def make(words):
+        nets = small.get_network((1, 8, 8), 0, 5, width=8)
+        nets["gen"] = without(nn.BatchNorm2d, nets["gen"])
+        return gan.get_trainer(nets, arguments("--z_dim=5", *words))
+
+    words = "--penalty", "zcr=20", "--g_penalty", "zcr=0.5"
+    assert len(agree(make, batch(8), words)) == 4
+    with pytest.raises(
+        UserError, match="--accumulate=2: zcr moves the noise of a part, and G of .* compares"
+    ):
+        gan_trainer([*words, "--accumulate=2"])
+
+
 def test_more_parts_than_examples_are_one_each():
     agree(gan_trainer, batch(2), ("--mixup=pixel",), number=5)
 
@@ -134,8 +150,8 @@ def test_labels_go_with_their_images():
     def make(words):
         t = gan_trainer(words)
         d_terms = t.d_terms
-        t.d_terms = lambda real, fake, y, step: (
-            seen.append((real.detach().clone(), y)) or d_terms(real, fake, y, step)
+        t.d_terms = lambda real, fake, y, *more: (
+            seen.append((real.detach().clone(), y)) or d_terms(real, fake, y, *more)
         )
         return t
 
