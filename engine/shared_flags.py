@@ -280,7 +280,7 @@ def add_shared(parser):
         "--health",
         nargs="?",
         const=500,
-        type=positive,
+        type=count,
         default=0,
         metavar="STEPS",
         help="look at the run's health each so many steps: D's accuracy and overfitting, gradient norms, "

@@ -10,7 +10,7 @@ from torch import nn
 from engine.adam import Adam
 from eval.metrics import health, usual
 from networks.layers import spectral
-from tests.running import SMALL, assert_equal, launch, newest, train
+from tests.running import SMALL, assert_equal, launch, mode, newest, train
 
 NETWORK_ARGS = "--network_args"
 
@@ -228,9 +228,18 @@ def test_tensorboard_gets_histograms(tmp_path):
     assert train(tmp_path, "--max_steps=4", "--health=2", "--tensorboard") == 0
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    events = EventAccumulator(str(tmp_path / "deleteme/s0/tensorboard"))
+    events = EventAccumulator(str(tmp_path / "deleteme/s0/tensorboard"), {"histograms": 9})
     events.Reload()
     assert {"disc/logits_real", "disc/logits_held_out", "disc/logits_fake", "gen/grad_norms"} <= {
         *events.Tags()["histograms"]
     }
     assert [e.step for e in events.Histograms("disc/logits_real")] == [2, 4]
+
+
+def test_the_flag_is_kept_and_read_from_a_file(tmp_path):
+    assert train(tmp_path, "--max_steps=2", "--health") == 0
+    flags = tmp_path / "deleteme/s0/flags.json"
+    assert json.loads(flags.read_text())["health"] == 500
+    assert train(tmp_path, f"--flags={flags}", "--name=again") == 0
+    assert "health/gen/duplicates" in (tmp_path / "again/s0/metrics.jsonl").read_text()
+    assert mode(tmp_path, "--name=again", "--mode=sample") == 0
