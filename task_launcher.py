@@ -49,7 +49,8 @@ def main(argv=None, stopper=None):
         return dry_run.show(trainer, data, run, args)
     if args.mode == "train":
         measure = points_of if points.are(args.data_shape) else evaluations
-        code = fit(trainer, data, run, args, stopper, measure(args, trainer, data, device, run))
+        events = measure(args, trainer, data, device, run) + health(args, trainer, data, run)
+        code = fit(trainer, data, run, args, stopper, events)
         if code == 0 and points.are(args.data_shape) and run.writes:
             with run.no_reason_to_stop("the animation"):
                 MODES["animate"](trainer, data, run, args)
@@ -69,6 +70,15 @@ def evaluations(args, trainer, data, device, run):
     scorer = Scorer(args, data, device, run)
     trainer.notes.append(scorer.describe())
     return [(args.eval_every * args.steps_per_epoch, scorer.event(trainer, partial(run.save_best, trainer)))]
+
+
+def health(args, trainer, data, run):
+    """The event of --health."""
+    if not args.health:
+        return []
+    from eval.modes.watching import Watch
+
+    return [Watch(trainer, data, args, run).event()]
 
 
 def points_of(args, trainer, data, device, run):

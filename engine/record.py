@@ -157,7 +157,10 @@ class Console:
 
     def log(self, step, values):
         """Shows the newest means."""
-        text = "  ".join(f"{n} {v:.4g}" for n, v in values.items())
+        # --health says in sentences what is worth a line
+        text = "  ".join(f"{n} {v:.4g}" for n, v in values.items() if not n.startswith("health/"))
+        if not text:
+            return
         if self.bar is not None:
             self.bar.set_description(f"epoch {math.ceil(step / self.per_epoch)}", refresh=False)
             self.bar.set_postfix_str(text)
@@ -205,6 +208,11 @@ class TensorBoard:
         """Scalars by name."""
         for name, value in values.items():
             self.writer.add_scalar(name, value, step)
+
+    def histograms(self, step, values):
+        """{name: tensor of many values}."""
+        for name, many in values.items():
+            self.writer.add_histogram(name, many.detach().float().cpu(), step)
 
     def image(self, step, name, picture):
         """A PIL image."""

@@ -277,6 +277,17 @@ def add_shared(parser):
         "--tensorboard", action="store_true", help="TensorBoard events too (needs the package tensorboard)"
     )
     g.add_argument(
+        "--health",
+        nargs="?",
+        const=500,
+        type=count,
+        default=0,
+        metavar="STEPS",
+        help="look at the run's health each so many steps: D's accuracy and overfitting, gradient norms, "
+        "singular values, duplicates, dead channels; the log says what leaves its usual range (default: "
+        "never; --health alone: 500)",
+    )
+    g.add_argument(
         "--traceback",
         changes_run=False,
         kept=False,

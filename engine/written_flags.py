@@ -73,9 +73,9 @@ def words_of_one(action, value, path):
         return [flag, *(word_of(key, v) for key, v in value.items())]
     if action.nargs == 0 and isinstance(value, bool):
         return [flag] if value else []
-    if isinstance(value, list) and action.nargs not in (None, 0):
+    if isinstance(value, list) and action.nargs not in (None, "?", 0):
         return [flag, *map(str, value)]
-    if action.nargs is None and isinstance(value, (str, int, float)) and not isinstance(value, bool):
+    if action.nargs in (None, "?") and isinstance(value, (str, int, float)) and not isinstance(value, bool):
         return [f"{flag}={value}"]
     kind = (
         "an object"
@@ -83,7 +83,7 @@ def words_of_one(action, value, path):
         else "true or false"
         if action.nargs == 0
         else "one value"
-        if action.nargs is None
+        if action.nargs in (None, "?")
         else "a list"
     )
     raise UserError(f"--flags: {path}: {action.dest}: given {json.dumps(value)[:60]}; must be {kind}")

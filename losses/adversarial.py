@@ -17,7 +17,8 @@ class Objective(NamedTuple):
     d_real: D's loss on real examples. d_fake: D's loss on generated examples. g: G's loss, from D's logits of
     generated examples. output: logits [N] -> what the paper calls D(x), a probability in (0, 1) or the score
     itself. opposite: that of a relativistic objective, see among(). paired: whether its d_real and d_fake are
-    one loss of a pair of examples, which counts once.
+    one loss of a pair of examples, which counts once. boundary: the logit of an example that D cannot place;
+    None where only differences of logits mean something.
     """
 
     d_real: Callable
@@ -26,6 +27,7 @@ class Objective(NamedTuple):
     output: Callable
     opposite: Callable | None = None
     paired: bool = False
+    boundary: float | None = 0.0
 
     def unmixed(self, soft=False):
         """{"real", "fake": their label} of unmixed examples. None: others are compared with them, they have
@@ -77,12 +79,16 @@ OBJECTIVES = {
     # the same for D, and G's log(1 - D(G(z))): Goodfellow et al. 2014, eq. 1
     "minimax": Objective(lambda l: F.softplus(-l), F.softplus, lambda l: -F.softplus(l), torch.sigmoid),
     # -D(x), D(G(z)), -D(G(z)): Arjovsky et al. 2017, eq. 2 and 3
-    "wgan": Objective(lambda l: -l, identity, lambda l: -l, identity),
+    "wgan": Objective(lambda l: -l, identity, lambda l: -l, identity, boundary=None),
     # max(0, 1 - D(x)), max(0, 1 + D(G(z))), -D(G(z)): Miyato et al. 2018, eq. 16 and 17
     "hinge": Objective(lambda l: F.relu(1 - l), lambda l: F.relu(1 + l), lambda l: -l, identity),
     # 1/2 (D(x) - 1)^2, 1/2 D(G(z))^2, 1/2 (D(G(z)) - 1)^2: Mao et al. 2017, eq. 9
     "lsgan": Objective(
-        lambda l: (l - 1).square() / 2, lambda l: l.square() / 2, lambda l: (l - 1).square() / 2, identity
+        lambda l: (l - 1).square() / 2,
+        lambda l: l.square() / 2,
+        lambda l: (l - 1).square() / 2,
+        identity,
+        boundary=0.5,
     ),
 }
 
@@ -102,7 +108,13 @@ def their_mean(logits, mean):
 RELATIVISTIC = {
     # -log sigmoid(D(x) - D(G(z))), G's -log sigmoid(D(G(z)) - D(x)); with r1 and r2: Huang et al. 2024, eq. 3
     "rpgan": Objective(
-        lambda d: F.softplus(-d), F.softplus, lambda d, real: F.softplus(-d), identity, same_place, True
+        lambda d: F.softplus(-d),
+        F.softplus,
+        lambda d, real: F.softplus(-d),
+        identity,
+        same_place,
+        paired=True,
+        boundary=None,
     ),
     # -log sigmoid(D(x) - E D(G(z))) - log(1 - sigmoid(D(G(z)) - E D(x)))
     "ragan": Objective(
@@ -111,6 +123,7 @@ RELATIVISTIC = {
         lambda d, real: F.softplus(-d) + F.softplus(real),
         identity,
         their_mean,
+        boundary=None,
     ),
     # the same with max(0, 1 - d) and max(0, 1 + d)
     "rahinge": Objective(
@@ -119,6 +132,7 @@ RELATIVISTIC = {
         lambda d, real: F.relu(1 - d) + F.relu(1 + real),
         identity,
         their_mean,
+        boundary=None,
     ),
 }
 

@@ -260,7 +260,7 @@ def test_traceback_on_request_and_failures_are_recorded(tmp_path):
 def test_divergence_stops_with_its_own_code_and_keeps_the_last_good_checkpoint(tmp_path):
     (tmp_path / "t.py").write_text(
         "from trainers.gan import *\nclass T(MixupGAN):\n"
-        " def d_terms(self, real, fake, labels, step):\n  terms = super().d_terms(real, fake, labels, step)\n"
+        " def d_terms(self, *batch):\n  terms = super().d_terms(*batch)\n"
         "  return {n: t * float('nan') for n, t in terms.items()} if self.now >= 6 else terms\n"
         " def train_step(self, batch, step):\n  self.now = step\n  return super().train_step(batch, step)\n"
         "def get_trainer(nets, args): return T(nets, args)"

@@ -131,6 +131,12 @@ class AdversarialMixup(autoencoder.Autoencoder):
             Context(self.disc, x, shown[kind], judged, None, labels, step, self.mean, self.generator)
         )
 
+    def verdicts(self, batch):
+        """Trainer.verdicts, of images and of mixes; of reconstructions where there are no mixes."""
+        x = batch["x"]
+        fake = self.mixes(x) if self.on_mix else self.dec(self.enc(x))
+        return {"disc": tuple(self.disc(shown) for shown in (x, fake))}
+
     def shown_to_d(self, shown):
         """{name: D(x)} of {name: x}."""
         return dict(zip(shown, self.forward_jointly(self.disc, self.disc, *shown.values())))

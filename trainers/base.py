@@ -72,6 +72,7 @@ class Trainer(nn.Module):
     combine = None  # (hs, shares), k codes [N, ...] and k shares that sum to 1 -> their mix
     blend = None  # (h, other, attributes), codes [N, ...] and float [N, A] -> their mix with these attributes
     to_a = to_b = None  # images [N, C, H, W] of one domain -> of the other
+    boundary = 0.0  # D's logit of an example that it cannot place; None: a critic's scores have no such zero
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
@@ -278,6 +279,18 @@ class Trainer(nn.Module):
     def pictures(self, batch):
         """{name: images [n, C, H, W], or [rows, n, C, H, W]} of samples/; by default --samples drawn ones."""
         return {"": self.sample(self.args.samples)}
+
+    def verdicts(self, batch):
+        """{a discriminator's role: (its logits [N] of the real examples of a batch, [N] of as many generated
+        ones)}, for --health; none where no network tells the two apart."""
+        if not {"gen", "disc"} <= set(self.roles) or self.generate is None:
+            return {}
+        shown = batch["x"], self.gen(self.noise(len(batch["x"])))
+        return {"disc": tuple(self.to_logits(self.disc(x)) for x in shown)}
+
+    def mean_sign(self, x):
+        """r_t of real images x, E sign D(T x), for --health: a scalar; None without adaptive augmentation."""
+        return None
 
     def diagnose(self, batch):
         """{name: scalar tensor} to be logged beside the losses, in evaluation mode; by default none."""

@@ -117,6 +117,12 @@ class BiGAN(codes.Coder):
             )
         )
 
+    def verdicts(self, batch):
+        """Trainer.verdicts of pairs, (x, E(x)) and (G(z), z)."""
+        z = self.noise(len(batch["x"]))
+        pairs = (batch["x"], self.enc(batch["x"])), (self.gen(z), z)
+        return {"disc": tuple(self.disc(*pair) for pair in pairs)}
+
     def of_joined(self, pairs):
         """D's logits [N] of pairs [N, C H W + z_dim] as penalties see them."""
         x, z = pairs.split([pairs.shape[1] - self.args.z_dim, self.args.z_dim], 1)

@@ -96,6 +96,7 @@ class CycleGAN(Trainer):
             )
         self.shown = None  # images to draw pictures of; no state, the data give them
         self.objective = OBJECTIVES[args.loss]
+        self.boundary = self.objective.boundary
         # lambda is meant for (D - 1)^2: the table's least squares have a factor 1/2 besides
         self.unit = 2.0 if args.loss == "lsgan" else 1.0
         self.penalties_a = self.penalise(args.penalty, "disc_a")
@@ -161,6 +162,15 @@ class CycleGAN(Trainer):
         return terms | penalties(
             Context(mean_logits, real, fake, logits, step=step, mean=self.mean, generator=self.generator)
         )
+
+    def verdicts(self, batch):
+        """Trainer.verdicts of both discriminators: mean logits of images of a domain, and of translations to
+        it."""
+        a, b = batch["x"], batch["x_b"]
+        shown = {"disc_a": (a, self.gen_ba(b)), "disc_b": (b, self.gen_ab(a))}
+        return {
+            role: tuple(per_example(getattr(self, role)(x)) for x in pair) for role, pair in shown.items()
+        }
 
     def checks(self, x):
         """Both translators, and both discriminators on images of their domain."""

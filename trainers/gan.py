@@ -48,13 +48,14 @@ class MixupGAN(Regularised):
         self.layers, self.form = layers_of(args.mixup), FORMS[args.mixup_form]
         self.fm_layer = self.last_layer if args.fm_layer is None else args.fm_layer
         self.soft = args.mixup_label == "soft" and bool(self.layers)
+        # mixes that count as fake besides move the logit of what D cannot place
+        self.boundary = None if self.layers and not self.soft else self.objective.boundary
         self.fold = {"on": True, "off": False, "auto": args.mixup_label == "hard"}[args.mixup_fold]
         dnorm = args.dnorm if args.dnorm_step == "joint" else 0, OutputSlope(self.objective.output)
         self.penalties = self.penalise(args.penalty, "disc", dnorm=dnorm)
         self.g_penalties = self.penalise_g(args.g_penalty)
         self.judge = self.judge_of(self.disc, not (self.soft or self.form.replaces), self.augment)
-        if args.dnorm > 0:
-            self.twice_differentiated = ("disc",)
+        self.twice_differentiated += ("disc",) if args.dnorm > 0 else ()
         check_flags(self)
         self.average_generator()
         self.optimise("gen", self.gen)

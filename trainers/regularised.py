@@ -152,6 +152,21 @@ class Regularised(Trainer):
         part = max(gamma ** (self.now // self.args.steps_per_epoch), least)
         return values[logits.topk(math.ceil(part * len(logits)), sorted=False).indices]
 
+    # --- for --health
+
+    def verdicts(self, batch):
+        """Trainer.verdicts; a D that compares the halves of a batch judges both kinds in one."""
+        if not self.joint:
+            return super().verdicts(batch)
+        real = batch["x"]
+        return {"disc": self.judge.disc_beside(real, self.gen(self.noise(len(real))), 0)}
+
+    def mean_sign(self, x):
+        """r_t = E sign D(T x) of real images x (Karras et al. 2020, eq. 1), where --ada or --apa is on and D
+        judges an image alone; else None."""
+        on = self.args.ada != "none" or self.args.apa
+        return self.judge.score_shown(x).sign().mean() if on and not self.joint else None
+
     # --- what changes with the images seen
 
     def annealed(self, name, base):

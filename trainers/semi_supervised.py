@@ -154,6 +154,10 @@ class SemiSupervised(gan.MixupGAN):
         """{"sup": classification of labelled x}."""
         return {"sup": self.classification({"x": x, "y": y})}
 
+    def verdicts(self, batch):
+        """Trainer.verdicts; none with --supervised, which trains no generator."""
+        return {} if self.args.supervised else super().verdicts(batch)
+
     def classification(self, batch):
         """-log softmax_y(l(x)) of labelled examples, [N]."""
         return F.cross_entropy(self.disc(batch["x"]), batch["y"], reduction="none")

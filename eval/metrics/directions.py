@@ -54,6 +54,9 @@ DIRECTIONS = {
     "label accuracy": HIGHER,
     "mask accuracy": HIGHER,
     "background deviation": None,
+    # of --health (eval/metrics/health.py): watched, not aimed at
+    **dict.fromkeys(("accuracy_both", "accuracy_real", "accuracy_fake", "accuracy_held_out", "r_t", "p")),
+    **dict.fromkeys(("sigma_max", "grad_norm", "duplicates", "collapsed", "overfitting")),
     # keys of metrics.jsonl: whole, or what follows the last /
     "recon/valid": LOWER,
     "recon/test": LOWER,

@@ -18,6 +18,7 @@ from PIL import Image
 
 from engine import flags
 from eval import command
+from eval.metrics import usual
 from eval.reports import runs as reading
 from eval.reports import tables
 
@@ -115,10 +116,11 @@ def mean_line(lines, title, kind):
     return Line(title, kind, points, band) if points else None
 
 
-def drawing(title, lines):
+def drawing(title, lines, bounds=()):
     """An SVG of the lines with axes, and a legend below; empty text if there is no value.
 
     The axis is logarithmic where all values are positive and the largest is over 50 times the smallest.
+    bounds: values that a dashed line across shows, where the axis reaches them.
     """
     values = [v for line in lines for _, v in line.points.values() if v is not None]
     if not values:
@@ -159,6 +161,9 @@ def drawing(title, lines):
         f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 2}" text-anchor="middle">step</text>'
         f'<path class="axis" d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>'
     )
+    for bound in bounds:
+        if low <= bound <= high:
+            out.append(f'<path class="bound" d="M{LEFT} {y(bound):.1f}H{WIDTH - RIGHT}"/>')
     for line in lines:
         out.append(band_path(line, x, y) + line_path(line, x, y))
     legend = "".join(f'<span><i class="{line.kind}"></i>{escape(line.title)}</span>' for line in lines)
@@ -298,11 +303,8 @@ def curves(study, group, points, left):
         for c in study.columns
     ]
     shown = {c.name for c in study.columns}
-    keys = [k for k in logged if k.removeprefix("eval/") not in shown]
-    series += [
-        (key, {run: [(p.step, p.value) for p in run.points(key.removeprefix("eval/"))] for run in group.runs})
-        for key in keys[:PLOTS]
-    ]
+    keys = [k for k in logged if k.removeprefix("eval/") not in shown and not k.startswith("health/")]
+    series += [(key, {run: pairs(run, key) for run in group.runs}) for key in keys[:PLOTS]]
     if len(keys) > PLOTS:
         names = ", ".join(keys[PLOTS : PLOTS + 5]) + (", ..." if len(keys) > PLOTS + 5 else "")
         left.append(f"{group.name}: curves of {len(keys) - PLOTS} logged keys ({names})")
@@ -310,25 +312,53 @@ def curves(study, group, points, left):
         left.append(
             f"{group.name}: the lines, not the means, of {len(group.runs) - SEEDS} of {len(group.runs)} seeds"
         )
-    figures = []
-    for title, its in series:
-        steps = [s for ps in its.values() for s, _ in ps]
-        if not steps:
-            continue
-        lines = {
-            run: Line(
-                f"s{run.seed}" + ("" if run.finished else f", {run.status[0]}"),
-                f"c{i % COLOURS}" + ("" if run.finished else " dashed"),
-                thin(ps, min(steps), max(steps), points),
-            )
-            for i, (run, ps) in enumerate(its.items())
-            if ps
-        }
-        mean = mean_line(
-            [line for run, line in lines.items() if run.finished], "mean ± std, finished seeds", "mean"
+    figures = [figure(title, its, points) for title, its in series]
+    health = [
+        figure(
+            key.removeprefix("health/"), {run: pairs(run, key) for run in group.runs}, points, usual_of(key)
         )
-        figures.append(drawing(title, list(lines.values())[:SEEDS] + ([mean] if mean else [])))
-    return f'<div class="figures">{"".join(figures)}</div>'
+        for key in logged
+        if key.startswith("health/")
+    ]
+    watched = (
+        "<h4>Health</h4><p>Dashed across: the bounds of what is usual (docs/health.md).</p>"
+        f'<div class="figures">{"".join(health)}</div>'
+        if any(health)
+        else ""
+    )
+    return f'<div class="figures">{"".join(figures)}</div>{watched}'
+
+
+def pairs(run, key):
+    """[(step, value)] of a key of metrics.jsonl."""
+    return [(p.step, p.value) for p in run.points(key.removeprefix("eval/"))]
+
+
+def usual_of(key):
+    """The bounds of a key of --health that are the same for all runs."""
+    row = usual.RANGES.get(key.rsplit("/", 1)[-1])
+    return () if row is None or row.relative else (row.low, row.high)
+
+
+def figure(title, its, points, bounds=()):
+    """A drawing of {run: [(step, value)]}: a line for each run, at most SEEDS, and the mean ± std of the
+    finished ones."""
+    steps = [s for ps in its.values() for s, _ in ps]
+    if not steps:
+        return ""
+    lines = {
+        run: Line(
+            f"s{run.seed}" + ("" if run.finished else f", {run.status[0]}"),
+            f"c{i % COLOURS}" + ("" if run.finished else " dashed"),
+            thin(ps, min(steps), max(steps), points),
+        )
+        for i, (run, ps) in enumerate(its.items())
+        if ps
+    }
+    mean = mean_line(
+        [line for run, line in lines.items() if run.finished], "mean ± std, finished seeds", "mean"
+    )
+    return drawing(title, list(lines.values())[:SEEDS] + ([mean] if mean else []), bounds)
 
 
 class Pictures:
@@ -577,6 +607,7 @@ figure { margin: 0; } .figures figure { background: var(--panel); border-radius:
 figcaption { font-weight: 600; font-size: .85rem; overflow-wrap: anywhere; }
 svg { display: block; width: 100%; height: auto; } svg text { font-size: 10.5px; fill: var(--soft); }
 .grid { stroke: var(--rule); stroke-width: .7; } .axis { stroke: var(--soft); fill: none; }
+.bound { stroke: var(--warn); stroke-dasharray: 6 4; fill: none; }
 .line { fill: none; stroke-width: 1.1; stroke-linejoin: round; } .line circle { fill: currentColor; }
 .line:hover { stroke-width: 3; }
 .band { fill: currentColor; opacity: .15; } .line { stroke: currentColor; }

@@ -500,3 +500,17 @@ def test_a_browser_draws_it_in_light_and_dark(study):
         assert has(light, colour, 20), colour
     for colour in ("#4aa8e0", "#ff8a3d", "#ff7b72"):
         assert has(dark, colour, 20), colour
+
+
+def test_health_has_drawings_of_its_own_with_the_bounds_of_what_is_usual(tmp_path):
+    log = {
+        s: {"disc/real": 1.0, "health/disc/overfitting": s / 10, "health/gen/sigma_max": 2.0 + s}
+        for s in range(1, 9)
+    }
+    make_run(tmp_path, "a", 0, log=log)
+    page = write(tmp_path)
+    titles = page.texts["figcaption"]
+    assert "disc/overfitting" in titles and "gen/sigma_max" in titles and "disc/real" in titles
+    assert "health/disc/overfitting" not in titles and "Health" in page.texts["h4"]
+    # only overfitting has a bound that is the same for all runs; its lower one is infinite
+    assert len(page.all("path", **{"class": "bound"})) == 1
