@@ -11,6 +11,7 @@ import math
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from engine import accumulation
 from engine.torch_private import grid_sample_transposed
@@ -58,10 +59,11 @@ PIPES = {
 class Draws:
     """Random numbers for a batch: one an example, and whether it is transformed at all.
 
-    x: images [N, C, H, W]; p: scalar tensor.
+    x: images [N, C, H, W]; p: scalar tensor; constants: {name: tensor} of Pipe, on the device of x.
     """
 
-    def __init__(self, x, p, generator):
+    def __init__(self, x, p, generator, constants):
+        self.constants = constants
         self.n, self.height, self.width = len(x), *x.shape[2:]
         self.p, self.generator, self.like = p, generator, {"dtype": x.dtype, "device": x.device}
 
@@ -161,14 +163,13 @@ GEOMETRY = {
 }
 
 
-def sample(x, back):
+def sample(x, back, filter):
     """The images x [N, C, H, W] under the maps `back` [N, 3, 3], from places of the result to those of x.
 
     Mirrored at their borders as far as one side, upsampled by 2, sampled bilinearly, downsampled by 2; both
-    with the symlet-6 filter, so that the identity gives x back. Differentiable twice.
+    with the symlet-6 filter [12], so that the identity gives x back. Differentiable twice.
     """
     n, channels, height, width = x.shape
-    filter = x.new_tensor(SYM6)
     filter = filter / filter.sum()
     left, top, right, bottom = margins(back, width, height)
     x = F.pad(x, [left, right, top, bottom], mode="reflect")
@@ -183,8 +184,9 @@ def sample(x, back):
     back = finer @ double @ moved @ back @ half @ coarser
     # then to -1 .. 1 across the image, as grid_sample has it
     size = [n, channels, 2 * (height + 2 * PAD), 2 * (width + 2 * PAD)]
-    unit = x.new_tensor([2 / x.shape[3], 2 / x.shape[2], 1]).diag()
-    pixels = x.new_tensor([size[3] / 2, size[2] / 2, 1]).diag()
+    unit, pixels = eye.clone(), eye.clone()
+    unit[0, 0], unit[1, 1] = 2 / x.shape[3], 2 / x.shape[2]
+    pixels[0, 0], pixels[1, 1] = size[3] / 2, size[2] / 2
     grid = F.affine_grid((unit @ back @ pixels)[:, :2], size, align_corners=False)
     x = GridSample.apply(x, grid)
     return along_both(F.conv2d, x[:, :, 1:-1, 1:-1], filter, stride=2)
@@ -251,12 +253,13 @@ class GridSampleTransposed(torch.autograd.Function):
 
 # --- colour: 4x4 matrices of homogeneous colours (red, green, blue, 1)
 
-LUMA = (1 / math.sqrt(3),) * 3  # the axis of grey
+LUMA = 1 / math.sqrt(3)  # each coordinate of the axis of grey
 
 
 def luma(like):
     """The projection on the axis of grey, [4, 4]: v v^T, v = (1, 1, 1, 0) / sqrt(3)."""
-    v = torch.tensor([*LUMA, 0], **like)
+    v = torch.full((4,), LUMA, **like)
+    v[3] = 0
     return torch.outer(v, v)
 
 
@@ -290,10 +293,10 @@ def lumaflip(draws, strength):
 def hue(draws, strength):
     """Colours turned by U(-pi, pi) about the axis of grey (Rodrigues' formula)."""
     angle = draws.sometimes(draws.angle(), 0, strength * draws.p)[:, None, None]
-    a, b, c = LUMA
-    cross = torch.tensor([[0, -c, b], [c, 0, -a], [-b, a, 0]], **draws.like)
+    one = torch.eye(3, **draws.like)
+    cross = LUMA * (one.roll(1, 0) - one.roll(1, 1))  # v x u = cross @ u
     axis = luma(draws.like)[:3, :3]
-    return linear(angle.cos() * torch.eye(3, **draws.like) + angle.sin() * cross + (1 - angle.cos()) * axis)
+    return linear(angle.cos() * one + angle.sin() * cross + (1 - angle.cos()) * axis)
 
 
 def saturation(draws, strength):
@@ -348,7 +351,9 @@ def convolve(rows, filter):
 
 def filtered(x, draws, strength):
     """Each of four bands of frequencies x 2^N(0, 1), the expected power of an image kept."""
-    filters, power = bank().to(x), x.new_tensor([10, 1, 1, 1]) / 13
+    filters, power = draws.constants["bank"], x.new_ones(4)
+    power[0] = 10
+    power = power / 13
     gains = x.new_ones(draws.n, len(filters))
     for i in range(len(filters)):
         band = x.new_ones(draws.n, len(filters))
@@ -385,23 +390,32 @@ BAND = 21  # pixels that the filters of bank() reach to each side
 CORRUPTIONS = {"filter": filtered, "noise": noisy, "cutout": cutout}
 
 
-class Pipe:
-    """Transformations by their strengths, as PIPES has them: pipe(x, p, generator) -> T x."""
+class Pipe(nn.Module):
+    """Transformations by their strengths, as PIPES has them: pipe(x, p, generator) -> T x.
+
+    Its buffers are filters, which are on the device before the first step; checkpoints do not hold them.
+    """
 
     def __init__(self, strengths):
+        super().__init__()
+        self.register_buffer("sym6", torch.tensor(SYM6), persistent=False)
+        self.register_buffer("bank", bank().float(), persistent=False)
         self.geometry = [
             (f, strengths[n.split()[0]]) for n, f in GEOMETRY.items() if n.split()[0] in strengths
         ]
         self.colors = [(n, f, strengths[n]) for n, f in COLORS.items() if n in strengths]
         self.corruptions = [(f, strengths[n]) for n, f in CORRUPTIONS.items() if n in strengths]
 
-    def __call__(self, x, p, generator):
+    def forward(self, x, p, generator):
         """x: [N, C, H, W] in [-1, 1], C of 1 or 3 where colours are changed. p: scalar tensor, at least 0; as
         probabilities count, above 1 is 1."""
-        draws = Draws(x, p, generator)
+        constants = dict(self.named_buffers())
+        if x.dtype == torch.float64:  # more digits than the buffers have
+            constants = {"sym6": x.new_tensor(SYM6), "bank": bank().to(x)}
+        draws = Draws(x, p, generator, constants)
         if self.geometry:
             maps = [function(draws, strength) for function, strength in self.geometry]
-            x = sample(x, functools.reduce(torch.matmul, maps))
+            x = sample(x, functools.reduce(torch.matmul, maps), constants["sym6"])
         colors = [(f, strength) for n, f, strength in self.colors if x.shape[1] > 1 or n not in OF_COLOR]
         if colors:
             maps = [function(draws, strength) for function, strength in colors]

@@ -92,26 +92,33 @@ class Block(nn.Module):
         return x + self.reduce(h)
 
 
-def resampling(x):
-    """The filter [1, 3, 3, 1] / 8 along both axes, for each map of x: [C, 1, 4, 4]."""
-    taps = x.new_tensor([1, 3, 3, 1]) / 8
-    return torch.outer(taps, taps).expand(x.shape[1], 1, 4, 4)
+class Resampling(nn.Module):
+    """The filter [1, 3, 3, 1] / 8 along both axes; a constant, which checkpoints do not hold."""
+
+    def __init__(self):
+        super().__init__()
+        taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
+        self.register_buffer("taps", torch.outer(taps, taps), persistent=False)
+
+    def weight(self, x):
+        """For each map of x [N, C, H, W]: [C, 1, 4, 4]."""
+        return self.taps.expand(x.shape[1], 1, 4, 4)
 
 
-class Upsample(nn.Module):
+class Upsample(Resampling):
     """Maps of twice the side, interpolated linearly between their pixels."""
 
     def forward(self, x):
         """x [N, C, H, W] -> [N, C, 2 H, 2 W]."""
-        return F.conv_transpose2d(x, 4 * resampling(x), stride=2, padding=1, groups=x.shape[1])
+        return F.conv_transpose2d(x, 4 * self.weight(x), stride=2, padding=1, groups=x.shape[1])
 
 
-class Downsample(nn.Module):
+class Downsample(Resampling):
     """Maps of half the side, smoothed first."""
 
     def forward(self, x):
         """x [N, C, H, W] -> [N, C, H / 2, W / 2]."""
-        return F.conv2d(x, resampling(x), stride=2, padding=1, groups=x.shape[1])
+        return F.conv2d(x, self.weight(x), stride=2, padding=1, groups=x.shape[1])
 
 
 class ClassTable(nn.Embedding):

@@ -28,7 +28,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 import losses.mixing
 from benchmarks.common import ROOT
-from engine import flags, setup
+from engine import flags, randomness, setup
 from engine.record import Means
 from eval.metrics.inception_score import Score
 from eval.metrics.statistics import Moments
@@ -163,7 +163,10 @@ def run(words, device, patch=None, rounds=1):
         layers.append(choices[-1 - (step - 1) // (2 * period) % len(choices)])
         return layers[-1]
 
-    with replaced_everywhere("pick", losses.mixing.pick, pick), FakeTensorMode(allow_non_fake_inputs=False):
+    # torch has no generator of a pretended device
+    none = replaced_everywhere("generator", randomness.generator, lambda *words, device="cpu": None)
+    drawn = replaced_everywhere("pick", losses.mixing.pick, pick)
+    with none, drawn, FakeTensorMode(allow_non_fake_inputs=False):
         batch, loose = pretend(trainer, batch, device)
         trainer.train()
         with Recorder() as outside:
