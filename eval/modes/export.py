@@ -306,8 +306,8 @@ def card(about, args, has_picture, logged):
         "```",
         "",
         f"Images are float32 in [-1, 1], z is drawn from {about['z_distribution']}. The batch size is free.",
-        f"`examples.npz` holds {EXAMPLES} inputs and their outputs. `model.safetensors` has the weights, and "
-        "`model.onnx` is the same network, where these are present. `model.json` says all this to programs.",
+        f"`examples.npz` holds {EXAMPLES} inputs and their outputs. `model.safetensors` has the weights,",
+        "`model.onnx` is the same network, where they are present. `model.json` says all this to programs.",
         "",
         "| network | folder | inputs | output | parameters | averaged |",
         "|---|---|---|---|---|---|",
