@@ -147,10 +147,12 @@ def prune(folder, step, keep_last, keep_every, good, say):
 
 
 def named(path, flag="--resume"):
-    """The state in a checkpoint that the user named with a flag."""
+    """The state in a checkpoint that the user named with a flag. Raises MissingError where there is no such
+    file, UserError where it holds no state of a run."""
     try:
         return load_run(path)
     except (ValueError, OSError) as error:
-        raise UserError(
+        kind = MissingError if isinstance(error, FileNotFoundError) else UserError
+        raise kind(
             f"{flag}: {path}: {getattr(error, 'strerror', None) or error}; use another checkpoint"
         ) from None

@@ -34,12 +34,13 @@ class Flags(argparse.Namespace):
     """The flags; after freeze() setting one raises UserError. What belongs to them without being one is in
     slots:
 
-    declared: {name: argparse.Action}; defaults: {name: default}; resolvers: see Group.resolve; unserved:
-    names of modes' flags that no mode of this trainer's runs reads, which flags.json leaves out; folder: of
-    the run that a mode was asked for.
+    declared: {name: argparse.Action}; defaults: {name: default}, for modes what the run was trained with;
+    untouched: {name: default} without a run; resolvers: see Group.resolve; unserved: names of modes' flags
+    that no mode of this trainer's runs reads, which flags.json leaves out; folder: of the run that a mode was
+    asked for.
     """
 
-    __slots__ = ("declared", "defaults", "resolvers", "unserved", "folder", "frozen")
+    __slots__ = ("declared", "defaults", "untouched", "resolvers", "unserved", "folder", "frozen")
 
     def __setattr__(self, name, value):
         if getattr(self, "frozen", False):
@@ -107,6 +108,7 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None, alone=())
     add_mode_flags(lambda *names, of=None: ModeGroup(parser, modes_group, names, of))
     if known.help:
         print_help(parser, modes, mode)
+    untouched = {name: action.default for name, action in parser.flags.items()}
     kept = {name: value for name, value in saved.items() if name in parser.flags and parser.flags[name].kept}
     for name, value in kept.items():
         saved_flags.check_saved(parser.flags[name], value, file)
@@ -118,6 +120,7 @@ def parse(argv, modes=("train",), add_mode_flags=lambda declare: None, alone=())
     args = parser.parse_args(argv, Flags())
     args.declared, args.resolvers = parser.flags, parser.resolvers
     args.defaults = {name: parser.get_default(name) for name in vars(args)}
+    args.untouched = untouched
     modes_own = {name: action for name, action in parser.flags.items() if action.read_by}
     args.unserved = {n for n, a in modes_own.items() if a.served_by and a.served_by not in parser.served}
     for name in sorted(given & modes_own.keys()):

@@ -73,7 +73,9 @@ def export(trainer, data, run, args):
         with open(os.path.join(made, "model.json"), "w", encoding="utf8") as file:
             json.dump(about, file, indent=1)
         with open(os.path.join(made, "README.md"), "w", encoding="utf8") as file:
-            file.write(card(about, args, os.path.exists(os.path.join(made, "samples.png"))))
+            logged = [r for r in run.metrics.read() if r["step"] <= state["step"]]
+            has_picture = os.path.exists(os.path.join(made, "samples.png"))
+            file.write(card(about, args, has_picture, dict(logged[-1]) if logged else {}))
         if os.path.isdir(out):
             os.rmdir(out)
         os.replace(made, out)
@@ -211,12 +213,13 @@ def try_elsewhere(role, folder):
 def write_safetensors(net, folder):
     """model.safetensors: the state dict, under the names of the network file's modules."""
     try:
-        from safetensors.torch import save_file
+        from safetensors.torch import save
     except ImportError:
         print("note: no model.safetensors: install safetensors to get it", file=sys.stderr)
         return
     tensors = {name: value.detach().clone().contiguous() for name, value in net.state_dict().items()}
-    save_file(tensors, os.path.join(folder, "model.safetensors"))
+    with open(os.path.join(folder, "model.safetensors"), "wb") as file:  # save_file's is for its owner alone
+        file.write(save(tensors))
 
 
 def write_onnx(role, net, inputs, output, names, folder):
@@ -280,8 +283,11 @@ def description(args, run, name, state):
     }
 
 
-def card(about, args, has_picture):
-    """The model card, README.md: what it is, how to load it, data, scores, flags."""
+def card(about, args, has_picture, logged):
+    """The model card, README.md: what it is, how to load it, data, scores, flags, losses.
+
+    logged: the record of metrics.jsonl at the checkpoint's step or before it, {} where there is none.
+    """
     first = next(iter(about["networks"].values()))
     sizes = ", ".join(
         f"torch.randn(16, {', '.join(map(str, shape[1:]))})"
@@ -300,20 +306,23 @@ def card(about, args, has_picture):
         "```",
         "",
         f"Images are float32 in [-1, 1], z is drawn from {about['z_distribution']}. The batch size is free.",
-        f"`examples.npz` holds {EXAMPLES} inputs and their outputs.",
+        f"`examples.npz` holds {EXAMPLES} inputs and their outputs. `model.safetensors` has the weights,",
+        "`model.onnx` is the same network, where they are present. `model.json` says all this to programs.",
         "",
         "| network | folder | inputs | output | parameters | averaged |",
         "|---|---|---|---|---|---|",
     ]
     for role, n in about["networks"].items():
-        shapes = "; ".join(str(shape) for shape in n["inputs"].values())
+        shapes = "; ".join(map(by, n["inputs"].values()))
         lines.append(
-            f"| {role} | `{n['folder']}` | {shapes} | {n['output']} | {n['parameters']:,} | "
+            f"| {role} | `{n['folder']}` | {shapes} | {by(n['output'])} | {n['parameters']:,} | "
             f"{'yes' if n['averaged'] else 'no'} |"
         )
     lines += [
         "",
-        f"Data: `{args.iterator}`, {list(args.data_shape)}, {args.n_classes} classes.",
+        f"Data: `{args.iterator}`, {by(args.data_shape)}, {args.n_classes} classes"
+        + (f", sha256 `{about['flags']['data_digest']}`." if about["flags"].get("data_digest") else "."),
+        "",
         f"Network: `{args.network}`. Trainer: `{args.trainer}`.",
         "",
         "## Scores",
@@ -327,18 +336,40 @@ def card(about, args, has_picture):
         ]
     else:
         lines.append("This step was not evaluated.")
-    told = {n: v for n, v in about["flags"].items() if n in args.declared and args.declared[n].changes_run}
     lines += [
         "",
-        "## Flags",
+        "## Training",
         "",
-        "Those that changed what was computed and are set; `model.json` has all.",
+        f"{about['step']:,} steps with these flags; all others had their defaults.",
         "",
     ]
-    lines += [
-        f"- `--{name}`: {value}" for name, value in sorted(told.items()) if value not in (None, "", {}, [])
-    ]
+    lines += [f"    {word}" for word in words(about["flags"], args)]
+    if logged:
+        lines += ["", f"Means logged at step {logged.pop('step')}:", "", "| term | mean |", "|---|---|"]
+        lines += [f"| {name} | {value:.6g} |" for name, value in logged.items()]
     return "\n".join(lines) + "\n"
+
+
+def by(shape):
+    """A shape in words: batch × 62."""
+    return " × ".join(map(str, shape))
+
+
+def words(trained, args):
+    """The flags of a run that changed what was computed, where they differ from the defaults: a word each."""
+    found = []
+    for name, value in sorted(trained.items()):
+        action = args.declared.get(name)
+        if action is None or not action.changes_run or value == args.untouched[name] or value in (None, ""):
+            continue
+        if action.planned and trained.get(action.planned.where) not in action.planned.values:
+            continue
+        if isinstance(value, dict):
+            value = " ".join(f"{key}={each}" for key, each in value.items())
+        elif isinstance(value, list):
+            value = " ".join(map(str, value))
+        found.append(f"--{name}" if value is True else f"--{name}={value}")
+    return found
 
 
 def sha256(path):

@@ -4,6 +4,7 @@ Functions of (trainer, data, run, args), see __init__.py. The flags of noise are
 """
 
 import os
+import zipfile
 
 import numpy as np
 import torch
@@ -80,9 +81,10 @@ def read_noise(path, trainer, args):
     """z float32 [n, z_dim] of --z. Raises UserError where it holds anything else, or other flags of noise are
     given."""
     check_offers(trainer, args, "generate")
-    for flag in ("truncation", "sample_seed"):
-        if getattr(args, flag) is not None:
+    for flag in ("truncation", "sample_seed", "samples"):
+        if getattr(args, flag) != args.defaults[flag]:
             raise UserError(f"--{flag}: given with --z, which is the noise itself; use one of the two")
+    kinds = "use a .npy, a .npz with an array z, or a .csv of numbers"
     try:
         if path.endswith(".csv"):
             z = np.loadtxt(path, delimiter=",", ndmin=2)
@@ -90,14 +92,16 @@ def read_noise(path, trainer, args):
             z = np.load(path, allow_pickle=False)
             if isinstance(z, np.lib.npyio.NpzFile):
                 z = z["z"]
-        z = torch.from_numpy(np.asarray(z, np.float32))
+        if z.dtype.kind not in "iuf":
+            raise TypeError(z.dtype)
+        z = torch.from_numpy(z.astype(np.float32))
     except FileNotFoundError:
-        raise MissingError(f"--z: no file {path}; use a .npy, .npz or .csv") from None
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"--z: {path}: {' '.join(str(error).split())}; use a .npy, a .npz with an array z, or a .csv of "
-            "numbers"
-        ) from None
+        raise MissingError(f"--z: no file {path}; {kinds}") from None
+    except OSError as error:
+        raise UserError(f"--z: {path}: {error.strerror}; {kinds}") from None
+    except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+        # without NumPy's own text, which advises to unpickle what it cannot read
+        raise UserError(f"--z: {path} holds no array of numbers that can be read; {kinds}") from None
     if z.ndim != 2 or z.shape[1] != args.z_dim or not len(z) or not z.isfinite().all():
         raise UserError(f"--z: {path} holds {list(z.shape)}; must be finite numbers [n, {args.z_dim}]")
     return z.to(trainer.device)

@@ -10,12 +10,31 @@ from engine.errors import UserError
 from eval.modes import export
 from tests.running import mode, newest, train
 
+# torch alone: of all packages that are installed, only what torch itself needs can be imported
 LOAD = """
-import sys, numpy, torch
+import importlib.metadata, re, sys
+needed, look = {"torch"}, ["torch"]
+while look:
+    for line in importlib.metadata.requires(look.pop()) or ():
+        name = re.match("[A-Za-z0-9_.-]+", line)[0].lower().replace("-", "_")
+        if "extra ==" not in line and name not in needed:
+            needed.add(name)
+            try:
+                importlib.metadata.distribution(name)
+                look.append(name)
+            except importlib.metadata.PackageNotFoundError:
+                pass
+for package, names in importlib.metadata.packages_distributions().items():
+    if not any(name.lower().replace("-", "_") in needed for name in names):
+        sys.modules[package] = None
+for package in ("engine", "eval", "networks", "trainers"):
+    sys.modules[package] = None
+assert sys.modules["numpy"] is None
+
+import torch
 net = torch.export.load("model.pt2").module()
-for n in (1, 3, 16):
-    numpy.save(f"out{n}.npy", net(torch.from_numpy(numpy.load("z.npy"))[:n]).detach().numpy())
-assert not any(name.split(".")[0] in ("engine", "networks", "trainers") for name in sys.modules)
+z = torch.load("z.pt")
+torch.save({n: net(z[:n]).detach() for n in (1, 3, 16)}, "out.pt")
 """
 
 
@@ -25,7 +44,7 @@ def test_exported_generator_runs_without_the_project(tmp_path, ema):
     out = tmp_path / "model"
     assert mode(tmp_path, "--mode=export", f"--out={out}") == 0
     z = torch.randn(16, 5, generator=torch.Generator().manual_seed(9))
-    np.save(out / "z.npy", z.numpy())
+    torch.save(z, out / "z.pt")
     subprocess.run([sys.executable, "-I", "-c", LOAD], cwd=out, check=True)
     from networks.small import get_network
 
@@ -33,8 +52,9 @@ def test_exported_generator_runs_without_the_project(tmp_path, ema):
     prefix = "gen_ema." if ema else "gen."
     state = newest(tmp_path)["modules"]
     net.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
+    made = torch.load(out / "out.pt")
     for n in (1, 3, 16):
-        assert np.allclose(np.load(out / f"out{n}.npy"), net(z[:n]).detach(), atol=1e-5)
+        assert torch.allclose(made[n], net(z[:n]), atol=1e-5)
     about = json.loads((out / "model.json").read_text())
     assert about["step"] == 3 and about["z_dim"] == 5 and about["flags"]["mode"] == "train"
     assert about["networks"]["gen"]["averaged"] == bool(ema)
@@ -42,7 +62,19 @@ def test_exported_generator_runs_without_the_project(tmp_path, ema):
     assert about["networks"]["disc"]["output"] == ["batch"]
     assert about["networks"]["gen"]["sha256"] == export.sha256(out / "model.pt2")
     text = (out / "README.md").read_text()
-    assert "step 3" in text and "networks/small.py" in text and "--mode" not in text
+    assert "step 3" in text and "networks/small.py" in text and "batch × 5" in text
+    words = [line.strip() for line in text.splitlines() if line.startswith("    --")]
+    ema_words = [f"--ema={ema}"] if ema else []
+    assert words == [
+        "--batch_size=8",
+        *ema_words,
+        "--iterator=tests/made.py",
+        "--iterator_args=size=8 channels=1",
+        "--network=networks/small.py",
+        "--network_args=width=8",
+        "--z_dim=5",
+    ]
+    assert "Means logged at step 3:" in text and "| gen/adv | " in text
     with pytest.raises(UserError, match="exists; use another folder"):
         mode(tmp_path, "--mode=export", f"--out={out}")
 
