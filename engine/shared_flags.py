@@ -277,6 +277,16 @@ def add_shared(parser):
         "--tensorboard", action="store_true", help="TensorBoard events too (needs the package tensorboard)"
     )
     g.add_argument(
+        "--log_to",
+        nargs="*",
+        type=recorded,
+        kept=False,
+        default=[],
+        metavar="FILE.py",
+        help="files with start, log and stop that get records and pictures too, such as loggers/to_wandb.py, "
+        "to_mlflow.py, to_trackio.py; see docs/logging.md (default none)",
+    )
+    g.add_argument(
         "--health",
         nargs="?",
         const=500,
