@@ -214,6 +214,16 @@ class TensorBoard:
         for name, many in values.items():
             self.writer.add_histogram(name, many.detach().float().cpu(), step)
 
+    def hparams(self, flags, records):
+        """The flags as hyperparameters, with the last value of each score of --eval_every."""
+        from torch.utils.tensorboard.summary import hparams
+
+        scores = {name: v for record in records for name, v in record.items() if name.startswith("eval/")}
+        plain = {n: v if isinstance(v, (bool, int, float, str)) else str(v) for n, v in flags.items()}
+        known = {name: value for name, value in scores.items() if value is not None}
+        for summary in hparams(plain, known):
+            self.writer.file_writer.add_summary(summary)
+
     def image(self, step, name, picture):
         """A PIL image."""
         import numpy as np

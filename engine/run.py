@@ -4,6 +4,7 @@ import contextlib
 import copy
 import errno
 import json
+import math
 import os
 import platform
 import shutil
@@ -15,6 +16,7 @@ import traceback
 import torch
 
 from engine import checkpoint, distributed, pictures, record, saved_flags
+from engine.elsewhere import Elsewhere
 from engine.errors import MissingError, UserError
 from engine.files import remove_temporary, write_atomically
 from engine.load import located
@@ -50,7 +52,7 @@ class RunDirectory:
             self.results = Results(self.folder, f"{stem}_evaluations.jsonl")
         self.writes = distributed.rank() == 0
         self.lock = Lock(self.folder)
-        self.tensorboard = None
+        self.tensorboard, self.elsewhere, self.state = None, [], "failed"
         self.picture_fn = None  # function(trainer, step) -> PIL image: drawn in place of the sample grid
         self.saved = None  # the step of the newest checkpoint
         self.good = set()  # steps whose checkpoints are known to verify
@@ -93,6 +95,7 @@ class RunDirectory:
 
     def status(self, state, step, text):
         """status.json: state (running, finished, interrupted, failed, diverged), step, a sentence."""
+        self.state = state
         if self.writes and os.path.isdir(self.folder):
             write_atomically(
                 os.path.join(self.folder, "status.json"),
@@ -133,6 +136,7 @@ class RunDirectory:
             )
             if self.args.tensorboard:
                 self.tensorboard = record.TensorBoard(os.path.join(self.folder, "tensorboard"), self.step)
+            self.elsewhere = [Elsewhere(name, self) for name in self.args.log_to]
             self.header()
         if state is not None:
             trainer.restore(state)
@@ -397,16 +401,22 @@ class RunDirectory:
         self.guard()
         if self.writes:
             self.metrics.write(step, values)
-            if self.tensorboard:
-                self.tensorboard.log(step, values)
+            self.hand_on(step, values)
+
+    def hand_on(self, step, values, pictures=None):
+        """Values and {name: path of a picture} to TensorBoard, and to the files of --log_to."""
+        finite = {name: value for name, value in values.items() if math.isfinite(value)}
+        if self.tensorboard:
+            self.tensorboard.log(step, values)
+        for each in self.elsewhere:
+            each.log(step, finite, pictures or {})
 
     def join(self, step, values):
         """Adds values that came later to the record of this step."""
         self.guard()
         if self.writes and values:
             self.metrics.join(step, values)
-            if self.tensorboard:
-                self.tensorboard.log(step, values)
+            self.hand_on(step, values)
 
     def draw(self, trainer, step, batch):
         """samples/step_<8 digits>.png from fixed noise, or what the trainer's pictures(batch) gives: {name:
@@ -422,12 +432,14 @@ class RunDirectory:
                 with trainer.evaluating(), seeded(self.args.seed, "samples"):
                     drawn = trainer.pictures(batch)
                 made = {name: pictures.grid(images) for name, images in drawn.items()}
+            paths = {}
             for name, picture in made.items():
-                pictures.save_picture(
-                    picture, os.path.join(self.samples, f"step_{step:08d}{'_' + name if name else ''}.png")
-                )
+                path = os.path.join(self.samples, f"step_{step:08d}{'_' + name if name else ''}.png")
+                pictures.save_picture(picture, path)
+                paths[name or "samples"] = path
                 if self.tensorboard:
                     self.tensorboard.image(step, name or "samples", picture)
+            self.hand_on(step, {}, paths)
 
     @contextlib.contextmanager
     def no_reason_to_stop(self, what):
@@ -469,7 +481,11 @@ class RunDirectory:
     def close(self):
         """Closes what is open and gives the lock back."""
         if self.tensorboard:
+            if self.state == "finished":
+                self.tensorboard.hparams(saved_flags.record(self.args), self.metrics.read())
             self.tensorboard.close()
+        for each in self.elsewhere:
+            each.stop(self.state)
         if distributed.rank() == 0:
             self.lock.release()
 

@@ -277,6 +277,16 @@ def add_shared(parser):
         "--tensorboard", action="store_true", help="TensorBoard events too (needs the package tensorboard)"
     )
     g.add_argument(
+        "--log_to",
+        nargs="*",
+        type=recorded,
+        kept=False,
+        default=[],
+        metavar="FILE.py",
+        help="files with start, log and stop that get records and pictures too, such as loggers/to_wandb.py, "
+        "to_mlflow.py, to_trackio.py; see docs/logging.md (default none)",
+    )
+    g.add_argument(
         "--health",
         nargs="?",
         const=500,
@@ -310,15 +320,15 @@ def add_shared(parser):
         nargs="+",
         default=[],
         metavar="METRIC",
-        help="of fid, is, kid, prdc (precision, recall, density, coverage), modes (default: fid, kid, and is "
-        "where the extractor classifies)",
+        help="of fid, is, kid, prdc (precision, recall, density, coverage), modes, cmmd, vendi, fld, "
+        "memorised (default: fid, kid, and is where the extractor classifies)",
     )
     g.add_argument(
         "--extractor",
         type=recorded,
         default="auto",
         help="inception (its scores alone are FID and IS), efficientnet, classifier, stacked-classifier, "
-        "pixels, or a .py file with get_extractor(); "
+        "dinov2, clip, pixels, or a .py file with get_extractor(); "
         "auto: inception where its weights are, else classifier for grey images with labels, else "
         "efficientnet (default auto)",
     )
@@ -333,6 +343,18 @@ def add_shared(parser):
         default="",
         help="file of the Inception weights (default: $INCEPTION_WEIGHTS, else torch's hub cache; python -m "
         "eval.prepare fetches them)",
+    )
+    g.add_argument(
+        "--feature_weights",
+        default="",
+        help="file of the weights of --extractor=dinov2 or clip (default: $DINOV2_WEIGHTS or $CLIP_WEIGHTS)",
+    )
+    g.add_argument(
+        "--real_statistics",
+        default="",
+        metavar="FILE",
+        help="mean and covariance of real images' features that another tool has written, in place of the "
+        "data's: .npz with mu and sigma, or StyleGAN's .pkl (default: none)",
     )
     g.add_argument(
         "--eval_batch_size",

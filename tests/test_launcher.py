@@ -338,6 +338,8 @@ def test_tensorboard_events_when_the_package_is_there(tmp_path):
     events = EventAccumulator(str(folder_of(tmp_path) / "tensorboard"))
     events.Reload()
     assert [e.step for e in events.Scalars("disc/real")] == [2, 4] and "samples" in events.Tags()["images"]
+    written = b"".join(p.read_bytes() for p in (folder_of(tmp_path) / "tensorboard").iterdir())
+    assert b"_hparams_" in written and b"networks/small.py" in written  # the flags as hyperparameters
 
 
 def test_prepare_is_called_once_before_the_first_step_with_real_data(tmp_path):

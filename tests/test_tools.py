@@ -95,6 +95,29 @@ def test_links_between_documents_lead_somewhere():
     assert [(page.name, str(link)) for page in pages for link in found[page] if not link.exists()] == []
 
 
+def test_every_picture_is_shown_and_has_its_command():
+    index = (ROOT / "docs/README.md").read_text()
+    lines = [line for line in index.splitlines() if re.match(r"\| `\w+\.(png|gif)`", line)]
+    rows = {name: line for line in lines for name in re.findall(r"`(\w+\.(?:png|gif))`", line.split("|")[1])}
+    pictures = {path.name for path in (ROOT / "docs/images").iterdir()}
+    shown = set()
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        found = re.findall(r'(?:\]\(|src=")([^)"]*images/[^)"]+)', page.read_text())
+        assert all((page.parent / target).exists() for target in found), page
+        shown |= {Path(target).name for target in found}
+    assert pictures == shown
+    assert pictures == rows.keys() and all(
+        re.search(r"`[^`]*(exps/|task_launcher)", row) for row in rows.values()
+    )
+    scripts = {match for row in rows.values() for match in re.findall(r"exps/[\w/]+\.sh", row)}
+    assert all((ROOT / script).exists() for script in scripts)
+
+
+def test_the_index_has_every_page():
+    index = {link.name for link in links(ROOT / "docs/README.md")}
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"} == index
+
+
 def test_the_floor_is_the_best_rate_of_the_libraries(monkeypatch):
     """best_rate takes the fastest, and each workload does what it counts."""
     import torch

@@ -19,6 +19,11 @@ DIRECTIONS = {
     "kl": LOWER,
     "entropy": HIGHER,
     "confidence": HIGHER,
+    "cmmd": LOWER,
+    "vendi": HIGHER,
+    "fld": LOWER,
+    "memorised": LOWER,
+    "nearer": None,  # one half is aimed at
     # eval/modes/points.py
     "w1": LOWER,
     "js": LOWER,
@@ -71,6 +76,7 @@ DIRECTIONS = {
 # metrics
 WORDS = {word: better for word, better in DIRECTIONS.items() if better and word.isalnum()} | {
     "fd": LOWER,
+    "mmd": LOWER,
     "wasserstein": LOWER,
     "wasserstein1": LOWER,
     "error": LOWER,

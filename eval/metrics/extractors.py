@@ -17,10 +17,21 @@ from engine.errors import MissingError, UserError, first_line
 from engine.load import find, load_file
 from engine.torch_private import conv_relu
 from eval.metrics import classifier
+from eval.metrics.vision_transformers import Clip, DinoV2
 
-NAMES = ("auto", "inception", "efficientnet", "classifier", "stacked-classifier", "pixels")
-TITLES = {"fid": "FID", "is": "IS", "kid": "KID"}  # with the official Inception weights
-UNOFFICIAL_TITLES = {"fid": "FD", "is": "score", "kid": "KID"}
+NAMES = ("auto", "inception", "efficientnet", "classifier", "stacked-classifier", "dinov2", "clip", "pixels")
+TITLES = {
+    "fid": "FID",
+    "is": "IS",
+    "kid": "KID",
+    "fld": "FLD-inception",
+    "vendi": "Vendi-inception",
+}  # with the official Inception weights
+UNOFFICIAL_TITLES = {"fid": "FD", "is": "score", "kid": "KID", "cmmd": "MMD", "fld": "FLD", "vendi": "Vendi"}
+TRANSFORMERS = {  # by name: (class, variable with the file, names that torch hub's cache has it by)
+    "dinov2": (DinoV2, "DINOV2_WEIGHTS", [f"dinov2_vit{size}14_pretrain.pth" for size in "lbs"]),
+    "clip": (Clip, "CLIP_WEIGHTS", []),
+}
 # the network of Heusel et al. 2017, as torch-fidelity and (by another name) pytorch-fid publish it
 INCEPTION_FILES = ("weights-inception-2015-12-05-6726825d.pth", "pt_inception-2015-12-05-6726825d.pth")
 INCEPTION_SHA256 = "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2"
@@ -60,6 +71,8 @@ class Extractor:
         others."""
         if self.official:
             return TITLES.get(metric, metric)
+        if metric == "cmmd" and self.name == "clip":
+            return "CMMD"
         return f"{UNOFFICIAL_TITLES.get(metric, metric)}-{self.name}"
 
     @torch.inference_mode()
@@ -140,6 +153,8 @@ def get(name, device="cpu", weights=None, data=None, cache=None):
 def _build(name, device, weights, data, cache):
     if name == "inception":
         return inception(device, weights)
+    if name in TRANSFORMERS:
+        return transformer(name, device, weights)
     if name == "efficientnet":
         return efficientnet(device)
     if name in ("classifier", "stacked-classifier"):
@@ -151,6 +166,11 @@ def _build(name, device, weights, data, cache):
     raise UserError(
         f"--extractor: given {name}; use {', '.join(NAMES)}, or the path of a .py file with get_extractor()"
     )
+
+
+def weights_of(args):
+    """The file of weights that the flags name for their extractor; None: the usual place."""
+    return (args.feature_weights if args.extractor in TRANSFORMERS else args.inception_weights) or None
 
 
 def choose_automatically(weights, data):
@@ -268,6 +288,50 @@ def inception(device, weights=None):
         ["torch-fidelity"],
         official,
     )
+
+
+def transformer(name, device, weights=None):
+    """A vision transformer of TRANSFORMERS with the weights of a file, which is never fetched."""
+    kind, variable, known = TRANSFORMERS[name]
+    paths = [os.path.join(torch.hub.get_dir(), "checkpoints", file) for file in known]
+    path = weights or os.environ.get(variable) or next(filter(os.path.exists, paths), None)
+    if not path or not os.path.isfile(path):
+        place = f"at {path}" if path else f"by --feature_weights or ${variable}"
+        raise MissingError(
+            f"--extractor={name}: no weights {place}; name their file by --feature_weights "
+            "(docs/evaluation.md says which)"
+        )
+    try:
+        net = kind(read_weights(path))
+    except MemoryError:
+        raise
+    except Exception as error:
+        unpickled = isinstance(error, pickle.UnpicklingError)
+        reason = "it holds other things than tensors" if unpickled else first_line(error)[:90]
+        raise MissingError(
+            f"--extractor={name}: {path} is damaged, or of another network ({reason}); use the file that "
+            "docs/evaluation.md names"
+        ) from None
+    return Extractor(
+        name if name == "clip" else f"{name}-{net.title}",
+        net.to(device),
+        device,
+        file_sha256(path),
+        net.resized,
+        f"{net.title}, {net.dim} features",
+        net.dim,
+        3,
+        has_logits=False,
+    )
+
+
+def read_weights(path):
+    """The state dict of a file: torch's, tensors alone, or safetensors'."""
+    if path.endswith(".safetensors"):
+        from safetensors.torch import load_file as load_tensors
+
+        return load_tensors(path)
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 class EfficientNetLite(nn.Module):

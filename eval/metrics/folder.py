@@ -105,7 +105,7 @@ class Array:
 
 def compare(args, device):
     """The report on args.real and args.generated: {"real", "generated", "results", "notes"}."""
-    extractor = extractors.get(args.extractor, device, args.inception_weights)
+    extractor = extractors.get(args.extractor, device, extractors.weights_of(args))
     evaluate.check(args.metrics or ["fid"], extractor)
     real, fake = (
         Array(path) if path.endswith(".npz") else Folder(path, args.size)
@@ -170,14 +170,18 @@ def main(argv=None):
     parser.add_argument(
         "--extractor",
         default="auto",
-        help="auto, inception, efficientnet, pixels, or a .py file (default auto: inception if its weights "
-        "are found, else "
-        "efficientnet)",
+        help="auto, inception, efficientnet, dinov2, clip, pixels, or a .py file (default auto: inception if "
+        "its weights are found, else efficientnet)",
     )
     parser.add_argument(
         "--inception_weights",
         default=None,
         help="file of the Inception weights (default: INCEPTION_WEIGHTS, then torch hub's cache)",
+    )
+    parser.add_argument(
+        "--feature_weights",
+        default=None,
+        help="file of the weights of --extractor=dinov2 or clip (default: $DINOV2_WEIGHTS or $CLIP_WEIGHTS)",
     )
     parser.add_argument(
         "--metrics",

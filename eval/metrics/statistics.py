@@ -76,7 +76,7 @@ class Statistics:
     @property
     def singular(self):
         """Whether n <= d: too few images for a covariance matrix of full rank."""
-        return self.n <= self.d
+        return self.n is not None and self.n <= self.d
 
     def capture(self):
         """The fields as plain types and tensors, for `store_cached`."""

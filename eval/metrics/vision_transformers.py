@@ -66,12 +66,14 @@ class DinoV2(nn.Module):
     """
 
     mean, std, size = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225), 224
+    resized = "bicubic to 224x224, antialiased, rounded to bytes"
 
     def __init__(self, state):
         super().__init__()
         if "register_tokens" in state or "blocks.0.mlp.w12.weight" in state:
             raise ValueError("it has registers or gated layers; use the ViT-S, B or L without registers")
         positions, d = state["pos_embed"].shape[1:]
+        self.dim, self.title = d, {384: "vits", 768: "vitb", 1024: "vitl"}.get(d, f"vit{d}")
         patch = state["patch_embed.proj.weight"].shape[-1]
         self.tokens = Tokens(d, patch, positions, bias=True)
         self.blocks = blocks(state, r"blocks\.(\d+)\.", "blocks.0.mlp.fc1.weight", d, F.gelu, 1e-6)
@@ -102,6 +104,7 @@ class Clip(nn.Module):
 
     mean = (0.48145466, 0.4578275, 0.40821073)
     std = (0.26862954, 0.26130258, 0.27577711)
+    resized = "bicubic to the network's size, no antialias"
 
     def __init__(self, state):
         super().__init__()
@@ -113,7 +116,11 @@ class Clip(nn.Module):
         self.tokens = Tokens(d, patch, positions, bias=False)
         self.blocks = blocks(state, re.escape(of) + r"(\d+)\.", first, d, quick, 1e-5)
         self.before, self.after = nn.LayerNorm(d), nn.LayerNorm(d)
-        self.projection = nn.Linear(d, len(state["visual_projection.weight"]), bias=False)
+        self.dim, self.title = (
+            len(state["visual_projection.weight"]),
+            f"CLIP of {self.size}x{self.size} pixels",
+        )
+        self.projection = nn.Linear(d, self.dim, bias=False)
         names = {
             "tokens.patches": "vision_model.embeddings.patch_embedding",
             "tokens.cls": "vision_model.embeddings.class_embedding",

@@ -5,6 +5,7 @@ import torch
 from engine.errors import UserError
 from eval.metrics import classifier, evaluate, extractors, sources
 from eval.modes import points
+from eval.modes.scoring import reference_of
 
 
 def add_flags(declare):
@@ -30,12 +31,10 @@ def real(trainer, data, run, args):
     images = data[args.real_split]
     if hasattr(images, "domains") or points.are(images.data_shape):
         raise UserError(f"--mode=real: is for images of one domain; {args.iterator} has others")
-    extractor = extractors.get(args.extractor, images.device, args.inception_weights or None, data)
+    extractor = extractors.get(args.extractor, images.device, extractors.weights_of(args), data)
     metrics = args.metrics or (["fid", "is", "kid"] if extractor.has_logits else ["fid", "kid"])
     metrics = list(dict.fromkeys(metrics))
-    reference = evaluate.reference(
-        data, extractor, args.protocol, metrics, args.eval_batch_size, splits=args.is_splits
-    )
+    reference = reference_of(args, data, extractor, metrics)
     source = sources.of(images, args.real_split)
     if source.n is not None and reference.n_fake > source.n:
         raise UserError(
@@ -44,7 +43,7 @@ def real(trainer, data, run, args):
         )
     print(
         f"{reference.n_fake} real images of {args.real_split} in place of generated ones, against "
-        f"{reference.n_real} of {reference.split}, with {extractor.name} ({extractor.why}; "
+        f"{reference.describe()}, with {extractor.name} ({extractor.why}; "
         f"{extractor.description}; sha256 {extractor.sha256[:12]})"
     )
     for result in evaluate.score(

@@ -7,6 +7,16 @@ from eval.metrics.results import write_results
 from eval.modes.restoring import standing_words
 
 
+def reference_of(args, data, extractor, metrics):
+    """The Reference that the flags ask for: of the data, or of another tool's file."""
+    if args.real_statistics:
+        return evaluate.from_file(args.real_statistics, extractor, args.protocol, metrics)
+    found = evaluate.reference(
+        data, extractor, args.protocol, metrics, args.eval_batch_size, splits=args.is_splits
+    )
+    return evaluate.add_pair(found, data, extractor, metrics, args.eval_batch_size)
+
+
 class Scorer:
     """Makes the extractor and the statistics of real images once, then scores a trainer at many steps.
 
@@ -16,17 +26,10 @@ class Scorer:
 
     def __init__(self, args, data, device, run):
         self.args, self.run, self.data = args, run, data
-        self.extractor = extractors.get(args.extractor, device, args.inception_weights or None, data)
+        self.extractor = extractors.get(args.extractor, device, extractors.weights_of(args), data)
         metrics = args.metrics or (["fid", "is", "kid"] if self.extractor.has_logits else ["fid", "kid"])
         self.metrics = list(dict.fromkeys(metrics))
-        self.reference = evaluate.reference(
-            data,
-            self.extractor,
-            args.protocol,
-            self.metrics,
-            args.eval_batch_size,
-            splits=args.is_splits,
-        )
+        self.reference = reference_of(args, data, self.extractor, self.metrics)
         self.best = None
 
     def describe(self):
@@ -34,13 +37,13 @@ class Scorer:
         e, real = self.extractor, self.reference
         return (
             f"evaluates {', '.join(self.metrics)} with {e.name} ({e.why}; {e.description}; "
-            f"sha256 {e.sha256[:12]}), {real.n_real} real images of {real.split}"
+            f"sha256 {e.sha256[:12]}), {real.describe()}"
         )
 
     def notes(self, results):
         """Notes on the results: one line if a Frechet distance is from too few images."""
         few = [result for result in results if result["singular"]]
-        n = min((min(result["n_real"], result["n_fake"]) for result in few), default=0)
+        n = min((min(result["n_real"] or result["n_fake"], result["n_fake"]) for result in few), default=0)
         return [f"note: {evaluate.few_images(n, self.extractor.dim)}"] if few else []
 
     def score(self, trainer, step, name):

@@ -18,6 +18,7 @@ from eval.metrics.results import append_result, write_results
 from eval.modes.autoencoder import folder_of
 from eval.modes.own_images import OwnImages, to_picture, to_tensor
 from eval.modes.restoring import for_each_checkpoint
+from eval.modes.scoring import reference_of
 
 COLUMNS = 20
 # how translations are written, by the ending of the picture's name; other kinds become .png
@@ -244,8 +245,8 @@ def scores(args, data, split, target, images, there, device):
     """{name: value} of --metrics with --extractor, of translations of random `images` against real images of
     the other domain, the protocol's split and counts."""
     real = {name: iterator.domains[target] for name, iterator in data.items()}
-    extractor = extractors.get(args.extractor, device, args.inception_weights or None, real)
-    reference = evaluate.reference(real, extractor, args.protocol, args.metrics, args.eval_batch_size)
+    extractor = extractors.get(args.extractor, device, extractors.weights_of(args), real)
+    reference = reference_of(args, real, extractor, args.metrics)
     draw = lambda n: there(images[torch.randint(len(images), (n,)).to(images.device)])
     return evaluate.evaluate(
         draw, reference, extractor, args.protocol, args.metrics, args.eval_batch_size, args.seed

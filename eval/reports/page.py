@@ -1,11 +1,13 @@
 """One self-contained HTML page on many runs: tables, states, curves, samples over time, flags, logs of failed
 runs.
 
-python -m eval.report results/ -o report.html; see docs/tables.md. It has no scripts and loads nothing:
-drawings are inline SVG, pictures data URLs.
+python -m eval.report results/ -o report.html; see docs/tables.md. It loads nothing: drawings are inline SVG,
+pictures data URLs. The one script, page.js, adds a gallery, comparison and sorting; the page is whole without
+it.
 """
 
 import base64
+import hashlib
 import html
 import io
 import json
@@ -228,7 +230,8 @@ def block_html(block):
         head = "".join(f"<th>{escape(cell)}</th>" for cell in block.header)
         cell_html = lambda cell: f'<td class="{"short" if len(cell) <= 40 else "long"}">{escape(cell)}</td>'
         body = "".join(f"<tr>{''.join(map(cell_html, row))}</tr>" for row in block.rows)
-        table = f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        table = f'<table class="sortable"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        table = f'<div class="wide">{table}</div>'
     notes = f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in block.notes)}</ul>" if block.notes else ""
     return f"<h2>{escape(block.title)}</h2>{table}{notes}"
 
@@ -407,7 +410,8 @@ class Pictures:
             shown = [(step, self.urls[path]) for step, path in strip if path in self.urls]
             if shown:
                 cells = "".join(
-                    f'<figure><img loading="lazy" alt="samples at step {step}" src="{url}">'
+                    f'<figure data-run="{escape(run)}" data-kind="{escape(kind)}" data-step="{step}">'
+                    f'<img loading="lazy" alt="samples at step {step}" src="{url}">'
                     f"<figcaption>step {step}</figcaption></figure>"
                     for step, url in shown
                 )
@@ -558,7 +562,10 @@ def page(study, title, max_bytes):
     if left:
         items = "".join(f"<li>{escape(text)}</li>" for text in left)
         note = f"<h2>Left out of this page</h2><ul>{items}</ul>"
-    policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+    with open(os.path.join(os.path.dirname(__file__), "page.js"), encoding="utf8") as file:
+        script = file.read()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{digest}'"
     made = time.strftime("%Y-%m-%d %H:%M")
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -566,10 +573,10 @@ def page(study, title, max_bytes):
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><h1>{escape(title)}</h1>"
         f"<p>{len(study.groups)} experiments, {len(runs)} runs ({escape(counts)}); made {made}.</p>"
-        f"{''.join(parts)}<h2>Each experiment</h2>"
+        f'{"".join(parts)}<div id="gallery"></div><h2>Each experiment</h2>'
         f"<p>Long runs are drawn as means over at most {points} spans of steps; dashed: a run that has not "
         "finished.</p>"
-        f"{''.join(sections)}{note}</body></html>\n"
+        f"{''.join(sections)}{note}<script>{script}</script></body></html>\n"
     )
 
 
@@ -625,6 +632,23 @@ svg { display: block; width: 100%; height: auto; } svg text { font-size: 10.5px;
 details.experiment { border: 1px solid var(--rule); border-radius: .5rem; padding: .5rem .9rem;
   margin: .7rem 0; }
 .experiment > div { scroll-margin-top: 3rem; } summary { cursor: pointer; overflow-wrap: anywhere; }
+button.sort { all: unset; cursor: pointer; font-weight: 600; overflow-wrap: anywhere; }
+button.sort:focus-visible, img:focus-visible, summary:focus-visible, a:focus-visible {
+  outline: 3px solid var(--link); outline-offset: 2px; }
+[aria-sort=ascending] button::after { content: " ▲"; }
+[aria-sort=descending] button::after { content: " ▼"; }
+.strip img { cursor: zoom-in; }
+.gallery, .columns { display: grid; gap: .8rem; }
+.gallery { grid-template-columns: repeat(auto-fill, minmax(min(9rem, 45%), 1fr)); }
+.columns { grid-template-columns: repeat(auto-fit, minmax(min(16rem, 100%), 1fr)); margin-top: .6rem; }
+.gallery img, .columns img { display: block; width: 100%; border-radius: 3px; image-rendering: pixelated; }
+.gallery label { font-size: .85rem; overflow-wrap: anywhere; cursor: pointer; }
+input[type=range] { width: min(20rem, 60%); }
+.viewer { background: var(--back); color: var(--text); border: 1px solid var(--rule); border-radius: .5rem;
+  max-width: 95vw; }
+.viewer img { display: block; width: min(80vh, 88vw); image-rendering: pixelated; }
+.viewer p { margin: .5rem 0; }
+.viewer button { font: inherit; margin-right: .5rem; padding: .4rem .8rem; }
 pre { background: var(--panel); padding: .7rem; border-radius: .4rem; overflow-x: auto; font-size: .8rem; }
 .log { margin: .4rem 0; }
 """

@@ -24,7 +24,9 @@ def test_score_and_accuracy_of_real_images(capsys):
     words = ["--protocol=full-200-train", "--is_splits=1", "--metrics", "is", "fid"]
     assert task_launcher.main([*DIGITS, *words]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("200 real images of test in place of generated ones, against 1500 of train, with ")
+    assert said.startswith(
+        "200 real images of test in place of generated ones, against 1500 real images of train, with "
+    )
     data = digits.get_iterators(8)
     extractor = extractors.get("classifier", data=data)
     images, labels = classifier.labelled(data, "test")

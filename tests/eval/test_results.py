@@ -156,9 +156,8 @@ def test_every_metric_of_the_evaluator_has_a_direction():
 
     extractor = extractors.Extractor("net", Net(), "cpu", "none", "none", "a test's")
     images = torch.randint(256, (40, 1, 4, 4), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
-    found = evaluate.evaluate(
-        lambda n: images[torch.arange(n) % 40], images, extractor, "20", evaluate.METRICS
-    )
+    data = {"train": images[:30], "test": images[30:]}
+    found = evaluate.evaluate(lambda n: images[torch.arange(n) % 40], data, extractor, "20", evaluate.METRICS)
     better = {result["metric"]: directions.direction(result["metric"]) for result in found}
     assert better == {
         "fid": "lower",
@@ -172,6 +171,11 @@ def test_every_metric_of_the_evaluator_has_a_direction():
         "kl": "lower",
         "entropy": "higher",
         "confidence": "higher",
+        "cmmd": "lower",
+        "vendi": "higher",
+        "fld": "lower",
+        "memorised": "lower",
+        "nearer": None,
     }
     assert better == {result["metric"]: directions.direction(result["title"]) for result in found}
 
