@@ -105,6 +105,12 @@ METHODS = {
     "rahinge": ("--loss=rahinge",),
     "lecam": ("--penalty", "lecam=0.3", "--lecam_start=2"),
     "gp0": ("--penalty", "gp0=1"),
+    "cutmix": ("--mixup_form=cutmix",),
+    "smoothmix": ("--mixup_form=smoothmix",),
+    "cr": ("--penalty", "cr=10"),
+    "bcr": ("--penalty", "bcr=10"),
+    "zcr": ("--penalty", "zcr=20", "--g_penalty", "zcr=0.5"),
+    "fsmr": ("--penalty", "fsmr=1"),
     "ortho": ("--g_ortho=0.01", "--d_ortho=0.01"),
     "clip": ("--weight_clip=0.05",),
     "annealed": (
@@ -121,12 +127,12 @@ METHODS = {
 
 
 def flags_of(*names, table=METHODS):
-    """The flags of methods together: words of --penalty and --anneal are joined."""
+    """The flags of methods together: words of --penalty and the like are joined."""
     lists, words = {}, []
     for name in names:
         flag = None
         for word in table[name]:
-            if word in ("--penalty", "--anneal", "--diffaugment"):
+            if word in ("--penalty", "--g_penalty", "--anneal", "--diffaugment"):
                 flag = lists.setdefault(word, [])
             elif word.startswith("--"):
                 flag = words.append(word)
@@ -178,6 +184,9 @@ def test_runs_that_differ_in_one_method_share_noise_and_mixing_weights(monkeypat
     if name == "apa":  # the noise of its generated images is its own
         assert len(other) == 5
         other.pop(2)
+    if name == "fsmr":  # whose statistics are mixed is drawn after them
+        assert len(other) == 5
+        other.pop()
     assert len(plain) == 4 and all(torch.equal(a, b) for a, b in zip(plain, other, strict=True))
 
 
