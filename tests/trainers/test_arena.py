@@ -344,6 +344,19 @@ REFUSALS = {
     "`--accumulate` with `--mixup_ff`": [
         (("--accumulate=2", "--mixup=pixel", "--mixup_ff"), "--accumulate=2: --mixup_ff")
     ],
+    "`--accumulate` with `--mixup_form=adaptive`, or `--penalty fsmr=...`": [
+        (("--accumulate=2", "--mixup=1", "--mixup_form=adaptive"), "--accumulate=2: --mixup_form=adaptive"),
+        (("--accumulate=2", "--penalty", "fsmr=1"), "--accumulate=2: --penalty fsmr"),
+    ],
+    "`--mixup_form=adaptive` with `--mixup_ff`, soft labels, folding, or layer 0": [
+        (("--mixup=1", "--mixup_form=adaptive", *words), message)
+        for words, message in (
+            (("--mixup_ff",), "--mixup_ff: pairs are of one kind"),
+            (("--mixup_label=soft",), "--mixup_label=soft: pairs are of one kind"),
+            (("--mixup_fold=on",), "--mixup_fold=on: pairs are of one kind"),
+            (("--mixup=pixel",), "--mixup_form=adaptive: compares features of D"),
+        )
+    ],
     "`--ada` with colours, of images that have neither 1 nor 3 channels": [
         (("--ada=bgc",), "--ada=bgc: changes colours, the images are 4x32x32", (4, 32, 32)),
         (("--ada=r3gan",), "--ada=r3gan: changes colours", (2, 32, 32)),
@@ -413,7 +426,7 @@ def test_the_page_has_every_flag_and_only_flags_that_there_are():
         page = file.read()
     named = set(re.findall(r"`?--([a-z_]+)", page))
     declared = arguments().declared
-    assert named <= declared.keys()
+    assert named <= declared.keys() | arguments("--trainer=trainers/ssgan.py").declared.keys()
     parser = Parser(add_help=False)
     for module in (augmented, annealing, regularised):
         module.add_flags(Group(parser, parser.add_argument_group("")))
