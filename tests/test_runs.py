@@ -16,7 +16,7 @@ from engine import checkpoint
 from engine.errors import MissingError, UserError
 from engine.load import _executed
 from tests.faults import fuzz, inject
-from tests.running import ROOT, SMALL, launch, mode, newest, train
+from tests.running import ROOT, SMALL, assert_equal, launch, mode, newest, train
 
 
 def folder_of(tmp_path, name="deleteme", seed=0):
@@ -415,3 +415,28 @@ def test_an_average_is_added_or_dropped_on_a_start_from_a_checkpoint(tmp_path):
     assert train(tmp_path, "--max_steps=3", "--name=whole", "--ema=0") == 0
     for name, value in newest(tmp_path, "whole")["modules"].items():
         assert torch.equal(value, dropped[name]), name
+
+
+def test_runs_branch_from_one_checkpoint(tmp_path):
+    """With the same flags a branch equals the run prolonged; the state of a method is added or dropped."""
+    at = lambda name, step: f"--resume={tmp_path}/{name}/s0/checkpoints/step_0000000{step}.pt"
+    methods = (
+        "--penalty",
+        "lecam=0.3",
+        "--lecam_start=0",
+        "--apa",
+        "--p_every=1",
+        "--historical_averaging=0.1",
+    )
+    assert train(tmp_path, "--max_steps=2", "--name=base") == 0
+    assert train(tmp_path, "--max_steps=4", "--name=base", "--resume=auto") == 0
+    assert train(tmp_path, at("base", 2), "--max_steps=4", "--name=same") == 0
+    assert_equal(newest(tmp_path, "base")["modules"], newest(tmp_path, "same")["modules"])
+    assert train(tmp_path, at("base", 2), "--max_steps=4", "--name=late", *methods) == 0
+    late = newest(tmp_path, "late")["modules"]
+    assert late["penalties.stateful.lecam.real"] != 0 and late["apa.p"] >= 0
+    assert late["histories.disc.t"] == 2  # counted from the branch
+    same = newest(tmp_path, "same")["modules"]
+    assert any(not torch.equal(late[name], same[name]) for name in same if name.startswith("disc."))
+    assert train(tmp_path, at("late", 4), "--max_steps=5", "--name=again") == 0
+    assert not any(name.startswith(("apa", "histories")) for name in newest(tmp_path, "again")["modules"])

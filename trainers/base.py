@@ -55,6 +55,8 @@ class Trainer(nn.Module):
     roles = ()
     optional_roles = ()
     per_process = ()
+    # parts whose state is that of methods: a start from another run's checkpoint may add or drop it
+    methods = ("penalties",)
     # roles that --accumulate takes a part of the batch through; none: the algorithm needs the whole batch
     accumulates = ()
     truncation = None  # the largest |z| that modes draw, see normal()
@@ -649,12 +651,21 @@ class Trainer(nn.Module):
                 kept |= {average + n.removeprefix(own): value for n, value in plain.items()}
         return kept
 
+    def with_methods(self, modules):
+        """The entries of a captured state, those of methods (penalties, augmentation, histories) as the flags
+        have them: what the state lacks is as it is here, what is not used here is left."""
+        of_method = lambda name: name.split(".")[0] in self.methods
+        own = {name: value for name, value in self.state_dict().items() if of_method(name)}
+        kept = {name: value for name, value in modules.items() if not of_method(name)}
+        return kept | {name: modules.get(name, value) for name, value in own.items()}
+
     def restore(self, state):
         """Takes over a captured state. Raises UserError when it is that of other networks.
 
         Averages follow --ema: one that the state lacks starts from its network, one that is not kept is left.
+        So do states of methods, which start afresh where the state lacks them.
         """
-        modules = self.with_averages(state["modules"])
+        modules = self.with_methods(self.with_averages(state["modules"]))
         for name in self.per_process:
             entries = modules[name]
             modules[name] = entries[distributed.rank() % len(entries)]

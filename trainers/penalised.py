@@ -56,7 +56,7 @@ def add_flag(group, of="D's logits"):
         default={},
         metavar="NAME=WEIGHT",
         help=f"penalties on {of}: {', '.join(ROWS)}, or a file with get_penalty, as in "
-        "--penalty gp=10 r1=0.1 my/own.py=0.3 (default none; docs/gan-mixup.md says what each is)",
+        "--penalty gp=10 r1=0.1 my/own.py=0.3 (default none; docs/arena.md says what each is)",
     )
     group.add_argument(
         "--lecam_decay",

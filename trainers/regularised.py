@@ -48,6 +48,8 @@ class Regularised(Trainer):
     penalties to regularisers(), and calls ready() once it has its penalties and optimisers.
     """
 
+    methods = ("penalties", "g_penalties", "augmentation", "apa", "histories")
+
     def __init__(self, nets, args):
         super().__init__(nets, args)
         changed = args.diffaugment or args.ada != "none" or args.instance_noise > 0

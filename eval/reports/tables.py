@@ -46,7 +46,7 @@ def mean_std(values):
 
 # n: the number of pairs, or text as "3 and 4". Without an interval low and high are None; without a value on
 # one side mean too.
-Difference = namedtuple("Difference", "how n mean low high")
+Difference = namedtuple("Difference", "how n mean low high saved", defaults=(None,))
 
 
 def difference(a, b, pair=True):
@@ -55,11 +55,18 @@ def difference(a, b, pair=True):
     Paired over the common seeds where there are two or more: mean d ± t(n-1) s_d / √n. Otherwise, or with
     pair=False, Welch's: t(ν) √(s_a²/n_a + s_b²/n_b) with Welch and Satterthwaite's ν. Neither side may be
     empty.
+
+    saved: the part of the variance of the mean difference that pairing saved, 1 − s_d²/(s_a² + s_b²) over the
+    common seeds. It is 2 cov(a, b)/(s_a² + s_b²): 1 where seeds alone make the values differ, 0 where the two
+    of a seed have no more in common than others, below 0 where they go against each other. None if unpaired.
     """
+    saved = None
     seeds = sorted(set(a) & set(b)) if pair else []
     if len(seeds) > 1:
         mean, std = mean_std([a[s] - b[s] for s in seeds])
         how, n, error, freedom = "paired by seed", len(seeds), std / math.sqrt(len(seeds)), len(seeds) - 1
+        alone = sum(mean_std([side[s] for s in seeds])[1] ** 2 for side in (a, b))
+        saved = 1 - std**2 / alone if alone else None
     else:
         (mean_a, std_a), (mean_b, std_b) = mean_std(list(a.values())), mean_std(list(b.values()))
         mean, n = mean_a - mean_b, f"{len(a)} and {len(b)}"
@@ -70,7 +77,7 @@ def difference(a, b, pair=True):
         below = parts[0] ** 2 / (len(a) - 1) + parts[1] ** 2 / (len(b) - 1)
         freedom = sum(parts) ** 2 / below if below else len(a) + len(b) - 2
     half = error * float(special.stdtrit(freedom, (1 + CONFIDENCE) / 2))
-    return Difference(how, n, mean, mean - half, mean + half)
+    return Difference(how, n, mean, mean - half, mean + half, saved)
 
 
 def verdict(found, better, name="the first"):
@@ -692,6 +699,7 @@ def differences(study):
                 str(found.n),
                 show(found.mean, None, decimals),
                 interval,
+                "–" if found.saved is None else f"{found.saved:.0%}",
                 verdict(found, column.better, a.name),
             ]
         )
@@ -704,7 +712,13 @@ def differences(study):
             f"{CONFIDENCE:.0%} t intervals over training seeds. Not resolved: the interval holds 0, "
             "which does not show that they are equal."
         )
-    header = ["difference", "metric", "how", "n", "mean difference", f"{CONFIDENCE:.0%} interval", "verdict"]
+    if any(found.saved is not None for *_, found in study.comparisons()):
+        notes.append(
+            "Saved by pairing: how much smaller the variance of the mean difference is than without it; "
+            "runs of one seed share data order and noise. Below 0, pairing costs: --unpaired."
+        )
+    header = ["difference", "metric", "how", "n", "mean difference", f"{CONFIDENCE:.0%} interval"]
+    header += ["saved by pairing", "verdict"]
     return Block(f"Differences ({study.pick_text()})", header, rows, notes)
 
 
@@ -860,6 +874,7 @@ def comma_separated(study):
             "low",
             "high",
             "confidence",
+            "variance_saved",
             "verdict",
             "seeds_left_out",
         ]
@@ -875,6 +890,7 @@ def comma_separated(study):
                 d.low,
                 d.high,
                 CONFIDENCE,
+                d.saved,
                 verdict(d, c.better, a.name),
                 spans(alone),
             ]

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import re
+import statistics
 import subprocess
 import sys
 
@@ -657,15 +658,33 @@ def test_compare_in_every_form(tmp_path, capsys):
     assert (float(row["mean_difference"]), float(row["low"]), float(row["high"])) == pytest.approx(
         (-2.0, interval.low, interval.high), abs=1e-9
     )
+    a, b = [18.0, 20.5, 22.0], [20.0, 22.0, 24.5]
+    covariance = statistics.covariance(a, b)
+    saved = 2 * covariance / (statistics.variance(a) + statistics.variance(b))
+    assert float(row["variance_saved"]) == pytest.approx(saved, abs=1e-9) and saved > 0.9
     (row,) = tidy(capsys, tmp_path, "--compare", "mixup", "plain", "--unpaired")
-    assert row["how"] == "unpaired (Welch)" and row["verdict"] == "not resolved" and row["n"] == "4 and 3"
+    assert (
+        row["variance_saved"] == ""
+        and row["how"] == "unpaired (Welch)"
+        and row["verdict"] == "not resolved"
+        and row["n"] == "4 and 3"
+    )
     tables.main([str(tmp_path), "--compare", "mixup", "plain"])
     text = capsys.readouterr().out
     assert (
         "| mixup − plain | FD-classifier 1k-test | paired by seed | 3 | -2.0            | [-3.2, -0.8] | "
-        "mixup is lower, better |" in text
+        "97%              | mixup is lower, better |" in text
     )
     assert "seeds of one side alone left out: 5" in text
+
+
+def test_what_pairing_saves_and_costs():
+    seeds = lambda *values: dict(enumerate(values))
+    assert tables.difference(seeds(1.0, 2, 4), seeds(3.0, 4, 6)).saved == pytest.approx(1)
+    assert tables.difference(seeds(1.0, 2, 3), seeds(3.0, 2, 1)).saved == pytest.approx(-1)
+    assert tables.difference(seeds(1.0, 2, 1, 2), seeds(1.0, 1, 2, 2)).saved == pytest.approx(0)
+    assert tables.difference(seeds(1.0, 1), seeds(2.0, 2)).saved is None  # nothing to save
+    assert tables.difference(seeds(1.0, 2), {5: 2.0, 6: 3.0}).saved is None
 
 
 def test_compare_with_a_side_that_has_no_value_yet(tmp_path, capsys):

@@ -130,7 +130,7 @@ def test_all_scripts_are_found():
             assert os.path.isfile(found), f"{path} sources {found}"
             sourced.add(found)
             todo.append((found, script))
-    assert len(SCRIPTS) == 327 and not sourced & set(SCRIPTS)
+    assert len(SCRIPTS) == 346 and not sourced & set(SCRIPTS)
     others = {
         os.path.join(ROOT, "exps", name)
         for name in ("seeds.sh", "until_done.sh", "ensemble.sh", "grid.sh", "slurm/job.sh")

@@ -105,6 +105,12 @@ METHODS = {
     "rahinge": ("--loss=rahinge",),
     "lecam": ("--penalty", "lecam=0.3", "--lecam_start=2"),
     "gp0": ("--penalty", "gp0=1"),
+    "cutmix": ("--mixup_form=cutmix",),
+    "smoothmix": ("--mixup_form=smoothmix",),
+    "cr": ("--penalty", "cr=10"),
+    "bcr": ("--penalty", "bcr=10"),
+    "zcr": ("--penalty", "zcr=20", "--g_penalty", "zcr=0.5"),
+    "fsmr": ("--penalty", "fsmr=1"),
     "ortho": ("--g_ortho=0.01", "--d_ortho=0.01"),
     "clip": ("--weight_clip=0.05",),
     "annealed": (
@@ -121,12 +127,12 @@ METHODS = {
 
 
 def flags_of(*names, table=METHODS):
-    """The flags of methods together: words of --penalty and --anneal are joined."""
+    """The flags of methods together: words of --penalty and the like are joined."""
     lists, words = {}, []
     for name in names:
         flag = None
         for word in table[name]:
-            if word in ("--penalty", "--anneal", "--diffaugment"):
+            if word in ("--penalty", "--g_penalty", "--anneal", "--diffaugment"):
                 flag = lists.setdefault(word, [])
             elif word.startswith("--"):
                 flag = words.append(word)
@@ -178,6 +184,9 @@ def test_runs_that_differ_in_one_method_share_noise_and_mixing_weights(monkeypat
     if name == "apa":  # the noise of its generated images is its own
         assert len(other) == 5
         other.pop(2)
+    if name == "fsmr":  # whose statistics are mixed is drawn after them
+        assert len(other) == 5
+        other.pop()
     assert len(plain) == 4 and all(torch.equal(a, b) for a, b in zip(plain, other, strict=True))
 
 
@@ -335,6 +344,19 @@ REFUSALS = {
     "`--accumulate` with `--mixup_ff`": [
         (("--accumulate=2", "--mixup=pixel", "--mixup_ff"), "--accumulate=2: --mixup_ff")
     ],
+    "`--accumulate` with `--mixup_form=adaptive`, or `--penalty fsmr=...`": [
+        (("--accumulate=2", "--mixup=1", "--mixup_form=adaptive"), "--accumulate=2: --mixup_form=adaptive"),
+        (("--accumulate=2", "--penalty", "fsmr=1"), "--accumulate=2: --penalty fsmr"),
+    ],
+    "`--mixup_form=adaptive` with `--mixup_ff`, soft labels, folding, or layer 0": [
+        (("--mixup=1", "--mixup_form=adaptive", *words), message)
+        for words, message in (
+            (("--mixup_ff",), "--mixup_ff: pairs are of one kind"),
+            (("--mixup_label=soft",), "--mixup_label=soft: pairs are of one kind"),
+            (("--mixup_fold=on",), "--mixup_fold=on: pairs are of one kind"),
+            (("--mixup=pixel",), "--mixup_form=adaptive: compares features of D"),
+        )
+    ],
     "`--ada` with colours, of images that have neither 1 nor 3 channels": [
         (("--ada=bgc",), "--ada=bgc: changes colours, the images are 4x32x32", (4, 32, 32)),
         (("--ada=r3gan",), "--ada=r3gan: changes colours", (2, 32, 32)),
@@ -404,7 +426,7 @@ def test_the_page_has_every_flag_and_only_flags_that_there_are():
         page = file.read()
     named = set(re.findall(r"`?--([a-z_]+)", page))
     declared = arguments().declared
-    assert named <= declared.keys()
+    assert named <= declared.keys() | arguments("--trainer=trainers/ssgan.py").declared.keys()
     parser = Parser(add_help=False)
     for module in (augmented, annealing, regularised):
         module.add_flags(Group(parser, parser.add_argument_group("")))

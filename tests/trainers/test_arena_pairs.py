@@ -23,6 +23,9 @@ CHOICES = (
             "hidden": ("--mixup=hidden",),
             "fake-fake": ("--mixup=pixel", "--mixup_ff"),
             "soft": ("--mixup=1", "--mixup_label=soft"),
+            "cutmix": ("--mixup=hidden", "--mixup_form=cutmix"),
+            "smoothmix": ("--mixup=pixel", "--mixup_form=smoothmix", "--mixup_label=soft"),
+            "adaptive": ("--mixup=1,2", "--mixup_form=adaptive", "--alpha=1"),
         },
         "augmentation": {name: METHODS[name] for name in ("ada", "ada fixed")},
         "average": {"ema": ("--ema=0.9",), "annealed": METHODS["annealed"]},
@@ -31,7 +34,20 @@ CHOICES = (
     }
     | {
         name: {name: METHODS[name]}
-        for name in ("diffaugment", "apa", "noise", "top_k", "lecam", "gp0", "ortho", "clip")
+        for name in (
+            "diffaugment",
+            "apa",
+            "noise",
+            "top_k",
+            "lecam",
+            "gp0",
+            "ortho",
+            "clip",
+            "cr",
+            "bcr",
+            "zcr",
+            "fsmr",
+        )
     }
     | {
         "gp": {"gp": ("--penalty", "gp=1")},
@@ -56,6 +72,9 @@ WHOLE_BATCH = (
     "top_k",
     "lecam",
     "dragan",
+    "adaptive",
+    "zcr",
+    "fsmr",
 )
 REFUSED = {("wgan", "smoothing"): "--real_label"}
 REFUSED |= {(name, "accumulate"): "--accumulate" for name in WHOLE_BATCH}

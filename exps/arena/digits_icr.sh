@@ -1,0 +1,5 @@
+#!/bin/sh
+# The 1,797 digits of scikit-learn: improved consistency regularisation, bCR and zCR (Zhao et al. 2021).
+# Published: no row of any table; docs/arena.md has results.
+set -eu; . "$(dirname "$0")/common.sh"
+exec $LAUNCH task_launcher.py --name=arena/digits_icr $DIGITS $ICR "$@"
