@@ -222,11 +222,13 @@ def freeze(nets, args):
 def offer_conditional(args, get_network, offered):
     """Adds --conditional to what get_network is offered; other runs' network files need not know of it.
 
-    Raises UserError for one that does not name it.
+    Raises UserError for one that does not name it, and for data without labels.
     """
     conditional = getattr(args, "conditional", "none")
     if conditional == "none":
         return
+    if not args.n_classes:
+        raise UserError(f"--conditional={conditional}: {args.iterator} gives no labels; use data with labels")
     if "conditional" in args.network_args:
         raise UserError("--network_args: given conditional=...; leave it out, --conditional says it")
     if "conditional" not in inspect.signature(get_network).parameters:

@@ -103,7 +103,7 @@ def add_flags(group):
 
 
 def classes_of(args):
-    """The Classes of the flags, or NoClasses. Raises UserError for data without labels."""
+    """The Classes of the flags, or NoClasses."""
     kind = getattr(args, "conditional", "none")
     return NoClasses() if kind == "none" else Classes(kind, args)
 
@@ -160,10 +160,6 @@ class Classes(nn.Module):
 
     def __init__(self, kind, args):
         super().__init__()
-        if not args.n_classes:
-            raise UserError(
-                f"--conditional={kind}: {args.iterator} gives no labels; use data with labels, or none"
-            )
         self.kind, self.args, self.n = kind, args, args.n_classes
         self.register_buffer("counts", torch.zeros(self.n, dtype=torch.int64))
         self.loss = CLASS_LOSSES[kind]
