@@ -71,6 +71,11 @@ class Conditional(Regularised):
         """Regularised.augment, of each image of a pack by itself."""
         return pack(super().augment(unpack(x, self.packing), player), self.packing)
 
+    def judged(self, batch):
+        """(what D judges of a batch: images [N, C, H, W], or packs of them; their labels [N], or None)."""
+        packed = self.packing > 1  # a pack has no label
+        return pack(batch["x"], self.packing), None if packed else batch.get("y")
+
     def to_logits(self, output):
         """Logits [N] of D's output."""
         return self.classes.logits(output)
@@ -96,7 +101,8 @@ class Conditional(Regularised):
     def verdicts(self, batch):
         """Trainer.verdicts, of packs with --packing, of the batch's classes with --conditional; a D that
         compares the halves of a batch judges both kinds in one."""
-        real, told = pack(batch["x"], self.packing), self.classes.of(batch.get("y"))
+        real, y = self.judged(batch)
+        told = self.classes.of(y)
         _, fake, *_ = self.drawn(len(real), *told)
         if self.joint:
             outputs = self.judge.disc_beside((real, *told), (fake, *told), 0)
@@ -108,16 +114,18 @@ class Conditional(Regularised):
         judges an image alone; else None."""
         if not (self.args.ada != "none" or self.args.apa) or self.joint:
             return None
-        told = self.classes.of(batch.get("y"))
-        return self.judge.score_shown(pack(batch["x"], self.packing), *told).sign().mean()
+        x, y = self.judged(batch)
+        return self.judge.score_shown(x, *self.classes.of(y)).sign().mean()
 
     def diagnose(self, batch):
         """|grad_x D(x)|^2 on real images, D as in dnorm: the original's train_d_real_norm."""
         if self.joint:  # a lone batch of real images has no logits
             return {}
-        x = pack(batch["x"], self.packing), *self.classes.of(batch.get("y"))
+        x, y = self.judged(batch)
         with torch.enable_grad():
-            slope = self.judge.squared_slope(*x, output=self.objective.output, training=False)
+            slope = self.judge.squared_slope(
+                x, *self.classes.of(y), output=self.objective.output, training=False
+            )
         return {"disc/real_grad_norm2": slope.mean()}
 
     # --- checks

@@ -25,7 +25,6 @@ from losses.adversarial import OBJECTIVES, RELATIVISTIC, smoothed
 from losses.masks import share
 from losses.matching import MATCHING
 from losses.mixing import beta_weights, mix, pick
-from losses.packing import pack
 from losses.penalties import GContext, OutputSlope
 from trainers.conditional import Conditional
 from trainers.forms import FORMS
@@ -70,11 +69,11 @@ class MixupGAN(Conditional):
     def prepare(self, batch):
         """Data-dependent initialisation of gen and disc. Raises UserError for unlabelled images."""
         check_batch(batch, self.args)
-        self.data_dependent_init(pack(batch["x"], self.packing))
+        self.data_dependent_init(self.judged(batch)[0])
 
     def train_step(self, batch, step):
         """One step of the algorithm above. Returns the logged terms."""
-        real, y, log = pack(batch["x"], self.packing), batch.get("y"), {}
+        (real, y), log = self.judged(batch), {}
         if step % self.args.update_g_every == 0:
             for _ in range(self.args.g_steps):
                 told = self.classes.for_g(len(real) * self.g_batch, y, self.generator)
