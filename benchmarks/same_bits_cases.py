@@ -83,6 +83,7 @@ def write_data(folder):
 
 # side and channels of the images that an iterator file gives by default
 SHAPES = {
+    "lines": (32, 1),
     "mnist": (28, 1),
     "kmnist": (28, 1),
     "fashion_mnist": (28, 1),

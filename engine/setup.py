@@ -1,6 +1,7 @@
 """From flags to a device, data and networks, for the launcher."""
 
 import functools
+import inspect
 import os
 from collections.abc import Mapping
 
@@ -161,9 +162,21 @@ def networks(args):
     offered = {"data_shape": tuple(args.data_shape), "n_classes": args.n_classes, "z_dim": args.z_dim}
     if hasattr(args, "data_shape_b"):
         offered["data_shape_b"] = tuple(args.data_shape_b)
-    seed_all(args.seed, "weights")
-    try:
+    offer_conditional(args, file.get_network, offered)
+
+    def made(offered):
+        seed_all(args.seed, "weights")
         nets = call(file.get_network, offered, args.network_args, "--network_args")
+        return (
+            dict(zip(("gen", "disc"), nets)) if isinstance(nets, (tuple, list)) and len(nets) == 2 else nets
+        )
+
+    try:
+        nets = made(offered)
+        if getattr(args, "packing", 1) > 1:  # D judges packs along the channels
+            channels, *size = args.data_shape
+            packs = offered | {"data_shape": (channels * args.packing, *size)}
+            nets = {**nets, "disc": made(packs)["disc"]}
     except ValueError as error:
         raise UserError(f"--network: {args.network}: {error}") from error
     except (TypeError, RuntimeError, IndexError, ZeroDivisionError) as error:
@@ -173,8 +186,6 @@ def networks(args):
             f"--network_args: {args.network} fails with them ({type(error).__name__}: "
             f"{' '.join(str(error).split())}); use other values; --traceback shows where"
         ) from error
-    if isinstance(nets, (tuple, list)) and len(nets) == 2:
-        nets = dict(zip(("gen", "disc"), nets))
     if not isinstance(nets, dict) or not all(isinstance(net, torch.nn.Module) for net in nets.values()):
         raise UserError(
             f"--network: get_network of {args.network} gives {type(nets).__name__}; "
@@ -206,6 +217,26 @@ def freeze(nets, args):
             )
         for stage in stages[:k]:
             stage.requires_grad_(False)
+
+
+def offer_conditional(args, get_network, offered):
+    """Adds --conditional to what get_network is offered; other runs' network files need not know of it.
+
+    Raises UserError for one that does not name it, and for data without labels.
+    """
+    conditional = getattr(args, "conditional", "none")
+    if conditional == "none":
+        return
+    if not args.n_classes:
+        raise UserError(f"--conditional={conditional}: {args.iterator} gives no labels; use data with labels")
+    if "conditional" in args.network_args:
+        raise UserError("--network_args: given conditional=...; leave it out, --conditional says it")
+    if "conditional" not in inspect.signature(get_network).parameters:
+        raise UserError(
+            f"--conditional={conditional}: get_network of {args.network} does not take conditional=...; use "
+            "networks/small.py, dcgan.py or sngan.py, or add it"
+        )
+    offered["conditional"] = conditional
 
 
 def trainer(args, nets):

@@ -12,6 +12,7 @@ from torch import nn
 
 from engine.errors import UserError
 from losses.augment import whole
+from losses.packing import pack, unpack
 from losses.penalties import attributes
 
 ZCR_STD = 0.05  # of dz: StudioGAN's setting for CIFAR-10
@@ -45,7 +46,8 @@ def far(x, generator, size, ratio):
 def moved(context, name, purpose):
     """(D(x) - D(Cx))^2, [N], x the "real" or "fake" images."""
     x = {"real": context.real, "fake": context.fake}[name]
-    changed = flip_and_shift(x, context.generator(purpose))
+    m = getattr(context.trainer, "packing", 1)  # each image of a pack moves by itself
+    changed = pack(flip_and_shift(unpack(x, m), context.generator(purpose)), m)
     return (context.logits(name) - context.logits_as(name, changed)).square()
 
 
@@ -106,7 +108,7 @@ def zcr(context):
     Zhao et al. 2021, Algorithm 2, lam_dis; constants are StudioGAN's for CIFAR-10. With bcr it is ICR.
     """
     with torch.no_grad():
-        near = context.trainer.near(context.z, ZCR_STD, "zcr")
+        near = context.trainer.near(context.z, ZCR_STD, "zcr", *context.classes[1:])
     return (context.logits("fake") - context.logits_as("fake", near)).square()
 
 
@@ -116,7 +118,7 @@ def zcr_g(context):
 
     Weight 0.5. Zhao et al. 2021, Algorithm 2, lam_gen; a mean over pixels as in StudioGAN (there: a sum).
     """
-    near = context.trainer.near(context.z, ZCR_STD, "zcr gen")
+    near = context.trainer.near(context.z, ZCR_STD, "zcr gen", *context.classes)
     return -(context.fake - near).flatten(1).square().mean(1)
 
 

@@ -34,7 +34,9 @@ class Context:
     the real examples, or None. step: counts from 0. mean(values [N]): the mean over the whole batch, that is
     over all processes, with its gradient. generator(purpose): the torch.Generator of a penalty's own draws in
     this step; None is torch's. Of trainers/gan.py alone: trainer, whose disc is the network; passes, what D
-    is shown in this step (see trainers/judge.py); z, the noise [N, z_dim] that `fake` was made of.
+    is shown in this step (see trainers/judge.py); z, the noise [N, z_dim] that `fake` was made of;
+    classes, of the real and of the generated examples, shares [N, K] each, or (). A conditional D is told the
+    classes of the real examples in disc(x); told(lam) is D with other classes.
     """
 
     def __init__(
@@ -51,41 +53,56 @@ class Context:
         trainer=None,
         passes=None,
         z=None,
+        classes=(),
     ):
         """logits: {"real", "fake", "mix" ...: [N]}, those computed already. leaves: {name: images that
-        require their gradient}, from which logits of that name were computed."""
-        self.disc, self.real, self.fake, self.labels = disc, real, fake, labels
+        require their gradient}, from which logits of that name were computed. classes: if there are any, disc
+        takes classes as its second argument."""
+        self.score, self.classes = disc, classes
+        self.real, self.fake, self.labels = real, fake, labels
         self.step, self.mean, self.generator = step, mean, generator
         self.trainer, self.passes, self.z = trainer, passes, z
         self.known, self.leaves = dict(logits or {}), leaves or {}
+        self.disc = self.told(1)
+
+    def told(self, lam):
+        """D as a function x [N, ...] -> logits [N] that is told the classes lam y + (1 - lam) y~ of real y
+        and generated y~; lam: a number, or [N, 1, ...]. For points x = lam real + (1 - lam) fake."""
+        if not self.classes:
+            return self.score
+        real, fake = self.classes
+        told = torch.lerp(fake, real, lam.reshape(-1, 1) if torch.is_tensor(lam) else lam)
+        return lambda x: self.score(x, told)
 
     def logits(self, name):
         """D's logits [N], with their graph, of "real", "fake", or a mix by its name in the log. Raises
         KeyError for others."""
         if name not in self.known:
-            self.known[name] = self.disc({"real": self.real, "fake": self.fake}[name])
+            self.known[name] = self.logits_as(name, {"real": self.real, "fake": self.fake}[name])
         return self.known[name]
 
     def logits_as(self, name, x):
-        """D's logits [N] of images x [N, ...] that stand for those of "real" or "fake", one for one."""
-        return self.disc(x)
+        """D's logits [N] of images x [N, ...] that stand for those of "real" or "fake", one for one: of their
+        classes."""
+        return self.told({"real": 1, "fake": 0}[name])(x)
 
     def squared_slope(self, name, output=lambda logits: logits):
         """|grad_x output(D(x))|_2^2, [N], at "real" or "fake" x; by the pass that gave the logits where that
         is possible."""
         if name in self.leaves:
             return squared_slope(output(self.known[name]), self.leaves[name])
-        return zero_centred(lambda x: output(self.disc(x)), {"real": self.real, "fake": self.fake}[name])
+        x = {"real": self.real, "fake": self.fake}[name]
+        return zero_centred(lambda x: output(self.logits_as(name, x)), x)
 
 
 class GContext:
     """What a term of G's loss sees: the trainer, fake = G(z) [N, ...] with its gradient, and z [N, z_dim].
 
-    seen: T fake, what D is shown of it.
+    classes: (shares [N, K] of fake,) where G is conditional, else (). seen: T fake, what D is shown of it.
     """
 
-    def __init__(self, trainer, fake, z):
-        self.trainer, self.fake, self.z = trainer, fake, z
+    def __init__(self, trainer, fake, z, classes=()):
+        self.trainer, self.fake, self.z, self.classes = trainer, fake, z, classes
         self.generator = trainer.generator
 
     @functools.cached_property
@@ -158,8 +175,8 @@ def r2(context):
 def gradient_penalty(context):
     """(|grad D(x)| - 1)^2 at x = lam real + (1 - lam) fake, lam ~ U(0, 1) per example. Gulrajani et al. 2017,
     Algorithm 1."""
-    real, fake = context.real, context.fake
-    return one_centred(context.disc, torch.lerp(fake, real, uniform(real)))
+    real, fake, lam = context.real, context.fake, uniform(context.real)
+    return one_centred(context.told(lam), torch.lerp(fake, real, lam))
 
 
 @attributes(lipschitz=True, of_batch="takes the deviation of the batch")
@@ -181,7 +198,7 @@ def zero_centred_at_mixes(context):
     Differs from the paper: D is the logit (there: as its objective has it).
     """
     lam = uniform(context.real, context.generator("gp0"))
-    return zero_centred(context.disc, torch.lerp(context.fake, context.real, lam))
+    return zero_centred(context.told(lam), torch.lerp(context.fake, context.real, lam))
 
 
 class LeCam(nn.Module):

@@ -9,10 +9,9 @@ import itertools
 
 from torch import nn
 
+from networks.conditional import parts
 from networks.layers import (
-    Generator,
     ReferenceGenerator,
-    Staged,
     VirtualBatchNorm,
     at_least,
     choice,
@@ -41,6 +40,7 @@ def get_network(
     minibatch_self=None,
     spec_norm=False,
     slope=0.2,
+    conditional=None,
 ):
     """Generator and discriminator of `depth` strided layers each.
 
@@ -54,9 +54,13 @@ def get_network(
     on. The last stage gives the logit from the flattened maps. disc_norm: batch, instance, layer (over a
     whole example), or None. spec_norm: spectral normalisation of all its layers. minibatch_disc: "100x5" puts
     minibatch discrimination with 100 kernels of 5 dimensions before the logit; minibatch_form,
-    minibatch_self: see networks/minibatch.py. data_shape: (C, H, W); n_classes is not used. Raises ValueError
-    for sides that cannot be halved `depth` times, and for unknown options.
+    minibatch_self: see networks/minibatch.py. conditional: class batch norm in gen, whose scales start at 1,
+    and D's last stage as networks/conditional.py has it; else n_classes is not used. data_shape: (C, H, W).
+    Raises ValueError for sides that cannot be halved `depth` times, and for unknown options.
     """
+    made = parts(conditional, n_classes)
+    if conditional is not None and (norm != "batch" or minibatch_disc is not None):
+        raise ValueError("conditional: use norm=batch, and no minibatch_disc")
     at_least(1, width=width, max_width=max_width)
     given = {"depth": depth, "references": references}
     at_least(1, **{name: value for name, value in given.items() if value is not None})
@@ -77,6 +81,8 @@ def get_network(
     def gen_norm(features):
         if norm == "vbn":
             return VirtualBatchNorm(features, references or 64)
+        if conditional is not None:
+            return made.batch_norm(features)
         return normal_norm(nn.BatchNorm2d(features)) if norm else nn.Identity()
 
     def up(wide, narrow, bias=not norm):
@@ -85,12 +91,12 @@ def get_network(
         return [*layers, normal(nn.ConvTranspose2d(wide, narrow, 4, 2, 1, bias=bias))]
 
     ups = [layer for wide, narrow in itertools.pairwise(widths[::-1]) for layer in up(wide, narrow)]
-    maps = nn.Sequential(*ups, *up(widths[0], channels, True), nn.Tanh())
+    maps = made.sequential(*ups, *up(widths[0], channels, True), nn.Tanh())
     dense = normal(nn.Linear(z_dim, flat, bias=not norm))
     if norm == "vbn":
         gen = ReferenceGenerator(dense, start, maps, z_dim, references or 64)
     else:
-        gen = Generator(dense, start, maps)
+        gen = made.generator(dense, start, maps)
 
     def down(narrow, wide, normed=True):
         layers = [sn(normal(nn.Conv2d(narrow, wide, 4, 2, 1, bias=not (normed and disc_norm))))]
@@ -102,10 +108,10 @@ def get_network(
     if minibatch_disc is not None:
         head.append(MinibatchDiscrimination(flat, *sizes(minibatch_disc), minibatch_form, minibatch_self))
         flat = head[-1].out_features
-    disc = Staged(
+    disc = made.staged(
         down(channels, widths[0], normed=False),
         *itertools.starmap(down, itertools.pairwise(widths)),
-        nn.Sequential(*head, sn(normal(nn.Linear(flat, 1))), nn.Flatten(0)),
+        made.last(flat, lambda layer: sn(normal(layer)), before=head),
     )
     return {"gen": gen, "disc": disc}
 

@@ -12,12 +12,11 @@ import itertools
 import torch
 from torch import nn
 
+from networks.conditional import parts
 from networks.layers import (
     Conv3x3,
-    Generator,
     GlobalPool,
     ResBlock,
-    Staged,
     choice,
     glorot,
     image_shape,
@@ -29,6 +28,8 @@ INITS = {
     "glorot": {"conv": 1.0, "shortcut": 2**0.5, "bypass": None, "pre": None},
     "sngan": {"conv": 2**0.5, "shortcut": 1.0, "bypass": 1.0, "pre": 2**0.5},
 }
+
+PLAIN = parts(None, 0)
 
 
 def get_network(
@@ -53,10 +54,13 @@ def get_network(
     gen_eps=1e-5,
     init="glorot",
     fold=True,
+    conditional=None,
 ):
     """The residual family: generator [N, z_dim] -> [N, C, H, W], discriminator [N, C, H, W] -> logits [N].
 
-    data_shape: (C, H, W), H and W multiples of 8 (published for 32x32); n_classes is not used.
+    data_shape: (C, H, W), H and W multiples of 8 (published for 32x32). n_classes is for `conditional`
+    alone: class batch norm in G's blocks (the last batch norm is plain, as in SN-GAN's released code), and
+    D's last stage as networks/conditional.py has it.
     width, gen_width: maps in D, and in G (None: the same).
     spec_norm: spectral normalisation of every layer of D; sn_bypass=False leaves the 1x1 bypasses of stride-1
     blocks without it, and sn_pre=False the preprocessing convolution.
@@ -74,8 +78,8 @@ def get_network(
     """
     channels, height, breadth = image_shape(data_shape, 8)
     choice("init", init, INITS)
-    start = (height // 8, breadth // 8)
-    gen = generator(channels, start, z_dim, gen_width or width, gen_shortcut, init, fold, upsample)
+    start, made = (height // 8, breadth // 8), parts(conditional, n_classes)
+    gen = generator(channels, start, z_dim, gen_width or width, gen_shortcut, init, fold, upsample, made=made)
     for part in gen.modules():
         if isinstance(part, nn.BatchNorm2d):
             part.eps = gen_eps
@@ -95,6 +99,7 @@ def get_network(
         relu_shortcut=relu_shortcut,
         init=init,
         fold=fold,
+        made=made,
     )
     return {"gen": gen, "disc": disc}
 
@@ -109,39 +114,41 @@ def generator(
     fold=True,
     upsample="nearest",
     widths=None,
+    made=PLAIN,
 ):
     """Dense to `start` = (h, w), three doubling blocks, BN, ReLU, 3x3 convolution, tanh: 8 h x 8 w images.
 
-    widths: the maps of the dense layer's output and of each block's; None: `width` throughout.
+    widths: the maps of the dense layer's output and of each block's; None: `width` throughout. made: the
+    parts, with or without classes.
     """
     choice("gen_shortcut", shortcut, ("nearest", "conv"))
     choice("upsample", upsample, ("nearest", "bilinear"))
     widths = widths or [width] * 4
     gains = INITS[init]
-    layers = [up_block(a, b, shortcut, gains, fold, upsample) for a, b in itertools.pairwise(widths)]
+    layers = [up_block(a, b, shortcut, gains, fold, upsample, made) for a, b in itertools.pairwise(widths)]
     layers += [nn.BatchNorm2d(widths[-1]), nn.ReLU(inplace=True), glorot(Conv3x3(widths[-1], channels))]
     dense = glorot(nn.Linear(z_dim, widths[0] * start[0] * start[1]))
-    return _biases(Generator(dense, (widths[0], *start), nn.Sequential(*layers, nn.Tanh())), init)
+    return _biases(made.generator(dense, (widths[0], *start), made.sequential(*layers, nn.Tanh())), init)
 
 
-def up_block(in_width, width, shortcut, gains, fold, upsample="nearest"):
+def up_block(in_width, width, shortcut, gains, fold, upsample="nearest", made=PLAIN):
     """G's block: BN, ReLU, doubling, conv, BN, ReLU, conv. [N, in_width, H, W] -> [N, width, 2 H, 2 W]."""
     double = nn.Upsample(scale_factor=2)
     first = glorot(Conv3x3(in_width, width, "up", fold=fold), gains["conv"])
     if upsample == "bilinear":  # the fold is for nearest-neighbour doubling
         double = nn.Upsample(scale_factor=2, mode="bilinear")
         first = nn.Sequential(double, glorot(Conv3x3(in_width, width), gains["conv"]))
-    residual = nn.Sequential(
-        nn.BatchNorm2d(in_width),
+    residual = made.sequential(
+        made.batch_norm(in_width),
         nn.ReLU(inplace=True),
         first,
-        nn.BatchNorm2d(width),
+        made.batch_norm(width),
         nn.ReLU(inplace=True),
         glorot(Conv3x3(width, width), gains["conv"]),
     )
     if shortcut == "conv":  # before the doubling, with which it commutes: a quarter of the pixels
         double = nn.Sequential(glorot(nn.Conv2d(in_width, width, 1), gains["shortcut"]), double)
-    return ResBlock(residual, double)
+    return made.res_block(residual, double)
 
 
 def discriminator(
@@ -160,6 +167,7 @@ def discriminator(
     relu_shortcut=False,
     init="glorot",
     fold=True,
+    made=PLAIN,
 ):
     """Staged: [`pre`,] two halving blocks, two blocks, ReLU, global pooling, dense; see get_network."""
     choice("bypass", bypass, ("conv", "identity"))
@@ -171,28 +179,28 @@ def discriminator(
     block = functools.partial(
         disc_block, sn=sn, gains=gains, bypass=bypass, sn_bypass=sn_bypass, norm=norm, fold=fold
     )
-    parts, features = [], channels
+    pieces, features = [], channels
     if pre == "conv":
         convolution = glorot(Conv3x3(channels, pre_width), gains["pre"])
-        parts, features = [sn(convolution) if sn_pre else convolution], pre_width
+        pieces, features = [sn(convolution) if sn_pre else convolution], pre_width
     elif pre == "block":
-        parts, features = [block(channels, pre_width, stride=1)], pre_width
+        pieces, features = [block(channels, pre_width, stride=1)], pre_width
 
     def later(stride):
         if relu_shortcut:
             return nn.Sequential(nn.ReLU(), block(width, width, stride=stride, first=True))
         return block(width, width, stride=stride)
 
-    parts += [
+    pieces += [
         block(features, width, stride=2, first=True),
         *(later(stride) for stride in (2, 1, 1)),
         nn.Sequential(nn.ReLU(), GlobalPool(pool)),
-        nn.Sequential(sn(glorot(nn.Linear(width, 1, bias=head_bias))), nn.Flatten(0)),
+        made.last(width, lambda layer: sn(glorot(layer)), head_bias),
     ]
-    after = {"blocks": range(1, len(parts)), "pre": [1], "pooled": [len(parts) - 1]}[hidden]
-    cuts = itertools.pairwise([0, *after, len(parts)])
-    stages = [parts[a] if b == a + 1 else nn.Sequential(*parts[a:b]) for a, b in cuts]
-    return _biases(Staged(*stages), init)
+    after = {"blocks": range(1, len(pieces)), "pre": [1], "pooled": [len(pieces) - 1]}[hidden]
+    cuts = itertools.pairwise([0, *after, len(pieces)])
+    stages = [pieces[a] if b == a + 1 else made.sequential(*pieces[a:b]) for a, b in cuts]
+    return _biases(made.staged(*stages), init)
 
 
 def disc_block(

@@ -9,12 +9,15 @@ import torch.nn.functional as F
 from torch import nn
 
 from networks import resnet
+from networks.conditional import parts
 from networks.layers import Conv3x3, Generator, GlobalPool, ResBlock, Staged, choice, conv_up, image_shape
 
 POOL = {"homework": "sum", "seed": "mean", "paper": "mean"}
 
 
-def get_network(data_shape, n_classes, z_dim, variant="homework", width=128, pool=None, fold=True):
+def get_network(
+    data_shape, n_classes, z_dim, variant="homework", width=128, pool=None, fold=True, conditional=None
+):
     """Generator [N, z_dim] -> [N, C, H, W] in [-1, 1] and critic -> logits [N], one stage for each block.
 
     "homework": gen dense to 2 width maps of H/8 x W/8, three up-blocks of `width` maps, BN, ReLU, 3x3
@@ -27,13 +30,17 @@ def get_network(data_shape, n_classes, z_dim, variant="homework", width=128, poo
     disc at its second, and disc's first block has no first ReLU. The other two variants have the framework's
     initial weights. pool: "mean" or "sum" over the last maps (None: sum for homework, else mean). fold:
     resampling folded into the convolutions, equal up to rounding. data_shape: (C, H, W), H and W multiples of
-    8; n_classes is not used. Raises ValueError for others.
+    8. conditional: of "paper" only, class batch norm in G's blocks and D's last stage as
+    networks/conditional.py has it; else n_classes is not used. Raises ValueError for others.
     """
     channels, height, breadth = image_shape(data_shape, 8)
     pool, start = pool or choice("variant", variant, POOL), (height // 8, breadth // 8)
+    if conditional is not None and variant != "paper":
+        raise ValueError(f"variant={variant!r}: has no classes; use variant=paper with --conditional")
     if variant == "paper":
-        options = {"bypass": "identity", "pool": pool, "init": "sngan", "fold": fold}
-        gen = resnet.generator(channels, start, z_dim, width, "conv", "sngan", fold)
+        made = parts(conditional, n_classes)
+        options = {"bypass": "identity", "pool": pool, "init": "sngan", "fold": fold, "made": made}
+        gen = resnet.generator(channels, start, z_dim, width, "conv", "sngan", fold, made=made)
         return {"gen": gen, "disc": resnet.discriminator(channels, width, **options)}
     end = [GlobalPool(pool), nn.Sequential(nn.Linear(width, 1), nn.Flatten(0))]
     if variant == "seed":

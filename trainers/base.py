@@ -290,8 +290,9 @@ class Trainer(nn.Module):
         shown = batch["x"], self.gen(self.noise(len(batch["x"])))
         return {"disc": tuple(self.to_logits(self.disc(x)) for x in shown)}
 
-    def mean_sign(self, x):
-        """r_t of real images x, E sign D(T x), for --health: a scalar; None without adaptive augmentation."""
+    def mean_sign(self, batch):
+        """r_t of the real images x of a batch, E sign D(T x), for --health: a scalar; None without
+        adaptive augmentation."""
         return None
 
     def diagnose(self, batch):

@@ -7,7 +7,8 @@ to invert G. One step:
 
 Donahue, Krahenbuhl and Darrell 2017, "Adversarial Feature Learning" (arXiv 1605.09782), eq. 3 and section
 3.4. Lines 2 and 3 use the same weights of D, and the same pairs: they are one simultaneous update of all
-three networks, as in the authors' code. Each kind of pair is a batch of its own for batch norm, as there.
+three networks, as in the authors' code. With --g_steps lines 1 and 2 are done so often, on the same images,
+and line 3 takes the last pairs. Each kind of pair is a batch of its own for batch norm, as there.
 
 Differs from the authors' code: losses are sums of both terms (there: means of both), which matters for weight
 decay alone: theirs counts twice.
@@ -20,7 +21,7 @@ from engine.flags import positive, weight
 from engine.randomness import examples
 from losses.adversarial import OBJECTIVES
 from losses.penalties import Context
-from trainers import codes, penalised
+from trainers import codes, g_steps, penalised
 from trainers.base import Check
 from trainers.dist_gan import CODE_HINT
 
@@ -58,6 +59,7 @@ def add_flags(group):
         default=1,
         help="epochs between measurements of the reconstruction's error (default 1)",
     )
+    g_steps.add_flag(group)
     penalised.add_flag(group, "D's logits of pairs")
     codes.add_mode_flags(group)
 
@@ -86,9 +88,11 @@ class BiGAN(codes.Coder):
 
     def train_step(self, batch, step):
         """One step of the algorithm above. Returns the logged terms."""
-        x, z = batch["x"], self.noise(len(batch["x"]))
-        real, fake = (x, self.enc(x)), (self.gen(z), z)
-        log = self.update("ge", self.ge_terms, real, fake)
+        x = batch["x"]
+        for _ in range(self.args.g_steps):
+            z = self.noise(len(x))
+            real, fake = (x, self.enc(x)), (self.gen(z), z)
+            log = self.update("ge", self.ge_terms, real, fake)
         held = constant(real), constant(fake)
         return log | self.update("disc", self.d_terms, *held, batch.get("y"), step)
 

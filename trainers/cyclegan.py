@@ -27,7 +27,7 @@ from engine.randomness import examples
 from losses.adversarial import OBJECTIVES
 from losses.penalties import Context
 from losses.reconstruction import l1
-from trainers import penalised
+from trainers import g_steps, penalised
 from trainers.base import Check, Trainer
 
 COLUMNS = 20  # of the pictures
@@ -65,6 +65,7 @@ def add_flags(group):
         help="older translations that a process keeps of each domain to show the discriminators; 0: none "
         "(default 50)",
     )
+    g_steps.add_flag(group, "translations")
     penalised.add_flag(group, "the discriminators' mean logits")
     group.serves("translation")
 
@@ -122,7 +123,9 @@ class CycleGAN(Trainer):
             made.append((fake_a.detach(), fake_b.detach()))
             return self.g_terms(a, b, fake_a, fake_b)
 
-        log = self.update("gens", g_terms, a, b)
+        for _ in range(self.args.g_steps):
+            made.clear()
+            log = self.update("gens", g_terms, a, b)
         fake_a, fake_b = map(accumulation.joined, zip(*made))
         fake_a, fake_b = self.pool_a(fake_a), self.pool_b(fake_b)
         return log | self.update("discs", self.d_terms, a, b, fake_a, fake_b, step)

@@ -11,10 +11,11 @@ their code. One step, t of N, each line on images x and noise z of its own:
   3  G minimises |mean sigmoid(D(x)) - mean sigmoid(D(x_f))| + lambda_g |CE(C(R_k x_f), k) - CE(C(R_k x), k)|
 
 Phi: D's last hidden state, m values; lambda_w = sqrt(z_dim / m); w_r = 0.95 + mu, w_c = 0.05 - mu, mu from 0
-at N/2 to 0.05 at 3N/4. Line 2 is done --d_steps times. The images are slices of the batch: --batch_size is 2
-+ d_steps times what each line sees. Differs from the original: hinge of logits, and a penalty with the right
-sign, where its code has neither (--official_quirks brings them back); softmax cross-entropy and exact
-rotations; batch norm's running statistics, for samples, are those of G(z) alone.
+at N/2 to 0.05 at 3N/4. Line 2 is done --d_steps times, line 3 --g_steps times. The images are slices of the
+batch: --batch_size is 1 + d_steps + g_steps times what each line sees. Differs from the original: hinge of
+logits, and a penalty with the right sign, where its code has neither (--official_quirks brings them back);
+softmax cross-entropy and exact rotations; batch norm's running statistics, for samples, are those of G(z)
+alone.
 """
 
 import math
@@ -29,7 +30,7 @@ from engine.flags import Plan, count, positive, weight
 from losses import distances, rotation
 from losses.adversarial import OBJECTIVES
 from losses.penalties import Context, gradient_penalty
-from trainers import codes, self_supervised
+from trainers import codes, g_steps, self_supervised
 from trainers.base import Check, parts
 from trainers.batchnorm import batch_norms, by_batch, compares_examples, keeping_statistics
 
@@ -153,6 +154,7 @@ def add_flags(group):
         default=1,
         help="steps of D in each step (default 1; 1-D toy 3, 2-D toy 5)",
     )
+    g_steps.add_flag(group, "images and z")
     group.add_argument(
         "--official_quirks",
         nargs="*",
@@ -234,11 +236,14 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
 
     def train_step(self, batch, step):
         """One step of the algorithm above. Returns the logged terms, of D's steps the last."""
-        first, *middle, last = parts(batch["x"], 2 + self.args.d_steps)
+        d_steps = self.args.d_steps
+        first, *others = parts(batch["x"], 1 + d_steps + self.args.g_steps)
         log = self.ae_step(first)
-        for x in middle:
+        for x in others[:d_steps]:
             log |= self.update("disc", self.d_terms(x, step))
-        return log | self.update("gen", self.g_terms(last))
+        for x in others[d_steps:]:
+            log |= self.update("gen", self.g_terms(x))
+        return log
 
     # --- 1, the autoencoder
 
@@ -377,7 +382,7 @@ class DistGAN(self_supervised.SelfSupervised, codes.Coder):
         Batch norms use their batch's statistics, so that these are the networks as they train.
         """
         with by_batch(self.gen, self.enc, self.disc):
-            return self.diagnosis(parts(batch["x"], 2 + self.args.d_steps)[0])
+            return self.diagnosis(parts(batch["x"], 1 + self.args.d_steps + self.args.g_steps)[0])
 
     def diagnosis(self, x):
         """diagnose, of images [n, C, H, W]."""

@@ -1,8 +1,9 @@
 """--mixup_form: what is mixed with what, and what D and G are asked about it.
 
 A form gives D's step its examples and further terms, for_d(trainer, passes) -> ({name: Shown}, {name:
-(weight, [N])}), and G's step its logits and further terms, for_g(trainer, real, fake, h_real, h_fake, k) ->
-({"fake": logits [N]}, {name: (weight, [N])}), with "real" too for a relativistic objective; see MixupGAN.
+(weight, [N])}), and G's step its logits and further terms, for_g(trainer, real, fake, h_real, h_fake, k,
+*classes) -> ({"fake": logits [N]}, {name: (weight, [N])}), with "real" too for a relativistic objective; see
+MixupGAN. Classes, of real and of generated examples, are there with --conditional.
 """
 
 import random
@@ -33,11 +34,14 @@ class Convex:
 
     def for_d(self, trainer, passes):
         """The examples of D's step; no further terms."""
-        return trainer.examples(passes.real, passes.fake), {}
+        return trainer.examples(passes.real, passes.fake, *passes.classes), {}
 
-    def for_g(self, trainer, real, fake, h_real, h_fake, k):
-        """D's logits of generated examples; no further terms."""
-        return trainer.judge.logits_for_g(h_real, h_fake, k, trainer.objective.opposite is not None), {}
+    def for_g(self, trainer, real, fake, h_real, h_fake, k, *classes):
+        """D's logits of generated examples; a class term, if D gives class logits."""
+        (of_real, of_fake), both = (classes[:1], classes[1:]), trainer.objective.opposite is not None
+        outputs = trainer.judge.outputs_for_g((h_real, *of_real), (h_fake, *of_fake), k, both)
+        logits = {name: trainer.to_logits(output) for name, output in outputs.items()}
+        return logits, trainer.classes.g_terms(outputs["fake"], *of_fake)
 
     def check_flags(self, trainer):
         """Nothing: every flag of mixup goes with it."""
@@ -103,7 +107,8 @@ class AdaptiveMix:
         def judged(x):
             h = trainer.judge.disc_to(x, layer)
             states, term = self.pair(trainer, x, h, layer, weights, trainer.generator("mix gen"))
-            return sum(trainer.judge.logits(dict(enumerate(states)), None, layer).values()), term
+            outputs = trainer.judge.outputs({i: (each,) for i, each in enumerate(states)}, None, layer)
+            return sum(map(trainer.to_logits, outputs.values())), term
 
         # of the feature matching's layer k > 0 there are no images left
         logits, term = judged(trainer.judge.augment(fake, "gen") if k else h_fake)

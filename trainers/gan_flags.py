@@ -4,7 +4,7 @@ from engine.errors import UserError
 from engine.flags import count, number, positive, rate, weight
 from losses.adversarial import OBJECTIVES, RELATIVISTIC, their_mean
 from losses.matching import MATCHING
-from trainers import annealing, augmented, penalised, regularised
+from trainers import annealing, augmented, classes, conditional, penalised, regularised
 from trainers.base import Check
 from trainers.batchnorm import batch_norms
 from trainers.forms import FORMS
@@ -31,8 +31,11 @@ def layers_of(text):
     return MIXUP_LAYERS[text] if text in MIXUP_LAYERS else tuple(int(part) for part in text.split(","))
 
 
-def add_flags(group):
-    """Declares the flags; defaults are those of the GAN code of Verma et al. 2018 unless said otherwise."""
+def add_flags(group, told=True):
+    """Declares the flags; defaults are those of the GAN code of Verma et al. 2018 unless said otherwise.
+
+    told: whether the trainer takes --conditional, --packing and --g_batch.
+    """
     group.add_argument(
         "--loss",
         choices=(*OBJECTIVES, *RELATIVISTIC),
@@ -96,6 +99,8 @@ def add_flags(group):
     penalised.add_g_flag(group)
     augmented.add_flags(group)
     annealing.add_flags(group)
+    if told:
+        classes.add_flags(group)
     group.add_argument(
         "--g_loss",
         choices=G_LOSSES,
@@ -211,6 +216,7 @@ def check_flags(trainer):
             "leave it out, or use --accumulate=1"
         )
     check_penalties(trainer, args)
+    conditional.check_flags(trainer, args)
 
 
 def check_penalties(trainer, args):
@@ -259,16 +265,15 @@ def check_batch(batch, args):
 
 def check_layers(trainer, x):
     """The Checks of D on images x in two parts, to a layer that is mixed or matched at, and from it on."""
-    disc = trainer.disc
+    judge, (shown, *told) = trainer.judge, trainer.shown_to_d(x)
 
     def check(k):
-        return Check(
-            "disc", lambda: disc(disc(x, stop=k), start=k), hint=f"it must take stop={k} and start={k}"
-        )
+        through = lambda: judge.disc_from(judge.disc_to(shown, k), *told, k=k)
+        return Check("disc", through, hint=f"it must take stop={k} and start={k}")
 
     def form():
-        trainer.form.check(trainer, x)
-        return x
+        trainer.form.check(trainer, shown)
+        return shown
 
     layers = {*trainer.layers, *([trainer.fm_layer] if trainer.matching else [])} - {0}
     return [*(check(k) for k in sorted(layers)), Check("disc", form)]

@@ -44,7 +44,7 @@ def add_flags(group):
 class Regularised(Trainer):
     """A Trainer of gen and disc with the flags of augmented.py and annealing.py, and historical averages.
 
-    A subclass gives `augment` to judge_of, has D's step begin with pseudo(), gives the context of its
+    A subclass gives `augment` to judge_of, gives the context of its
     penalties to regularisers(), and calls ready() once it has its penalties and optimisers.
     """
 
@@ -87,33 +87,6 @@ class Regularised(Trainer):
             return x
         return self.augmentation(x, self.generator(f"augment {player}"))
 
-    @torch.no_grad()
-    def pseudo(self, real):
-        """The images [N, C, H, W] that D takes for real: with --apa some are generated ones.
-
-        Differs from the paper's code: they come from the G of this step by noise of their own (there: those
-        of the last G step).
-        """
-        if self.apa is None:
-            return real
-        draw = self.generator("apa")
-        fake = self.through("gen", lambda n: self.gen(self.noise(n, draw)), len(real))
-        return augmented.pseudo(real, fake, self.apa.p, draw)
-
-    def drawn(self, n):
-        """(z [n, z_dim], G(z) [n, C, H, W]), z from the step's own generator. z is None where G compares
-        examples and so gets the whole batch of --accumulate at once."""
-        if accumulation.active() and self.compares(self.gen):
-            return None, self.fakes(n)
-        z = self.noise(n)
-        return z, self.gen(z)
-
-    def near(self, z, std, purpose):
-        """G(z + dz) [n, C, H, W], dz ~ N(0, std^2) drawn for `purpose`, of noise z [n, z_dim]."""
-        like = {"dtype": z.dtype, "device": z.device, "generator": self.generator(purpose)}
-        dz = accumulation.rows(lambda n: torch.randn(n, *z.shape[1:], **like), len(z))
-        return self.gen(z + std * dz)
-
     def check_accumulate(self):
         """Trainer.check_accumulate, and what looks at all logits of a batch."""
         if self.args.top_k < 1:
@@ -153,21 +126,6 @@ class Regularised(Trainer):
             return values
         part = max(gamma ** (self.now // self.args.steps_per_epoch), least)
         return values[logits.topk(math.ceil(part * len(logits)), sorted=False).indices]
-
-    # --- for --health
-
-    def verdicts(self, batch):
-        """Trainer.verdicts; a D that compares the halves of a batch judges both kinds in one."""
-        if not self.joint:
-            return super().verdicts(batch)
-        real = batch["x"]
-        return {"disc": self.judge.disc_beside(real, self.gen(self.noise(len(real))), 0)}
-
-    def mean_sign(self, x):
-        """r_t = E sign D(T x) of real images x (Karras et al. 2020, eq. 1), where --ada or --apa is on and D
-        judges an image alone; else None."""
-        on = self.args.ada != "none" or self.args.apa
-        return self.judge.score_shown(x).sign().mean() if on and not self.joint else None
 
     # --- what changes with the images seen
 

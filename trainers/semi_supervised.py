@@ -57,7 +57,7 @@ GAN_FLAGS = (
 
 def add_flags(group):
     """Declares the flags of this trainer; those of trainers/gan.py with G's loss of the paper."""
-    gan.add_flags(group)
+    gan.add_flags(group, told=False)
     group.set_defaults(g_loss="feature_matching", fm_form="mean_squared")
     group.add_argument(
         "--unsup_weight", type=weight, default=1.0, help="weight of the unsupervised term (default 1)"

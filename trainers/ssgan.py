@@ -3,7 +3,7 @@ images are.
 
 One step:
 
-  1  every update_g_every-th step: z ~ p(z);
+  1  every update_g_every-th step, g_steps times: z ~ p(z);
      G minimises l_g(D(G(z))) + alpha CE(C(R_k G(z)), k), the latter as --g_task says
   2  z ~ p(z) afresh, x~ = G(z) held constant;
      D minimises l_real(D(x)) + l_fake(D(x~)) + beta CE(C(R_k x), k) + penalties
@@ -24,7 +24,7 @@ from engine.flags import positive
 from losses import rotation
 from losses.adversarial import OBJECTIVES
 from losses.penalties import Context
-from trainers import self_supervised
+from trainers import g_steps, self_supervised
 from trainers.batchnorm import by_batch
 
 
@@ -37,6 +37,7 @@ def add_flags(group):
         default=5,
         help="one step of G in so many steps of D (default 5; mimicry)",
     )
+    g_steps.add_flag(group)
     more = (
         ", or eight classes, each rotation of real and of generated images, in place of D's logit (la; Hou "
         "et al. 2021) or besides (la+)"
@@ -82,8 +83,9 @@ class SSGAN(self_supervised.SelfSupervised):
         """One step of the algorithm above. Returns the logged terms."""
         real, log = batch["x"], {}
         if step % self.args.update_g_every == 0:
-            fake = self.gen(self.noise(len(real)))
-            log |= self.update("gen", self.g_terms, real, fake, *self.g_images(real, fake))
+            for _ in range(self.args.g_steps):
+                fake = self.gen(self.noise(len(real)))
+                log |= self.update("gen", self.g_terms, real, fake, *self.g_images(real, fake))
         with torch.no_grad():
             fake = self.gen(self.noise(len(real)))
         task = self.d_images(real, fake)

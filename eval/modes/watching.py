@@ -103,7 +103,7 @@ class Watch:
                 if ratio is not None:
                     values[f"{role}/overfitting"] = ratio
                 histograms[f"{role}/logits_held_out"] = held_out
-        signs = self.trainer.mean_sign(first(shown["train"], size)["x"])
+        signs = self.trainer.mean_sign(first(shown["train"], size))
         if signs is not None:
             values["disc/r_t"] = float(signs)
         return values, histograms

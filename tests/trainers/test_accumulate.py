@@ -90,6 +90,54 @@ def test_a_gan_in_parts_has_the_gradient_of_the_whole_batch(words):
     assert all(any((g != 0).any() for g in grads) for _, grads in found)
 
 
+def told_trainer(words, normed=True):
+    args = arguments("--z_dim=5", *words)
+    args.n_classes, args.iterator, m = 3, "tests/made.py", args.packing
+    kind = None if args.conditional == "none" else args.conditional
+    nets = small.get_network((1, 8, 8), 3, 5, width=8, spec_norm=True, conditional=kind)
+    nets["disc"] = small.get_network((m, 8, 8), 3, 5, width=8, spec_norm=True, conditional=kind)["disc"]
+    return gan.get_trainer(nets if normed else nets | {"gen": without(nn.BatchNorm2d, nets["gen"])}, args)
+
+
+TOLD = (
+    ("--conditional=projection", "--mixup=vh2", "--penalty", "gp=1", "r1=1", "bcr=1"),
+    ("--conditional=acgan", "--mixup=hidden", "--mixup_form=cutmix", "--g_batch=2", "--dnorm=1"),
+    ("--conditional=concat", "--mixup=pixel", "--mixup_form=smoothmix", "--mixup_label=soft", "--loss=rpgan"),
+    ("--conditional=projection", "--mixup=1", "--mixup_classes=within", "--dnorm=1", "--dnorm_step=separate"),
+    ("--packing=2", "--mixup=pixel", "--penalty", "bcr=1", "r1=1"),
+    ("--packing=2", "--g_batch=2", "--diffaugment", "color", "cutout", "--apa", "--p_every=1"),
+)
+
+
+@pytest.mark.parametrize("normed", (True, False))
+@pytest.mark.parametrize("words", TOLD)
+def test_classes_and_packs_go_with_their_parts(words, normed):
+    """8 images or packs in parts of 2, 3 and 3; a G without batch norm makes each part by itself."""
+
+    n = 16 if "--packing=2" in words else 8
+    found = agree(lambda words: told_trainer(words, normed), batch(n) | {"y": torch.arange(n) % 3}, words)
+    assert all(any((g != 0).any() for g in grads) for _, grads in found)
+
+
+def test_noise_of_packs_and_of_classes_is_moved_with_its_part():
+    zcr = "--penalty", "zcr=20", "--g_penalty", "zcr=0.5"
+    for words in (("--packing=2",), ("--conditional=projection", "--g_batch=2")):
+        data = batch(16) | {"y": torch.arange(16) % 3}
+        assert len(agree(lambda words: told_trainer(words, normed=False), data, [*words, *zcr])) == 4
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    (
+        (("--conditional=d2dce",), "--accumulate=2: --conditional=d2dce compares the images"),
+        (("--conditional=acgan", "--apa"), "--accumulate=2: --apa with --conditional makes images"),
+    ),
+)
+def test_classes_that_have_no_parts_are_refused(words, said):
+    with pytest.raises(UserError, match=said):
+        told_trainer([*words, "--accumulate=2"]).check_accumulate()
+
+
 def without(kind, trainer):
     """The trainer, its layers of a kind replaced by the identity."""
     for part in list(trainer.modules()):

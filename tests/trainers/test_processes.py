@@ -31,17 +31,22 @@ CASES = [
     ("--loss=rahinge", "--mixup=pixel"),
     ("--penalty", "lecam=1", "gp0=1", "--lecam_start=0"),
     ("--g_ortho=1", "--d_ortho=1"),
+    ("--packing=2", "--penalty", "r1=1"),
+    ("--conditional=projection", "--mixup=1", "--mixup_ff", "--penalty", "gp=1", "r2=1"),
+    ("--conditional=acgan", "--mixup=pixel", "--mixup_label=soft", "--g_class_weight=0.1"),
+    ("--conditional=concat", "--loss=hinge", "--mixup=pixel", "--mixup_classes=within"),
 ]
 
 
-def gan_gradients(part, watch, batch=8):
+def gan_gradients(share, watch, batch=8):
     """One D and one G update of the small network for each case, on fixed images and draws."""
     from losses import penalties
+    from losses.packing import pack, unpack
     from networks import small
     from tests.trainers.test_gan import arguments
     from trainers import gan
 
-    draw, part = torch.Generator().manual_seed(3), part(batch)
+    draw, part = torch.Generator().manual_seed(3), share(batch)
     real, fake = (torch.rand(batch, 1, 8, 8, generator=draw) * 2 - 1 for _ in range(2))
     z, lam, eps = (
         torch.randn(batch, 5, generator=draw),
@@ -55,15 +60,25 @@ def gan_gradients(part, watch, batch=8):
     torch.randperm = lambda n, **k: torch.arange(n).reshape(-1, 2).flip(1).flatten()
     for words in CASES:
         torch.manual_seed(0)
-        t = watch(
-            gan.get_trainer(
-                small.get_network((1, 8, 8), 0, 5, width=8), arguments("--z_dim=5", *words)
-            ).eval(),
-            " ".join(words),
-        )
-        t.update("disc", t.d_terms(real[part], fake[part]))
-        logits = {"real": t.disc(real[part]).detach(), "fake": t.disc(t.gen(z[part]))}
-        t.update("gen", {"adv": t.objective.among(logits, t.mean).g(logits["fake"])})
+        args = arguments("--z_dim=5", *words)
+        args.n_classes, m = 4, args.packing
+        kind = None if args.conditional == "none" else args.conditional
+        nets = small.get_network((1, 8, 8), 4, 5, width=8, conditional=kind)
+        if m > 1:
+            nets["disc"] = small.get_network((m, 8, 8), 4, 5, width=8)["disc"]
+        t = watch(gan.get_trainer(nets, args).eval(), " ".join(words))
+        y = torch.arange(batch)[part] % 4
+        told = t.classes.of(y)
+        packs = [pack(x, m)[share(batch // m)] for x in (real, fake)]
+        t.update("disc", t.d_terms(*packs, y, 0, None, *(c.flip(1) for c in told)))
+        named = dict(zip(("y",), told))
+        with torch.no_grad():
+            judged = {"real": t.disc(packs[0], **named)}
+        drawn = unpack(pack(z, m)[share(batch // m)], m)
+        judged["fake"] = t.disc(pack(t.gen(drawn, *told), m), **named)
+        logits = {name: t.to_logits(output) for name, output in judged.items()}
+        adv = t.objective.among(logits, t.mean).g(logits["fake"])
+        t.update("gen", {"adv": adv} | t.classes.g_terms(judged["fake"], *told))
     torch.manual_seed(0)
     nets = small.get_network((1, 8, 8), 0, 5, width=8, spec_norm=True)
     words = ["--z_dim=5", "--penalty", "r1=1", *(["--accumulate=2"] if len(real[part]) < batch else [])]
@@ -132,7 +147,12 @@ ARENA = [
 ARENA += ["--loss=ragan", "--top_k=0.5", "--instance_noise=0.1", "--penalty", "lecam=0.3", "--lecam_start=1"]
 
 
-@pytest.mark.parametrize("more", (["--accumulate=2"], pytest.param(ARENA, marks=pytest.mark.slow)))
+CLASSES = ["--conditional=acgan", "--mixup_ff", "--mixup_classes=within", "--g_batch=2"]
+
+
+@pytest.mark.parametrize(
+    "more", (["--accumulate=2"], *(pytest.param(words, marks=pytest.mark.slow) for words in (ARENA, CLASSES)))
+)
 def test_two_processes_resume_bit_for_bit(tmp_path, more):
     words = ["--mixup=vh2", "--ema=0.9", "--iterator_args", "n=37", "--save_every_steps=3", *more]
     torchrun(tmp_path, "--name=whole", "--max_steps=9", *words)
