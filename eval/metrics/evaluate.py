@@ -26,10 +26,11 @@ KEEP = 10_000  # KID and prdc are computed from at most so many features of each
 
 class Reference:
     """Statistics of real images, to compare generators with: n_real, n_fake, split, statistics (in process
-    0)."""
+    0); note: what a user should know of the choice of images, or ""."""
 
-    def __init__(self, n_real, n_fake, split, gathered):
+    def __init__(self, n_real, n_fake, split, gathered, note=""):
         self.n_real, self.n_fake, self.split, self.statistics = n_real, n_fake, split, gathered
+        self.note = note
 
 
 def reference(
@@ -53,6 +54,13 @@ def reference(
         )
     source = sources.of(real[wanted.split] if isinstance(real, Mapping) else real, wanted.split)
     n_real, n_fake = wanted.resolve(source.n) if source.n is not None else (wanted.real, wanted.fake)
+    note = ""
+    if source.n is not None and wanted.shortened(source.n):
+        used = protocols.label(n_real, n_fake, wanted.split)
+        note = (
+            f"{wanted.split} has {source.n:,} images: --protocol={used} is used; "
+            f"full-{wanted.split} takes all of them"
+        )
     check_counts(metrics, n_real, n_fake or n_real, splits)
     keep = rows_to_keep(metrics, n_real)
     fingerprint, facts, found = source.fingerprint(n_real), None, None
@@ -68,11 +76,12 @@ def reference(
         }
         found = statistics.load_cached("statistics", facts, cache) if distributed.rank() == 0 else None
     if distributed.on_rank0(lambda: found is not None):
-        return Reference(n_real, n_fake, wanted.split, found and statistics.Statistics.restored(found))
+        restored = found and statistics.Statistics.restored(found)
+        return Reference(n_real, n_fake, wanted.split, restored, note)
     gathered = statistics.collect(source, extractor, n_real, batch, keep)
     if facts is not None and distributed.rank() == 0:
         statistics.store_cached("statistics", facts, gathered.capture(), cache)
-    return Reference(gathered.n, n_fake or gathered.n, wanted.split, gathered)
+    return Reference(gathered.n, n_fake or gathered.n, wanted.split, gathered, note)
 
 
 def evaluate(

@@ -35,6 +35,7 @@ class Scorer:
         return (
             f"evaluates {', '.join(self.metrics)} with {e.name} ({e.why}; {e.description}; "
             f"sha256 {e.sha256[:12]}), {real.n_real} real images of {real.split}"
+            + (f"; {real.note}" if real.note else "")
         )
 
     def notes(self, results):
