@@ -156,8 +156,8 @@ class Console:
             self.bar.update()
 
     def log(self, step, values):
-        """Shows the newest means."""
-        text = "  ".join(f"{n} {v:.4g}" for n, v in values.items())
+        """Shows the newest means; of a term with a weight, that without it."""
+        text = "  ".join(f"{n} {values[n]:.4g}" for n in results.unweighted(values))
         if self.bar is not None:
             self.bar.set_description(f"epoch {math.ceil(step / self.per_epoch)}", refresh=False)
             self.bar.set_postfix_str(text)

@@ -78,8 +78,8 @@ class MixupGAN(Regularised):
         h_real, h_fake = self.judge.hidden_for_g(real, fake, k)
         if self.adversarial:
             logits = self.judge.logits_for_g(h_real, h_fake, k, both=self.objective.opposite is not None)
-            adv = self.objective.among(logits, self.mean).g(logits["fake"])
-            terms["adv"] = (args.adv_weight if self.matching else 1, self.top(adv, logits["fake"]))
+            adv = self.top(self.objective.among(logits, self.mean).g(logits["fake"]), logits["fake"])
+            terms["adv"] = (args.adv_weight, adv) if self.matching else adv
         if self.matching:
             terms["fm"] = (args.fm_weight, MATCHING[args.fm_form](h_real.detach(), h_fake))
         return terms

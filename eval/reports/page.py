@@ -17,6 +17,7 @@ import time
 from PIL import Image
 
 from engine import flags
+from engine.results import unweighted
 from eval import command
 from eval.reports import runs as reading
 from eval.reports import tables
@@ -298,7 +299,7 @@ def curves(study, group, points, left):
         for c in study.columns
     ]
     shown = {c.name for c in study.columns}
-    keys = [k for k in logged if k.removeprefix("eval/") not in shown]
+    keys = [k for k in unweighted(logged) if k.removeprefix("eval/") not in shown]
     series += [
         (key, {run: [(p.step, p.value) for p in run.points(key.removeprefix("eval/"))] for run in group.runs})
         for key in keys[:PLOTS]
