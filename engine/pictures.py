@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 
 from engine.errors import MissingError
 from engine.files import write_atomically
+from engine.results import unweighted
 
 FRAME = re.compile(r"step_(\d{8})(_.+)?\.png")
 COLOURS = 128
@@ -180,8 +181,9 @@ APART = 100.0  # terms whose sizes differ by more have panels of their own; one 
 def curves(records, path, title):
     """A plot of the logged scalars over steps: a panel for each network (a name's part before the slash).
 
-    A network has several panels if its terms differ in size by more than a factor of APART, or are more than
-    LINES. A row has three panels. An axis is logarithmic if a term spans more than that factor.
+    A term with a weight is drawn without it. A network has several panels if its terms differ in size by more
+    than a factor of APART, or are more than LINES. A row has three panels. An axis is logarithmic if a term
+    spans more than that factor.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -191,7 +193,7 @@ def curves(records, path, title):
         for name, value in record.items():
             if name != "step" and isinstance(value, (int, float)) and not isinstance(value, bool):
                 series.setdefault(name, []).append((record["step"], value))
-    found = panels(series)
+    found = panels({name: series[name] for name in unweighted(series)})
     if not found:
         return
     columns, rows = min(COLUMNS, len(found)), math.ceil(len(found) / COLUMNS)

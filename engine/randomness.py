@@ -38,6 +38,18 @@ def examples(iterator, n, *words):
     return iterator.pick(permutation(iterator.n, "examples", *words)[:n])
 
 
+def random_images(iterator):
+    """A function of n that gives n random images of a whole split, with replacement, drawn by torch's global
+    generator: n of them are made, not the split.
+
+    Of an iterator of the user's own that cannot pick examples, the split is held.
+    """
+    if hasattr(iterator, "pick"):
+        return lambda n: iterator.pick(torch.randint(iterator.n, (n,)))["x"]
+    images = torch.cat([batch["x"] for batch in iterator])
+    return lambda n: images[torch.randint(len(images), (n,)).to(images.device)]
+
+
 def seed_all(*words):
     """Seeds torch on every device in use, numpy's global generator and Python's."""
     seed = key(*words)

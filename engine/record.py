@@ -156,9 +156,10 @@ class Console:
             self.bar.update()
 
     def log(self, step, values):
-        """Shows the newest means."""
+        """Shows the newest means; of a term with a weight, that without it."""
         # --health says in sentences what is worth a line
-        text = "  ".join(f"{n} {v:.4g}" for n, v in values.items() if not n.startswith("health/"))
+        shown = [n for n in results.unweighted(values) if not n.startswith("health/")]
+        text = "  ".join(f"{n} {values[n]:.4g}" for n in shown)
         if not text:
             return
         if self.bar is not None:
@@ -179,6 +180,55 @@ class Console:
         """Leaves the terminal's line."""
         if self.bar is not None:
             self.bar.close()
+
+
+class Progress:
+    """How far long work has come, in process 0: a bar on a terminal; elsewhere a line to stderr every so many
+    seconds, so that short work says nothing. A context manager.
+
+    what: is counted; total: how many there are, None where unknown; each process adds its own.
+    """
+
+    def __init__(self, what, total, seconds=10.0):
+        self.what, self.total, self.seconds = what, total, seconds
+        self.done, self.bar, self.quiet = 0, None, distributed.rank() != 0
+        self.began = self.last = time.monotonic()
+        if not self.quiet and sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self.bar = tqdm(
+                total=total,
+                desc=what,
+                unit="image",
+                leave=False,
+                dynamic_ncols=True,
+                delay=1,
+                mininterval=0.2,
+            )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        if self.bar is not None:
+            self.bar.close()
+
+    def add(self, n):
+        """n more in this process; the others do as many."""
+        n *= distributed.world_size()
+        self.done += n
+        if self.quiet:
+            return
+        if self.bar is not None:
+            self.bar.update(n)
+        elif time.monotonic() - self.last >= self.seconds:
+            self.last = time.monotonic()
+            each = (self.last - self.began) / self.done
+            rest = ""
+            if self.total is not None:
+                left = max(0, self.total - self.done)
+                rest = f" of {self.total:,}, {duration(each * left)} left"
+            print(f"{self.what}: {self.done:,.0f}{rest}", file=sys.stderr, flush=True)
 
 
 def duration(seconds):

@@ -39,6 +39,13 @@ def read_records(path):
     return [record for record in map(parse, lines) if record is not None]
 
 
+def unweighted(keys):
+    """The keys of metrics.jsonl to show, in their order: all but those of terms that carry a weight, where
+    the same term without it, <key>_raw, is among them."""
+    there = set(keys)
+    return [key for key in keys if f"{key}_raw" not in there]
+
+
 class Results:
     """evaluations.jsonl in a run's folder, or the file `name`. Each change rewrites it whole, under a lock,
     so that processes take turns."""

@@ -334,9 +334,9 @@ def add_shared(parser):
     )
     g.add_argument(
         "--protocol",
-        default="full-train",
-        help="<real>[-<generated>][-<split>], as in 50k-train, 10k-test, 10k-5k (default full-train: all "
-        "training images, as many generated)",
+        default="auto",
+        help="<real>[-<generated>][-<split>], as in 50k-train, 10k-test, 10k-5k (default auto: full-train, "
+        "all training images and as many generated; 50k-train where there are over 100,000)",
     )
     g.add_argument(
         "--inception_weights",

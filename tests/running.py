@@ -91,3 +91,13 @@ def assert_equal(a, b, besides=("flags",)):
     for name in a:
         same = torch.equal(a[name], b[name]) if torch.is_tensor(a[name]) else a[name] == b[name]
         assert same, name
+
+
+def assert_weighted(log, weights):
+    """Of the terms {name: weight}, and of no others, a step's log has the mean without the weight; returns
+    the names of all terms."""
+    raw = {name for name in log if name.endswith("_raw")}
+    assert raw == {f"{name}_raw" for name in weights}
+    for name, weight in weights.items():
+        torch.testing.assert_close(log[name], weight * log[f"{name}_raw"], rtol=1e-5, atol=1e-7)
+    return log.keys() - raw

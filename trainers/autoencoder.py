@@ -17,7 +17,7 @@ from torch import nn
 from engine import accumulation, distributed
 from engine.errors import UserError
 from engine.flags import positive, weight
-from engine.randomness import examples
+from engine.randomness import examples, random_images
 from losses.mixing import MIXERS, mix
 from losses.reconstruction import LABELLED, NEEDS_RANGE, RECONSTRUCTION
 from trainers import codes, penalised
@@ -217,11 +217,7 @@ class Autoencoder(codes.Coder):
     def sample_fns(self, data, split="test"):
         """{"mix", "recon"}: functions of n that give n mixes, or reconstructions, of random images of a
         split; for --mode=evaluate."""
-        images = torch.cat([batch["x"] for batch in data[split if split in data else "train"]])
-
-        def some(n):
-            return images[torch.randint(len(images), (n,), device=images.device)]
-
+        some = random_images(data[split if split in data else "train"])
         return {"mix": lambda n: self.mixes(some(n)), "recon": lambda n: self.decode(self.encode(some(n)))}
 
     def mixes(self, x):

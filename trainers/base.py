@@ -309,16 +309,16 @@ class Trainer(nn.Module):
 
         terms: {name: [N] or scalar, or a pair of its weight and that}, or a function of `batch` that gives
         them, a tensor (or a tuple of them) of N rows and more arguments: with --accumulate it is called with
-        parts of the tensors. Returns
-        {"<optimiser>/<term>": detached mean}: what is summed is what is logged. A step whose loss or
-        gradient is not finite is skipped, in every process alike, and counted in bad_steps; buffers of
+        parts of the tensors. Returns {"<optimiser>/<term>": detached mean}: what is summed is what is logged;
+        of a term with a weight also "<optimiser>/<term>_raw", its mean without the weight. A step whose loss
+        or gradient is not finite is skipped, in every process alike, and counted in bad_steps; buffers of
         penalties are as before it.
         """
         params = self.parameters_of(name)
         if self.args.accumulate > 1 and callable(terms):
-            means, loss, grads = self.accumulated(name, terms, batch)
+            means, raw, loss, grads = self.accumulated(name, terms, batch)
         else:
-            means = means_of(terms(*batch) if callable(terms) else terms)
+            means, raw = means_of(terms(*batch) if callable(terms) else terms)
             loss = functools.reduce(operator.add, means.values())
             grads = self.gradients(loss, params)
         *grads, loss = distributed.average([*grads, loss.detach()], self.share)  # one flat all-reduce
@@ -335,21 +335,22 @@ class Trainer(nn.Module):
         for module in self.owned[name]:
             self.refresh_caches(module)
         self.stepped.add(name)
-        return {f"{name}/{term}": mean.detach() for term, mean in means.items()}
+        return {f"{name}/{term}": mean.detach() for term, mean in (raw | means).items()}
 
     def accumulated(self, name, terms, batch):
-        """(means of terms, their sum, d sum / d parameters), by --accumulate parts of the batch, one after
-        another: those of the whole batch, but for rounding.
+        """(means of terms, means without weights, sum of the former, d sum / d parameters), by --accumulate
+        parts of the batch, one after another: those of the whole batch, but for rounding.
 
         sum_i n_i/N grad l_i over the parts; what was made for the whole batch, generated images say, gets its
         gradient from all parts, and passes it on once. A cache with a graph (a spectral norm's) serves all.
         """
         params, first = self.parameters_of(name), batch[0][0] if isinstance(batch[0], tuple) else batch[0]
-        pieces, means, total = accumulation.Parts(len(first), self.args.accumulate), {}, None
+        pieces, means, raw, total = accumulation.Parts(len(first), self.args.accumulate), {}, {}, None
         for i in range(len(pieces)):
             before = self.generator_states() if i and name not in self.undrawn else None
             with pieces.part(i) as share:
-                found = means_of(terms(*(pieces.argument(x, f"argument {j}") for j, x in enumerate(batch))))
+                arguments = (pieces.argument(x, f"argument {j}") for j, x in enumerate(batch))
+                found, unweighted = means_of(terms(*arguments))
             if before is not None:
                 self.check_draws(name, before)
             found = {term: share * value for term, value in found.items()}
@@ -360,11 +361,12 @@ class Trainer(nn.Module):
             grads = list(grads[: len(params)])
             total = grads if total is None else foreach("add", total, grads)
             means = {term: means.get(term, 0) + value.detach() for term, value in found.items()}
+            raw = {term: raw.get(term, 0) + share * value for term, value in unweighted.items()}
             del found, loss, grads, inputs  # or the next part's graph would be made beside this one's
         wholes, upstream = pieces.upstream()
         if wholes:
             total = foreach("add", total, list(self.gradients(wholes, params, upstream)))
-        return means, functools.reduce(operator.add, means.values()), total
+        return means, raw, functools.reduce(operator.add, means.values()), total
 
     def generator_states(self):
         """The states of the generators that a step may draw from."""
@@ -699,8 +701,11 @@ def with_more(terms, more):
 
 
 def means_of(terms):
-    """{name: mean} of terms: see Trainer.update."""
-    return {name: value.mean() for name, value in weighted(terms).items()}
+    """({name: mean}, {name_raw: detached mean without the weight} of those that have one) of terms: see
+    Trainer.update."""
+    pairs = {name: term for name, term in terms.items() if isinstance(term, tuple)}
+    raw = {f"{name}_raw": value.detach().mean() for name, (_, value) in pairs.items()}
+    return {name: value.mean() for name, value in weighted(terms).items()}, raw
 
 
 def parts(x, n):

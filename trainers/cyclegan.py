@@ -23,7 +23,7 @@ from engine import accumulation
 from engine.errors import UserError
 from engine.flags import count, weight
 from engine.pictures import rows
-from engine.randomness import examples
+from engine.randomness import examples, random_images
 from losses.adversarial import OBJECTIVES
 from losses.penalties import Context
 from losses.reconstruction import l1
@@ -217,8 +217,8 @@ class CycleGAN(Trainer):
         """{"translations to A"}: a function of n that gives G(b) for n random b of a split, to be measured
         against real images x of A."""
         part = data[split if split in data else "train"]
-        b = part.still(torch.cat([batch["x"] for batch in part.domains["b"]]))
-        return {"translations to A": lambda n: self.to_a(b[torch.randint(len(b), (n,)).to(b.device)])}
+        some = random_images(part.domains["b"])
+        return {"translations to A": lambda n: self.to_a(part.still(some(n)))}
 
 
 class Pool(nn.Module):

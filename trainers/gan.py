@@ -92,8 +92,8 @@ class MixupGAN(Conditional):
         if self.adversarial:
             both = *self.classes.of(labels), *told
             logits, more = self.form.for_g(self, real, fake, h_real, h_fake, k, *both)
-            adv = self.objective.among(logits, self.mean).g(logits["fake"])
-            terms["adv"] = (args.adv_weight if self.matching else 1, self.top(adv, logits["fake"]))
+            adv = self.top(self.objective.among(logits, self.mean).g(logits["fake"]), logits["fake"])
+            terms["adv"] = (args.adv_weight, adv) if self.matching else adv
             terms |= more
         if self.matching:
             terms["fm"] = (args.fm_weight, MATCHING[args.fm_form](h_real.detach(), h_fake))

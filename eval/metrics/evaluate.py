@@ -34,13 +34,14 @@ TRAINING = 200_000  # training images that memorisation looks for copies among
 
 class Reference:
     """Statistics of real images, to compare generators with: n_real, n_fake, split, statistics (in process
-    0); pair: Statistics of training and of held-out images, see add_pair; file: facts of another tool's
-    file."""
+    0); note: what a user should know of the choice of images, or ""; pair: Statistics of training and of
+    held-out images, see add_pair; file: facts of another tool's file."""
 
     pair, file = None, None
 
-    def __init__(self, n_real, n_fake, split, gathered):
+    def __init__(self, n_real, n_fake, split, gathered, note=""):
         self.n_real, self.n_fake, self.split, self.statistics = n_real, n_fake, split, gathered
+        self.note = note
 
     def describe(self):
         """What it is of, in words."""
@@ -68,6 +69,13 @@ def reference(
         )
     source = sources.of(real[wanted.split] if isinstance(real, Mapping) else real, wanted.split)
     n_real, n_fake = wanted.resolve(source.n) if source.n is not None else (wanted.real, wanted.fake)
+    note = ""
+    if source.n is not None and wanted.shortened(source.n):
+        used = protocols.label(n_real, n_fake, wanted.split)
+        note = (
+            f"{wanted.split} has {source.n:,} images: --protocol={used} is used; "
+            f"full-{wanted.split} takes all of them"
+        )
     check_counts(metrics, n_real, n_fake or n_real, splits)
     keep = rows_to_keep(metrics, n_real)
     fingerprint, facts, found = source.fingerprint(n_real), None, None
@@ -83,11 +91,12 @@ def reference(
         }
         found = statistics.load_cached("statistics", facts, cache) if distributed.rank() == 0 else None
     if distributed.on_rank0(lambda: found is not None):
-        return Reference(n_real, n_fake, wanted.split, found and statistics.Statistics.restored(found))
+        restored = found and statistics.Statistics.restored(found)
+        return Reference(n_real, n_fake, wanted.split, restored, note)
     gathered = statistics.collect(source, extractor, n_real, batch, keep)
     if facts is not None and distributed.rank() == 0:
         statistics.store_cached("statistics", facts, gathered.capture(), cache)
-    return Reference(gathered.n, n_fake or gathered.n, wanted.split, gathered)
+    return Reference(gathered.n, n_fake or gathered.n, wanted.split, gathered, note)
 
 
 def add_pair(real, data, extractor, metrics, batch=64):

@@ -7,6 +7,7 @@ import re
 from engine.errors import UserError
 
 COUNT = re.compile(r"(\d+)(k?)|full")
+AUTO, LARGE, ENOUGH = "auto", 100_000, 50_000  # full-train; ENOUGH images where there are more than LARGE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Protocol:
         """(real, fake) as numbers, where the split has `available` images. Raises UserError if that is too
         few."""
         real = available if self.real is None else self.real
+        if self.shortened(available):
+            real = ENOUGH
         if real > available:
             raise UserError(
                 f"--protocol: given {self.text}, and the data has {available:,} {self.split} images; "
@@ -29,13 +32,19 @@ class Protocol:
             )
         return real, real if self.fake is None else self.fake
 
+    def shortened(self, available):
+        """Whether no protocol was given, and the split is so large that ENOUGH of its images are taken."""
+        return self.text == AUTO and available > LARGE
+
 
 def parse(text):
     """The Protocol of "<real>[-<generated>][-<split>]". Counts are 5000, 5k or full (the whole split).
 
-    Without <generated> as many images are generated as are real; without <split> it is train. Raises
-    UserError.
+    Without <generated> as many images are generated as are real; without <split> it is train. "auto" is
+    full-train, or 50k-train where that split has more than 100,000 images. Raises UserError.
     """
+    if text == AUTO:
+        return Protocol(text, "train", None, None)
     words = text.split("-")
     counts = []
     while words and len(counts) < 2 and COUNT.fullmatch(words[0]):

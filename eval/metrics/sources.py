@@ -31,6 +31,8 @@ def of(real, split="train"):
     # an Arrays of iterators/library/iterator.py has a dict of tensors; torch's TensorDataset has a tuple
     if isinstance(getattr(source, "tensors", None), dict):
         return Rows(source.tensors["x"], indices, getattr(source, "scaled", None))
+    if hasattr(source, "gather") and hasattr(source, "__len__"):
+        return Gathered(source, indices)
     if hasattr(source, "__getitem__") and hasattr(source, "__len__"):
         return Items(source, real, indices)
     return Stream(real)
@@ -57,6 +59,28 @@ class Indexed:
         mine = slice(distributed.rank(), None, distributed.world_size())
         for start, images in zip(starts[mine], self.read(order[mine])):
             yield torch.arange(start, start + len(images)), images
+
+
+class Gathered(Indexed):
+    """Images that an Arrays of iterators/library/iterator.py makes when they are asked for, as dSprites'
+    are."""
+
+    def __init__(self, source, rows=None):
+        self.source, self.rows = source, torch.arange(len(source)) if rows is None else rows
+        self.n = len(self.rows)
+
+    def fingerprint(self, n):
+        """The sha256 of the first n images' shape and bytes."""
+        digest = hashlib.sha256()
+        for images in self.read(self.order(n).split(4096)):
+            digest.update(repr((tuple(images.shape[1:]), images.dtype)).encode())
+            digest.update(images.cpu().contiguous().numpy())
+        return digest.hexdigest()
+
+    def read(self, parts):
+        """The images of each part, a tensor of indices."""
+        for rows in parts:
+            yield self.source.gather(self.rows[rows].to(self.source.device))["x"]
 
 
 class Rows(Indexed):

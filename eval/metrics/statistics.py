@@ -11,6 +11,7 @@ import torch
 
 from engine import checkpoint, distributed, preemption
 from engine.errors import Interrupted, UserError
+from engine.record import Progress
 from eval.metrics import sources
 from eval.metrics.inception_score import Score, split_of
 
@@ -99,23 +100,25 @@ def collect(source, extractor, n, batch=64, keep=0, splits=None):
     extractor does not take.
     """
     gathered = error = None
-    for positions, images in source.batches(n, batch):
-        try:
-            preemption.break_off()
-            images = sources.to_bytes(images, source.what)
-            out = extractor(images)
-        except (UserError, Interrupted) as problem:
-            if distributed.world_size() == 1:
-                raise
-            error = problem  # raised after the loop: until then the others wait for this process's part
-            if source.apart:
-                break
-            continue
-        if gathered is None:
-            classes = 0 if out["logits"] is None else out["logits"].shape[1]
-            sizes = tuple(images.shape[1:]), out["features"].shape[1], classes
-            gathered = _Accumulator(*sizes, n, keep, splits, extractor.device)
-        gathered.add(positions, out)
+    with Progress(source.what, n) as progress:
+        for positions, images in source.batches(n, batch):
+            try:
+                preemption.break_off()
+                images = sources.to_bytes(images, source.what)
+                out = extractor(images)
+            except (UserError, Interrupted) as problem:
+                if distributed.world_size() == 1:
+                    raise
+                error = problem  # raised after the loop: until then the others wait for this process's part
+                if source.apart:
+                    break
+                continue
+            if gathered is None:
+                classes = 0 if out["logits"] is None else out["logits"].shape[1]
+                sizes = tuple(images.shape[1:]), out["features"].shape[1], classes
+                gathered = _Accumulator(*sizes, n, keep, splits, extractor.device)
+            gathered.add(positions, out)
+            progress.add(len(images))
     for problem in filter(None, distributed.gather(error)):
         raise problem
     known = [found for found in distributed.gather(None if gathered is None else sizes) if found]
@@ -123,7 +126,13 @@ def collect(source, extractor, n, batch=64, keep=0, splits=None):
         raise UserError(f"{source.what}: there are none; use data with images")
     if gathered is None:  # fewer batches than processes
         gathered = _Accumulator(*known[0], n, keep, splits, extractor.device)
-    return gathered.merged()
+    merged = gathered.merged()
+    if n is not None and merged.n != n:  # a data set whose collate_fn leaves some out, say
+        raise UserError(
+            f"{source.what}: {merged.n:,} came of the {n:,} that --protocol names; use data that gives each "
+            "of its images, or a protocol of fewer"
+        )
+    return merged
 
 
 class _Accumulator:

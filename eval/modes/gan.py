@@ -5,12 +5,13 @@ args), see __init__.py.
 import itertools
 import os
 
-from engine import distributed, pictures
+from engine import distributed, pictures, preemption
 from engine.errors import UserError
 from engine.flags import number, positive
 from engine.randomness import seeded
+from engine.record import Progress
 from eval.metrics.results import write_results
-from eval.modes import points, walks
+from eval.modes import points, walks, writing
 from eval.modes.latents import read_noise, seed_of, set_truncation
 from eval.modes.restoring import for_each_checkpoint, standing_statistics
 
@@ -21,10 +22,10 @@ def add_flags(declare):
         "--out",
         kept=False,
         default="",
-        help="sample: a .png grid, a .npz array, else a folder of PNGs (default: samples_<step>.png in the "
-        "run's "
-        "folder); data: a .png (default data.png); export: the folder to write (default: export in the "
-        "run's folder); translate: the folder for translations of --images (default: one in the run's)",
+        help="sample: a .png grid, a .npz array, a .zip or folder of PNGs (default: samples_<step>.png in "
+        "the run's folder); data: a .png (default data.png); export: the folder to write (default: export "
+        "in the run's folder); translate: the folder for translations of --images (default: one in the "
+        "run's)",
     )
     declare("evaluate", "real").add_argument(
         "--is_splits",
@@ -51,25 +52,17 @@ def add_flags(declare):
 
 @for_each_checkpoint()
 def sample(trainer, data, run, args, step):
-    """Draws --samples images from a checkpoint and writes them to --out: a .png grid, a .npz array "images"
-    uint8 [n, H, W, C], or a folder of numbered PNGs. The i-th image does not depend on how many are drawn,
-    nor on the number of processes that share the work. Points: the picture of training, or a .npz array
-    "points" float32 [n, d]."""
+    """Draws --samples images from a checkpoint and writes them, as they are drawn, to --out: a .png grid, a
+    .npz array "images" uint8 [n, H, W, C], or numbered PNGs in a folder or .zip. The i-th image does not
+    depend on how many are drawn, nor on the number of processes that share the work. Points: the picture of
+    training, or a .npz array "points" float32 [n, d]."""
     if args.out and args.at == "all":
         raise UserError("--at=all: given with --out; leave out --out, the files' names then have the step")
     out = args.out or os.path.join(run.folder, f"samples_{step:08d}.png")
-    kind = os.path.splitext(out)[1].lower()
-    if kind not in ("", ".png", ".npz"):
-        raise UserError(f"--out: given {out}; use a .png, a .npz or a folder")
-    if not kind and args.data_shape[0] > 4:
-        raise UserError(
-            f"--out: given the folder {out}; images of {args.data_shape[0]} channels are no PNGs: use a .npz"
-        )
-    if distributed.on_rank0(lambda: os.path.exists(out) and (kind or os.listdir(out))):
-        raise UserError(f"--out: {out} exists; use another path, or move it away")
-    if points.are(args.data_shape) and kind != ".npz":
-        if not kind:
-            raise UserError(f"--out: given {out}; the data are points: use a .png or a .npz")
+    are_points = points.are(args.data_shape)
+    kind = writing.kind_of(out, args.data_shape, args.samples, are_points)
+    distributed.on_rank0(lambda: writing.refuse_existing(out, kind))
+    if are_points and kind is writing.Grid:
         for flag in ("z", "sample_seed", "truncation"):  # the picture is drawn as in training
             if getattr(args, flag) not in ("", None):
                 raise UserError(f"--{flag}: the picture of points does not read it; use --out=FILE.npz")
@@ -81,34 +74,23 @@ def sample(trainer, data, run, args, step):
         return
     set_truncation(trainer, args)
     z = read_noise(args.z, trainer, args) if args.z else None
-    images = draw(trainer, args.samples, seed_of(args), z=z)
-    if distributed.rank() == 0:
-        write(images, out, kind)
-        print(
-            f"{len(images)} {'points' if points.are(args.data_shape) else 'images'} of {run.folder} at step "
-            f"{step}: {out}"
-        )
-
-
-def write(images, out, kind):
-    """Images [n, C, H, W] in [-1, 1] to a .png grid, a .npz or (kind "") a folder; points [n, 1, 1, d] to a
-    .npz as they are."""
-    os.makedirs(os.path.dirname(os.path.abspath(out)) if kind else out, exist_ok=True)
-    if kind == ".png":
-        pictures.grid(images).save(out)
-    elif kind == ".npz":
-        import numpy as np
-
-        if points.are(images.shape[1:]):
-            np.savez(out, points=images.flatten(1).numpy())
-            return
-        np.savez(out, images=pictures.to_uint8(images).permute(0, 2, 3, 1).numpy())
-    else:
-        from PIL import Image
-
-        for i, image in enumerate(pictures.to_uint8(images)):
-            array = image.permute(1, 2, 0).squeeze(2) if len(image) == 1 else image.permute(1, 2, 0)
-            Image.fromarray(array.numpy()).save(os.path.join(out, f"{i:06d}.png"))
+    n = args.samples if z is None else len(z)
+    images = drawn(trainer, n, seed_of(args), z=z)
+    if distributed.rank():
+        for _ in images:
+            pass  # its share goes to process 0
+        return
+    first = next(images)
+    options = {"points": True} if are_points else {}
+    with (
+        kind(out, n, first.shape[1:], **options) as writer,
+        Progress("samples", n) as seen,
+    ):
+        for part in itertools.chain([first], images):
+            preemption.break_off()
+            writer.add(part)
+            seen.add(len(part) / distributed.world_size())
+    print(f"{n} {'points' if are_points else 'images'} of {run.folder} at step {step}: {out}")
 
 
 @for_each_checkpoint("generate")
@@ -132,20 +114,29 @@ def interpolate(trainer, data, run, args, step):
     print(f"{args.samples} walks of {run.folder} at step {step}: {path}.png, {films}")
 
 
-def draw(trainer, n, seed, batch=256, z=None):
-    """n images [n, C, H, W] in [-1, 1] on the CPU, in every process, in evaluation mode, from noise that
-    depends on (seed, number of the batch), or those of noise z [n, z_dim]; the batches are shared out among
-    processes."""
+def drawn(trainer, n, seed, batch=256, z=None):
+    """Yields n images [m, C, H, W] in [-1, 1] in order, on the CPU, in every process, in evaluation mode,
+    from noise that depends on (seed, number of the batch), or those of noise z [n, z_dim].
+
+    Processes share the batches; one batch of each is held.
+    """
+    n = n if z is None else len(z)
+    starts, size = range(0, n, batch), distributed.world_size()
+    for first in range(0, len(starts), size):
+        mine, at = None, first + distributed.rank()
+        if at < len(starts):
+            start = starts[at]
+            with trainer.evaluating(), seeded(seed, "draw", start):
+                made = trainer.sample(batch) if z is None else trainer.generate(z[start : start + batch])
+            mine = made[: n - start].cpu()
+        yield from (part for part in distributed.gather(mine) if part is not None)
+
+
+def draw(trainer, n, seed, batch=256):
+    """All images of drawn() as one tensor."""
     import torch
 
-    mine, n = {}, n if z is None else len(z)
-    with trainer.evaluating():
-        for start in range(0, n, batch)[distributed.rank() :: distributed.world_size()]:
-            with seeded(seed, "draw", start):
-                made = trainer.sample(batch) if z is None else trainer.generate(z[start : start + batch])
-            mine[start] = made[: n - start].cpu()
-    drawn = {start: images for part in distributed.gather(mine) for start, images in part.items()}
-    return torch.cat([drawn[start] for start in sorted(drawn)])
+    return torch.cat(list(drawn(trainer, n, seed, batch)))
 
 
 def evaluate(trainer, data, run, args):
@@ -205,20 +196,21 @@ def animate(trainer, data, run, args):
 
 @for_each_checkpoint()
 def neighbours(trainer, data, run, args, step):
-    """The 5 training images nearest to each of --samples generated ones: neighbours_<step>.png, a row a
-    sample, and their distances in pixels 0 .. 255."""
-    from eval.metrics.neighbours import nearest, picture
+    """The 5 training images nearest to each of --samples generated ones: neighbours_<step>.png, a row for
+    each of the first 100, and the least and the median distance of all in pixels 0 .. 255."""
+    from eval.metrics.neighbours import SHOWN, blocks, nearest, picture
 
     points.refuse(args, "--mode=neighbours")
     set_truncation(trainer, args)
-    samples = draw(trainer, args.samples, seed_of(args))
-    found = nearest(samples, data["train"])
-    path = os.path.join(run.folder, f"neighbours_{step:08d}.png")
-    picture(samples, found["images"]).save(path)
-    closest = found["distances"][:, 0]
+    path, closest = os.path.join(run.folder, f"neighbours_{step:08d}.png"), []
+    for samples in blocks(drawn(trainer, args.samples, seed_of(args))):
+        found = nearest(samples, data["train"])
+        if not closest:
+            picture(samples[:SHOWN], found["images"][:SHOWN]).save(path)
+        closest += found["distances"][:, 0].tolist()
     print(
-        f"distance to the nearest training image: least {closest.min():.4g}, median {closest.median():.4g} "
-        f"(pixels 0 .. 255, Euclidean); {path}"
+        f"distance to the nearest training image: least {min(closest):.4g}, median "
+        f"{sorted(closest)[(len(closest) - 1) // 2]:.4g} (pixels 0 .. 255, Euclidean); {path}"
     )
 
 

@@ -37,7 +37,7 @@ class Scorer:
         e, real = self.extractor, self.reference
         return (
             f"evaluates {', '.join(self.metrics)} with {e.name} ({e.why}; {e.description}; "
-            f"sha256 {e.sha256[:12]}), {real.describe()}"
+            f"sha256 {e.sha256[:12]}), {real.describe()}" + (f"; {real.note}" if real.note else "")
         )
 
     def notes(self, results):

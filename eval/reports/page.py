@@ -19,6 +19,7 @@ import time
 from PIL import Image
 
 from engine import flags
+from engine.results import unweighted
 from eval import command
 from eval.metrics import usual
 from eval.reports import runs as reading
@@ -306,7 +307,9 @@ def curves(study, group, points, left):
         for c in study.columns
     ]
     shown = {c.name for c in study.columns}
-    keys = [k for k in logged if k.removeprefix("eval/") not in shown and not k.startswith("health/")]
+    keys = [
+        k for k in unweighted(logged) if k.removeprefix("eval/") not in shown and not k.startswith("health/")
+    ]
     series += [(key, {run: pairs(run, key) for run in group.runs}) for key in keys[:PLOTS]]
     if len(keys) > PLOTS:
         names = ", ".join(keys[PLOTS : PLOTS + 5]) + (", ..." if len(keys) > PLOTS + 5 else "")

@@ -22,6 +22,7 @@ from scipy import special
 from engine import flags
 from engine.errors import MissingError, UserError
 from engine.files import PROJECT
+from engine.results import unweighted
 from eval import command
 from eval.metrics import directions
 from eval.reports import runs as reading
@@ -216,11 +217,15 @@ def resolve(word, runs):
     column a name).
 
     A family (a metric, as "FD-classifier" or "probe accuracy") is one column, or one a name where some run
-    has several of it. Raises UserError where no run has it.
+    has several of it. A logged term with a weight stands for the same without it, <term>_raw, where all runs
+    that have the one have the other. Raises UserError where no run has it.
     """
     word = word.removeprefix("eval/")
     evaluated = {p.name: p.metric for run in runs for points in run.evaluations.values() for p in points}
     logged = {key.removeprefix("eval/") for run in runs for key in run.logged}
+    if word not in evaluated and word in logged:
+        both = all(f"{word}_raw" in run.logged for run in runs if word in run.logged)
+        word = f"{word}_raw" if both and f"{word}_raw" in logged else word
     if word in evaluated or word in logged:
         return [(word, [word])]
     family = sorted(name for name, metric in evaluated.items() if metric.lower() == word.lower())
@@ -228,7 +233,7 @@ def resolve(word, runs):
         return [(name, [name]) for name in family]
     if family:
         return [(word, family)]
-    names = sorted(set(evaluated) | logged)
+    names = sorted(set(evaluated) | set(unweighted(logged)))
     matching = fnmatch.filter(names, word)
     if not matching:
         near = difflib.get_close_matches(word, names, 4, 0.3) or names[:8]
@@ -524,6 +529,8 @@ def notes_on(study):
                 )
     notes += unlike_steps(study)
     for column in study.columns:
+        if not column.setting and column.heading.endswith("_raw"):
+            notes.append(f"{column.heading}: the term without its weight.")
         points = [(g, p) for g in study.shown for p in study.rows[g, column].values.values()]
         if len({bool(p.ema) for _, p in points if p.ema is not None}) > 1:
             averaged = ", ".join(sorted({g.name for g, p in points if p.ema}))

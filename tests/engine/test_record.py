@@ -105,6 +105,17 @@ def test_curves_are_grouped_by_network_and_size():
     assert [len(names) for _, names in many] == [8, 8, 1]
 
 
+def test_curves_and_the_console_show_terms_without_their_weights(tmp_path, monkeypatch):
+    values = {"ae/recon": 30.0, "ae/recon_raw": 3.0, "disc/real": 1.0}
+    drawn, panels = [], pictures.panels
+    monkeypatch.setattr(pictures, "panels", lambda series: drawn.append(sorted(series)) or panels(series))
+    pictures.curves([{"step": 1} | values], str(tmp_path / "curves.png"), "t")
+    assert drawn == [["ae/recon_raw", "disc/real"]]
+    said = []
+    record.Console(0, 1, 1, said.append).log(1, values)
+    assert said[0].endswith("  ae/recon_raw 3  disc/real 1")
+
+
 def test_axes_are_logarithmic_where_a_term_spans_decades():
     from matplotlib.figure import Figure
 

@@ -116,8 +116,9 @@ def test_scores_of_any_channels(tmp_path, channels):
 
 @pytest.mark.parametrize("channels, mode", [(1, "L"), (2, "LA"), (3, "RGB"), (4, "RGBA")])
 def test_samples_in_a_folder(tmp_path, channels, mode):
-    from eval.modes.gan import write
+    from eval.modes.writing import Folder
 
-    write(torch.zeros(2, channels, 4, 4), str(tmp_path / "s"), "")
+    with Folder(str(tmp_path / "s"), 2, (channels, 4, 4)) as writer:
+        writer.add(torch.zeros(2, channels, 4, 4))
     picture = Image.open(tmp_path / "s" / "000000.png")
     assert picture.mode == mode and np.asarray(picture).min() == 128

@@ -382,6 +382,12 @@ def test_page_without_evaluations_or_anything_at_all(tmp_path):
     assert page.texts["figcaption"].count("gen/adv") == 2  # the overview's and the experiment's own
 
 
+def test_curves_of_weighted_terms_are_without_their_weights(tmp_path):
+    make_run(tmp_path, "a", 0, log={s: {"ae/recon": 10.0 * s, "ae/recon_raw": 1.0 * s} for s in (1, 2)})
+    titles = [a["aria-label"] for a in write(tmp_path).all("svg")]
+    assert titles == ["ae/recon_raw"]
+
+
 def test_protocols_stand_in_columns_of_their_own(tmp_path):
     many(tmp_path, "a", [10.0, 12.0])
     many(tmp_path, "b", [1.0, 3.0], sha256="cd" * 32)

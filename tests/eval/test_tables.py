@@ -294,6 +294,20 @@ def test_best_is_labelled_and_may_be_chosen_by_another_metric(tmp_path, capsys):
     )
 
 
+def test_weighted_terms_are_shown_without_their_weights(tmp_path, capsys):
+    """A sweep over a weight can be read: recon itself grows with it."""
+    for lamb in (1.0, 10.0):
+        make_run(tmp_path, f"lamb{lamb:g}", 0, log={5: {"ae/recon": 0.3 * lamb, "ae/recon_raw": 0.3}})
+    for word in ("ae/recon", "ae/recon_raw", "ae/*"):
+        rows = tidy(capsys, tmp_path, "--metric", word)
+        assert [(row["metric"], float(row["mean"])) for row in rows] == 2 * [("ae/recon_raw", 0.3)]
+    assert tables.main([str(tmp_path), "--metric", "ae/recon"]) == 0
+    assert "- ae/recon_raw: the term without its weight." in capsys.readouterr().out
+    make_run(tmp_path, "old", 0, log={5: {"ae/recon": 3.0}})  # of before there was the other
+    rows = tidy(capsys, tmp_path, "--metric", "ae/recon")
+    assert {row["metric"] for row in rows} == {"ae/recon"} and len(rows) == 3
+
+
 def test_best_of_an_unknown_direction_must_be_told(tmp_path, capsys):
     make_run(tmp_path, "a", 0, log={1: {"gen/adv": 3.0}, 2: {"gen/adv": 1.0}, 3: {"gen/adv": 2.0}})
     assert "use --lower 'gen/adv' or --higher 'gen/adv'" in said(

@@ -7,7 +7,7 @@ import torch
 
 from engine.errors import UserError
 from networks import autoencoder32, dsprites
-from tests.running import ROOT, assert_equal, newest, train
+from tests.running import ROOT, assert_equal, assert_weighted, newest, train
 from trainers import acai, amr, autoencoder, beta_vae, class_mixing
 from trainers.base import weighted
 
@@ -126,7 +126,10 @@ def test_all_parameters_move_and_all_terms_are_finite(module, words):
     ],
 )
 def test_the_terms_are_their_formulas(words, expected):
-    assert set(steps(trainer(amr, *words), 1)[0]) == expected
+    t = trainer(amr, "--lamb=3", "--cls_probe_weight=2", *words)
+    weights = {"ae/recon": 3, "ae/consistency": t.args.beta, "probe/ce": 2, "ae/probe": 2}
+    weights = {name: weight for name, weight in weights.items() if name in expected}
+    assert assert_weighted(steps(t, 1)[0], weights) == expected
 
 
 def test_amr_terms_are_the_formulas(monkeypatch):
@@ -231,8 +234,10 @@ def test_class_mixes_are_the_formulas():
     assert ((a_sup == a) | (a_sup == a[partner])).all() and torch.equal(mask, t.class_mixer(a_sup))
     same = torch.ones(6, 2, 2, 2) * h[:1]
     assert torch.allclose(t.mix_by_attributes(same, a)[0], same, atol=1e-6)
-    log = steps(t, 1)[0]
-    assert {"ae/adv_sup", "ae/cls", "ae/even", "ae/consistency_sup", "disc/sup", "disc/cls"} <= set(log)
+    log, args = steps(t, 1)[0], t.args
+    weights = {"ae/recon": args.lamb, "ae/even": args.eps, "ae/cls": args.cls, "probe/ce": 1}
+    weights |= {"ae/consistency": args.beta, "ae/consistency_sup": args.beta}
+    assert {"ae/adv_sup", "disc/sup", "disc/cls", *weights} <= assert_weighted(log, weights)
     for words, message in (
         ({"attributes": 0}, "class_mixer"),
         ({"attributes": 4}, "use attributes=3"),

@@ -11,7 +11,7 @@ from engine.errors import UserError
 from engine.randomness import permutation, seed_step
 from losses.adversarial import OBJECTIVES
 from networks import cyclegan_mnist
-from tests.running import ROOT, assert_equal, newest, train
+from tests.running import ROOT, assert_equal, assert_weighted, newest, train
 from trainers import cyclegan
 from trainers.base import weighted
 
@@ -68,7 +68,11 @@ def test_every_parameter_moves_with_any_objective(loss, mean):
     before = {n: p.clone() for n, p in t.named_parameters()}
     log = steps(t, 3)
     kinds = {f"discs/{kind}_{d}" for kind in ("real", "fake", "gp", "r1") for d in "ab"}
-    assert set(log) == kinds | {"gens/adv_ab", "gens/adv_ba", "gens/cycle_a", "gens/cycle_b"}
+    unit = 2 if loss == "lsgan" else 1
+    weights = {f"discs/{kind}_{d}": unit / 2 for kind in ("real", "fake") for d in "ab"}
+    weights |= {f"discs/{kind}_{d}": weight for kind, weight in (("gp", 1), ("r1", 0.1)) for d in "ab"}
+    weights |= {"gens/adv_ab": unit, "gens/adv_ba": unit, "gens/cycle_a": 10, "gens/cycle_b": 10}
+    assert assert_weighted(log, weights) == kinds | {n for n in weights if n.startswith("gens")}
     assert all(math.isfinite(v) and v.ndim == 0 for v in log.values()) and t.bad_steps.tolist() == [0, 0]
     still = {n for n, p in t.named_parameters() if torch.equal(before[n], p)}
     # a constant added to a Wasserstein critic, or inside the margin to a hinge one, changes nothing

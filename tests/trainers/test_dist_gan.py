@@ -12,7 +12,7 @@ from engine.errors import UserError
 from losses import distances, rotation
 from networks import dist_gan_dcgan, dist_gan_mlp, small, ssgan
 from networks.dist_gan import Discriminator
-from tests.running import ROOT, assert_equal, newest, train
+from tests.running import ROOT, assert_equal, assert_weighted, newest, train
 from trainers import ae_gans, dist_gan
 from trainers import ssgan as ssgan_trainer
 from trainers.base import weighted
@@ -101,7 +101,8 @@ def test_the_autoencoders_step_moves_whom_it_says(updates, optimisers, features,
     log = t.ae_step(batch()["x"])
     assert moved(t, before) == ({"enc", "gen"} if updates == "enc+gen" else {"enc"})
     assert all(torch.equal(d_before[n], b) for n, b in t.disc.named_buffers())
-    assert set(log) == {"ae/recon", "ae/reg" if optimisers == "one" else "reg/reg"}
+    reg = "ae/reg" if optimisers == "one" else "reg/reg"
+    assert assert_weighted(log, {reg: t.args.lambda_r}) == {"ae/recon", reg}
     assert all(p.grad is None for p in t.parameters())
 
 
@@ -120,12 +121,13 @@ def test_the_other_two_steps_move_one_player_each(task, weight, g_task, norm):
     before = parameters(t)
     log = t.update("disc", t.d_terms(batch()["x"]))
     assert moved(t, before) == {"disc"}
-    assert set(log) == {"disc/real", "disc/recon", "disc/fake", "disc/gp"} | (
-        {"disc/rotation"} if task != "none" else set()
-    )
+    weights = {"disc/real": t.w_real, "disc/recon": t.w_recon, "disc/gp": t.args.lambda_p}
+    weights |= {"disc/rotation": t.args.lambda_d} if task != "none" else {}
+    assert assert_weighted(log, weights) == {"disc/fake", *weights}
     before = parameters(t)
     log = t.update("gen", t.g_terms(batch()["x"]))
-    assert moved(t, before) == {"gen"} and set(log) == {"gen/match"} | ({"gen/rotation"} if weight else set())
+    weights = {"gen/rotation": weight} if weight else {}
+    assert moved(t, before) == {"gen"} and assert_weighted(log, weights) == {"gen/match", *weights}
     assert all(p.grad is None for p in t.parameters())
 
 
@@ -479,13 +481,13 @@ def test_ssgan_steps_move_one_player_each(words, classes):
     before = parameters(t)
     log = t.step(batch(), 1)
     assert moved(t, before) == {"disc"} and not any(n.startswith("gen/") for n in log)
-    assert set(log) == {"disc/real", "disc/fake"} | ({"disc/rotation"} if classes else set())
+    weights = {"disc/rotation": t.args.lambda_d} if classes else {}
+    assert assert_weighted(log, weights) == {"disc/real", "disc/fake", *weights}
     t.on_step_start(2)
     before = parameters(t)
     log = t.update("gen", t.g_terms(batch()["x"], t.gen(t.noise(12))))
-    assert moved(t, before) == {"gen"} and set(log) == {"gen/adv"} | (
-        {"gen/rotation"} if classes and "--lambda_g=0" not in words else set()
-    )
+    weights = {"gen/rotation": t.args.lambda_g} if classes and "--lambda_g=0" not in words else {}
+    assert moved(t, before) == {"gen"} and assert_weighted(log, weights) == {"gen/adv", *weights}
     before = parameters(t)
     steps(t, 4)
     assert not {n for n, p in t.named_parameters() if torch.equal(before[n], p)} - {

@@ -8,7 +8,7 @@ from torch import nn
 from engine.errors import UserError
 from networks import small
 from networks.minibatch import MinibatchDiscrimination
-from tests.running import assert_equal, newest, train
+from tests.running import assert_equal, assert_weighted, newest, train
 from trainers import gan
 from trainers.base import weighted
 
@@ -65,7 +65,9 @@ def test_the_product_of_options_steps(loss, mixup, label, ff):
         expected |= {"disc/real", "disc/fake"} | ({"disc/wasserstein"} if loss == "wgan" else set())
     expected |= {"disc/mix"} if mixup != "none" else set()
     expected |= {"disc/mix_ff"} if ff else set()
-    assert set(log) == expected and all(math.isfinite(v) and v.ndim == 0 for v in log.values())
+    weights = {"gp": 10, "r1": 0.1, "r2": 0.1, "dragan": 1, "dnorm": 0.5}
+    assert assert_weighted(log, {f"disc/{name}": weight for name, weight in weights.items()}) == expected
+    assert all(math.isfinite(v) and v.ndim == 0 for v in log.values())
     still = {n for n, p in t.named_parameters() if torch.equal(before[n], p)}
     # a constant added to a Wasserstein critic (or, inside the margin, a hinge one) changes nothing:
     # its last bias need not move

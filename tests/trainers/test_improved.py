@@ -10,7 +10,7 @@ from engine.errors import UserError
 from losses.matching import MATCHING
 from losses.penalties import PENALTIES, Context
 from networks import dcgan, small
-from tests.running import assert_equal, newest, train
+from tests.running import assert_equal, assert_weighted, newest, train
 from tests.trainers.test_gan import arguments, batch
 from trainers import gan
 from trainers.base import weighted
@@ -44,6 +44,9 @@ def run(t, steps=3, n=6):
 def test_all_techniques_compose_with_mixup(form, mixup, label):
     words = [
         *ALL,
+        "--adv_weight=0.5",
+        "--fm_weight=2",
+        "--historical_averaging=3",
         f"--mixup={mixup}",
         f"--mixup_label={label}",
         "--ema=0.9",
@@ -54,9 +57,9 @@ def test_all_techniques_compose_with_mixup(form, mixup, label):
     t = trainer(*words, norm="vbn", minibatch_disc="4x3", minibatch_form=form)
     before = {n: p.clone() for n, p in t.named_parameters()}
     log = run(t)
-    assert {"gen/adv", "gen/fm", "gen/history", "disc/history"} <= set(log) and all(
-        math.isfinite(v) for v in log.values()
-    )
+    weights = {"gen/adv": 0.5, "gen/fm": 2, "gen/history": 3, "disc/history": 3}
+    weights |= {"disc/gp": 1, "disc/r1": 0.1, "disc/dnorm": 0.1} if form != "imagenet" else {}
+    assert set(weights) <= assert_weighted(log, weights) and all(math.isfinite(v) for v in log.values())
     assert t.bad_steps.tolist() == [0, 0]
     still = [n for n, p in t.named_parameters() if torch.equal(before[n], p)]
     # a generator that matches means with batch-independent norms still moves everywhere; so does every kernel

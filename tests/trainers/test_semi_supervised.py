@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from engine.errors import UserError
 from networks import semi_mnist
-from tests.running import assert_equal, newest, train
+from tests.running import assert_equal, assert_weighted, newest, train
 from tests.trainers.test_gan import batch
 from trainers import semi_supervised
 from trainers.base import weighted
@@ -114,7 +114,13 @@ def test_steps_move_every_parameter(words):
     for step in range(4):
         t.on_step_start(step)
         log = t.step(mixed_batch(), step)
-    assert all(math.isfinite(v) for v in log.values()) and {"disc/sup", "gen/fm"} <= set(log)
+    half = t.args.unsup_weight / 2
+    weights = dict.fromkeys(("disc/real", "disc/fake", "disc/mix", "disc/mix_ff"), half)
+    weights |= dict.fromkeys(("gen/fm", "gen/adv", "gen/history", "disc/history"), 1)
+    weights |= dict.fromkeys(("disc/r1", "disc/dnorm"), 0.1)
+    weights = {name: weight for name, weight in weights.items() if name in log}
+    assert all(math.isfinite(v) for v in log.values())
+    assert {"disc/sup", "gen/fm"} <= assert_weighted(log, weights)
     assert ("disc/mix" in log) == any("mixup" in w for w in words)
     assert not [n for n, p in t.named_parameters() if n in before and torch.equal(before[n], p)]
 

@@ -62,10 +62,9 @@ def test_the_terms_are_the_formulas_and_the_estimate_is_read_from_the_log(varian
     x = (eps * real + (1 - eps) * fake).requires_grad_()
     norms = torch.stack([torch.autograd.grad(t.disc(x)[i], x)[0][i].norm() for i in range(6)])
     assert torch.allclose(terms["gp"], 10 * (norms - 1) ** 2, atol=1e-10)
-    t.update, t.args.update_g_every = (
-        lambda name, terms, *batch: {f"{name}/{k}": v.mean() for k, v in weighted(terms(*batch)).items()},
-        2,
-    )
+    means = lambda terms: {term: value.mean() for term, value in weighted(terms).items()}
+    t.update = lambda name, terms, *batch: {f"{name}/{k}": v for k, v in means(terms(*batch)).items()}
+    t.args.update_g_every = 2
     t.noise = lambda n: torch.randn(n, 5, dtype=torch.float64)
     torch.manual_seed(5)
     log = t.step({"x": real}, 1)
