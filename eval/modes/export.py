@@ -59,7 +59,7 @@ def export(trainer, data, run, args):
     shutil.rmtree(made, ignore_errors=True)
     os.makedirs(made)
     try:
-        about = description(args, run, name, state)
+        about = description(args, run, name, state, trainer.generate is not None)
         for i, (role, (net, inputs, output)) in enumerate(calls.items()):
             folder = made if i == 0 else os.path.join(made, role)
             os.makedirs(folder, exist_ok=True)
@@ -89,8 +89,8 @@ def examples(trainer, data, args):
     """{role: (network, inputs, output)} on the CPU, as the trainer's own methods call the networks, 16
     examples each.
 
-    Encoders and translators get held-out images (of the test split, else valid, else train); discriminators
-    generated ones.
+    Encoders and translators get held-out images (of the test split, else valid, else train, where that may be
+    fewer); discriminators generated or decoded ones.
     """
     import torch
 
@@ -112,22 +112,23 @@ def examples(trainer, data, args):
         z = trainer.noise(EXAMPLES)
         drawn = trainer.generate(z) if trainer.generate is not None else None
         if trainer.encode is not None or trainer.to_a is not None:
-            batch = held_out(data)
-            x = batch["x"][:EXAMPLES].to(trainer.device)
+            x = held_out(data, "x").to(trainer.device)
             code = trainer.encode(x) if trainer.encode is not None else None
             if trainer.decode is not None and code is not None:
-                trainer.decode(code)
+                decoded = trainer.decode(code)
+                drawn = decoded if drawn is None else drawn
             if trainer.to_b is not None:
                 trainer.to_b(x)
-                trainer.to_a(batch["x_b"][:EXAMPLES].to(trainer.device))
-        if drawn is not None and "disc" in trainer.roles and "disc" not in calls:
+                trainer.to_a(held_out(data, "x_b").to(trainer.device))
+        if drawn is not None and "disc" in roles and "disc" not in calls:
+            disc = trainer.sampling_net("disc")
             try:
-                trainer.disc(drawn)
+                disc(drawn)
             except (TypeError, ValueError, RuntimeError):  # D of pairs (x, z)
-                trainer.disc(drawn, z)
+                disc(drawn, z)
         for role, other in (("disc_a", "gen_ba"), ("disc_b", "gen_ab")):
             if role in roles and other in calls:
-                getattr(trainer, role)(calls[other][2])
+                trainer.sampling_net(role)(calls[other][2])
     finally:
         for handle in handles:
             handle.remove()
@@ -137,10 +138,18 @@ def examples(trainer, data, args):
     }
 
 
-def held_out(data):
-    """The first batch of the test split, else valid, else train."""
+def held_out(data, key):
+    """batch[key] of the first 16 examples of the test split, else valid, else train; all of a smaller one."""
+    import torch
+
     split = next(name for name in ("test", "valid", "train") if name in data)
-    return next(iter(data[split]))
+    found, n = [], 0
+    for batch in data[split]:
+        found.append(batch[key])
+        n += len(batch[key])
+        if n >= EXAMPLES:
+            break
+    return torch.cat(found)[:EXAMPLES]
 
 
 def write_network(role, net, inputs, output, folder):
@@ -173,6 +182,7 @@ def write_network(role, net, inputs, output, folder):
         "inputs": {name: ["batch", *x.shape[1:]] for name, x in zip(names, inputs)},
         "output": ["batch", *output.shape[1:]],
         "output_range": [-1, 1] if output.ndim == 4 and output.abs().max() <= 1 else None,
+        "examples": len(output),
         "parameters": sum(p.numel() for p in net.parameters()),
         "sha256": sha256(os.path.join(folder, "model.pt2")),
         "largest_difference": error,
@@ -261,17 +271,21 @@ def write_onnx(role, net, inputs, output, names, folder):
         print(f"note: no model.onnx of {role}: {type(error).__name__}: {reason}", file=sys.stderr)
 
 
-def description(args, run, name, state):
-    """What model.json says of the run; `networks` is still empty."""
+def description(args, run, name, state, of_noise):
+    """What model.json says of the run; `networks` is still empty.
+
+    of_noise: whether images are drawn from z.
+    """
     import torch
 
+    z_distribution = {"normal": "N(0, 1)", "uniform": "U(-1, 1)"}.get(args.z_dist, args.z_dist)
     return {
         "format": 1,
         "run": run.args.name,
         "seed": args.seed,
         "step": state["step"],
-        "z_dim": args.z_dim,
-        "z_distribution": {"normal": "N(0, 1)", "uniform": "U(-1, 1)"}.get(args.z_dist, args.z_dist),
+        "z_dim": args.z_dim if of_noise else None,
+        "z_distribution": z_distribution if of_noise else None,
         "data_shape": list(args.data_shape),
         "data_range": [-1, 1],
         "n_classes": args.n_classes,
@@ -289,10 +303,11 @@ def card(about, args, has_picture, logged):
     logged: the record of metrics.jsonl at the checkpoint's step or before it, {} where there is none.
     """
     first = next(iter(about["networks"].values()))
+    z = about["z_distribution"]
     sizes = ", ".join(
-        f"torch.randn(16, {', '.join(map(str, shape[1:]))})"
-        if about["z_distribution"] == "N(0, 1)" or len(shape) > 2
-        else f"torch.rand(16, {', '.join(map(str, shape[1:]))}) * 2 - 1"
+        f"torch.rand(16, {', '.join(map(str, shape[1:]))}) * 2 - 1"
+        if z == "U(-1, 1)" or shape[1:] == about["data_shape"]
+        else f"torch.randn(16, {', '.join(map(str, shape[1:]))})"
         for shape in first["inputs"].values()
     )
     lines = [f"# {about['run']}, seed {about['seed']}, step {about['step']}", ""]
@@ -305,9 +320,10 @@ def card(about, args, has_picture, logged):
         f"out = net({sizes})",
         "```",
         "",
-        f"Images are float32 in [-1, 1], z is drawn from {about['z_distribution']}. The batch size is free.",
-        f"`examples.npz` holds {EXAMPLES} inputs and their outputs. `model.safetensors` has the weights,",
-        "`model.onnx` is the same network, where they are present. `model.json` says all this to programs.",
+        f"Images are float32 in [-1, 1]{f', z is drawn from {z}' if z else ''}. The batch size is free.",
+        f"`examples.npz` holds {first['examples']} inputs and their outputs. `model.safetensors` has the",
+        "weights, `model.onnx` is the same network, where they are present. `model.json` says all this to",
+        "programs.",
         "",
         "| network | folder | inputs | output | parameters | averaged |",
         "|---|---|---|---|---|---|",
