@@ -10,17 +10,16 @@ from engine.randomness import seeded
 from engine.record import Metrics
 from engine.run import RunDirectory
 from eval.modes import MODES, add_flags
+from eval.modes.gan import is_conditional
 from iterators.common import wrap
 
 
 class Run:
     """A trained run: its networks in evaluation mode, and what its folder says.
 
-    args: its flags; step: of the loaded checkpoint; nets: {role: module}, the averaged network where
-    there is one;
-    trainer: the Trainer, for what else its algorithm offers (encode, decode, to_a, to_b);
-    data: {split: DataIterator},
-    read from disk when first looked into.
+    args: its flags; step: of the loaded checkpoint; nets: {role: module}, the averaged network where there is
+    one; trainer: the Trainer, for what else its algorithm offers (encode, decode, to_a, to_b); data: {split:
+    DataIterator}, read from disk when first looked into.
     """
 
     def __init__(self, args, step, trainer, data, folder):
@@ -36,15 +35,21 @@ class Run:
             if getattr(self.trainer, role, None) is not None
         }
 
-    def generate(self, n, seed=0):
+    def generate(self, n, seed=0, labels=None):
         """n samples [n, C, H, W] in [-1, 1], on the CPU; the same for the same n and seed.
 
-        Raises UserError for a run whose trainer draws no samples of noise.
+        labels: the classes of a conditional generator's, n of them, or one for all; by default drawn. Raises
+        UserError for a run whose trainer draws no samples of noise, and for labels of one without classes.
         """
         if self.trainer.generate is None:
             raise UserError(f"generate: {self.args.trainer} makes no images of noise; use run.trainer.decode")
         with torch.no_grad(), seeded(seed, "draw", 0):
-            return self.trainer.sample(n).cpu()
+            if labels is None:
+                return self.trainer.sample(n).cpu()
+            if not is_conditional(self.trainer):
+                raise UserError("generate: labels of a run without --conditional; leave them out")
+            y = torch.as_tensor(labels, device=self.trainer.device).expand(n)
+            return self.trainer.generate(self.trainer.noise(n), y).cpu()
 
     def metrics(self):
         """What was logged in training, as columns: {"step": [...], name: [...]}, None where a name was

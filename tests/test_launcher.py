@@ -110,7 +110,8 @@ def test_nothing_is_overwritten(tmp_path):
         refused(tmp_path, "--resume=auto", "--max_steps=8", *words, said=said)
     older = folder_of(tmp_path) / "checkpoints" / "step_00000002.pt"
     refused(tmp_path, f"--resume={older}", "--max_steps=8", said="holds checkpoints up to step 4")
-    refused(tmp_path, "--resume=nothing.pt", "--name=new", said="--resume: nothing.pt: No such file")
+    gone = "--resume: nothing.pt: No such file"
+    refused(tmp_path, "--resume=nothing.pt", "--name=new", error=MissingError, said=gone)
 
 
 def test_a_linear_schedule_keeps_its_plan(tmp_path):

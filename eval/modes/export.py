@@ -11,9 +11,13 @@ import sys
 import tempfile
 import warnings
 
+from torch import nn
+
 from engine import pictures
 from engine.errors import UserError
 from engine.randomness import seeded
+from eval.modes.gan import is_conditional
+from losses.packing import pack
 
 EXAMPLES = 16
 TOLERANCE = 1e-5  # between an exported program and its network, where loaded elsewhere
@@ -37,12 +41,11 @@ print(float(max(error, alone)))
 def export(trainer, data, run, args):
     """Writes the run's networks, averaged where there is an average, to the folder --out.
 
-    The first that draws images (gen, dec, gen_ab) lies in the folder itself, the others in folders
-    named by their
-    role: model.pt2 (torch.export, any batch size), model.safetensors, model.onnx (the last two where
-    their packages
-    are installed) and examples.npz (16 inputs, their outputs). model.json and README.md describe them.
-    Raises UserError where --out holds files, or a program does not give what its network gives.
+    The first that draws images (gen, dec, gen_ab) lies in the folder itself, the others in folders named by
+    their role: model.pt2 (torch.export, any batch size), model.safetensors, model.onnx (the last two where
+    their packages are installed) and examples.npz (16 inputs, their outputs). model.json and README.md
+    describe them. Raises UserError where --out holds files, or a program does not give what its network
+    gives.
     """
     out = args.out or os.path.join(run.folder, "export")
     if os.path.exists(out) and (not os.path.isdir(out) or os.listdir(out)):
@@ -109,8 +112,10 @@ def examples(trainer, data, args):
     for role in roles:
         listen(role, trainer.sampling_net(role))
     try:
-        z = trainer.noise(EXAMPLES)
-        drawn = trainer.generate(z) if trainer.generate is not None else None
+        z, told = trainer.noise(EXAMPLES), []
+        if is_conditional(trainer):
+            told = [torch.arange(EXAMPLES, device=z.device) % args.n_classes]
+        drawn = trainer.generate(z, *told) if trainer.generate is not None else None
         if trainer.encode is not None or trainer.to_a is not None:
             x = held_out(data, "x").to(trainer.device)
             code = trainer.encode(x) if trainer.encode is not None else None
@@ -122,8 +127,13 @@ def examples(trainer, data, args):
                 trainer.to_a(held_out(data, "x_b").to(trainer.device))
         if drawn is not None and "disc" in roles and "disc" not in calls:
             disc = trainer.sampling_net("disc")
+            shown = pack(drawn, getattr(args, "packing", 1))
             try:
-                disc(drawn)
+                if told:
+                    disc = OfClasses(disc)
+                    calls["disc"] = disc, (shown, *told), disc(shown, *told)
+                else:
+                    disc(shown)
             except (TypeError, ValueError, RuntimeError):  # D of pairs (x, z)
                 disc(drawn, z)
         for role, other in (("disc_a", "gen_ba"), ("disc_b", "gen_ab")):
@@ -136,6 +146,18 @@ def examples(trainer, data, args):
     return {
         role: calls[role] for role in sorted(calls, key=lambda r: (order.index(r) if r in order else 9, r))
     }
+
+
+class OfClasses(nn.Module):
+    """A discriminator that is told classes, as a function of both: D(x, y)."""
+
+    def __init__(self, disc):
+        super().__init__()
+        self.disc = disc
+
+    def forward(self, x, y):
+        """x [N, C, H, W], y int64 [N] -> D's output."""
+        return self.disc(x, y=y)
 
 
 def held_out(data, key):
@@ -305,7 +327,9 @@ def card(about, args, has_picture, logged):
     first = next(iter(about["networks"].values()))
     z = about["z_distribution"]
     sizes = ", ".join(
-        f"torch.rand(16, {', '.join(map(str, shape[1:]))}) * 2 - 1"
+        f"torch.arange(16) % {about['n_classes']}"
+        if len(shape) == 1
+        else f"torch.rand(16, {', '.join(map(str, shape[1:]))}) * 2 - 1"
         if z == "U(-1, 1)" or shape[1:] == about["data_shape"]
         else f"torch.randn(16, {', '.join(map(str, shape[1:]))})"
         for shape in first["inputs"].values()

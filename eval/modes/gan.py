@@ -2,6 +2,7 @@
 args), see __init__.py.
 """
 
+import argparse
 import itertools
 import os
 
@@ -27,6 +28,15 @@ def add_flags(declare):
         "in the run's folder); translate: the folder for translations of --images (default: one in the "
         "run's)",
     )
+    declare("sample", "interpolate").add_argument(
+        "--labels",
+        type=labels,
+        kept=False,
+        default=None,
+        help="classes of a conditional generator: all, or numbers, as in 3 or 3,5, in turns; a .png of "
+        "samples has a row for each; a walk of interpolate goes from each to the next (default: drawn by "
+        "--label_dist)",
+    )
     declare("evaluate", "real").add_argument(
         "--is_splits",
         type=positive,
@@ -50,12 +60,41 @@ def add_flags(declare):
     )
 
 
+def labels(text):
+    """The word all, or the classes of "3,5": [3, 5]."""
+    if text != "all" and not all(part.isascii() and part.isdigit() for part in text.split(",")):
+        raise argparse.ArgumentTypeError(f"given {text!r}; use all, or classes as in 3 or 3,5")
+    return text if text == "all" else [int(part) for part in text.split(",")]
+
+
+def classes_of(trainer, args):
+    """The classes that --labels names, int64 [k] on the trainer's device; None where it is not given. Raises
+    UserError for a run without --conditional, and for classes that its data do not have."""
+    import torch
+
+    if args.labels is None:
+        return None
+    if not is_conditional(trainer):
+        raise UserError("--labels: the run's generator is told no classes (--conditional); leave it out")
+    wanted = range(args.n_classes) if args.labels == "all" else args.labels
+    wrong = next((k for k in wanted if k >= args.n_classes), None)
+    if wrong is not None:
+        raise UserError(f"--labels: given {wrong}; the data have classes 0 to {args.n_classes - 1}")
+    return torch.tensor(list(wanted), device=trainer.device)
+
+
+def is_conditional(trainer):
+    """Whether the trainer's generator is told classes."""
+    return getattr(trainer, "classes", None) is not None and trainer.classes.kind != "none"
+
+
 @for_each_checkpoint()
 def sample(trainer, data, run, args, step):
     """Draws --samples images from a checkpoint and writes them, as they are drawn, to --out: a .png grid, a
-    .npz array "images" uint8 [n, H, W, C], or numbered PNGs in a folder or .zip. The i-th image does not
-    depend on how many are drawn, nor on the number of processes that share the work. Points: the picture of
-    training, or a .npz array "points" float32 [n, d]."""
+    .npz array "images" uint8 [n, H, W, C], of a conditional generator with "labels" int64 [n], or numbered
+    PNGs in a folder or .zip. The i-th image does not depend on how many are drawn, nor on the number of
+    processes that share the work. Points: the picture of training, or a .npz array "points" float32 [n,
+    d]."""
     if args.out and args.at == "all":
         raise UserError("--at=all: given with --out; leave out --out, the files' names then have the step")
     out = args.out or os.path.join(run.folder, f"samples_{step:08d}.png")
@@ -74,22 +113,25 @@ def sample(trainer, data, run, args, step):
         return
     set_truncation(trainer, args)
     z = read_noise(args.z, trainer, args) if args.z else None
-    n = args.samples if z is None else len(z)
-    images = drawn(trainer, n, seed_of(args), z=z)
+    n, told, options = args.samples if z is None else len(z), classes_of(trainer, args), {}
+    if are_points:
+        options["points"] = True
+    if told is not None and kind is writing.Grid:  # a row a class
+        options["rows"], n = len(told), max(n // len(told), 1) * len(told)
+    parts = drawn_with_labels(trainer, n, seed_of(args), z=z, classes=told)
     if distributed.rank():
-        for _ in images:
+        for _ in parts:
             pass  # its share goes to process 0
         return
-    first = next(images)
-    options = {"points": True} if are_points else {}
+    first = next(parts)
     with (
-        kind(out, n, first.shape[1:], **options) as writer,
+        kind(out, n, first[0].shape[1:], **options) as writer,
         Progress("samples", n) as seen,
     ):
-        for part in itertools.chain([first], images):
+        for images, y in itertools.chain([first], parts):
             preemption.break_off()
-            writer.add(part)
-            seen.add(len(part) / distributed.world_size())
+            writer.add(images, y)
+            seen.add(len(images) / distributed.world_size())
     print(f"{n} {'points' if are_points else 'images'} of {run.folder} at step {step}: {out}")
 
 
@@ -104,8 +146,10 @@ def interpolate(trainer, data, run, args, step):
     set_truncation(trainer, args)
     with trainer.evaluating(), seeded(seed_of(args), "draw", "interpolate"):
         ends = trainer.noise(args.samples), trainer.noise(args.samples)
-        ways = walk(*ends, torch.linspace(0, 1, args.frames, device=ends[0].device))
-        images = torch.cat([trainer.generate(way) for way in ways])
+        t = torch.linspace(0, 1, args.frames, device=ends[0].device)
+        told = classes_on_the_way(trainer, args, t)
+        ways = walk(*ends, t)
+        images = torch.cat([trainer.generate(way, *(c[i] for c in told)) for i, way in enumerate(ways)])
     columns = images.unflatten(0, (args.samples, args.frames)).transpose(0, 1)
     path = os.path.join(run.folder, f"interpolate_{step:08d}")
     pictures.grid(images, args.frames).save(path + ".png")
@@ -114,11 +158,35 @@ def interpolate(trainer, data, run, args, step):
     print(f"{args.samples} walks of {run.folder} at step {step}: {path}.png, {films}")
 
 
-def drawn(trainer, n, seed, batch=256, z=None):
-    """Yields n images [m, C, H, W] in [-1, 1] in order, on the CPU, in every process, in evaluation mode,
-    from noise that depends on (seed, number of the batch), or those of noise z [n, z_dim].
+def classes_on_the_way(trainer, args, t):
+    """[the classes along --samples walks: shares [n, k, K] at the places t [k]], or []: a walk goes from a
+    class of --labels to the next, or keeps the one that is drawn for it."""
+    import torch
 
-    Processes share the batches; one batch of each is held.
+    told = classes_of(trainer, args)
+    if not is_conditional(trainer):
+        return []
+    i = torch.arange(args.samples, device=t.device)
+    if told is None:
+        (a,) = (b,) = trainer.classes.for_samples(args.samples)
+    else:
+        a, b = told[i % len(told)], told[(i + 1) % len(told)]
+    a, b = (torch.nn.functional.one_hot(y, args.n_classes).float()[:, None] for y in (a, b))
+    return [torch.lerp(a, b, t[None, :, None])]
+
+
+def drawn(trainer, n, seed, batch=256):
+    """Yields the images alone of drawn_with_labels."""
+    return (images for images, _ in drawn_with_labels(trainer, n, seed, batch))
+
+
+def drawn_with_labels(trainer, n, seed, batch=256, z=None, classes=None):
+    """Yields n images [m, C, H, W] in [-1, 1], with their classes int64 [m] or None, in order, on the CPU, in
+    every process, in evaluation mode, from noise that depends on (seed, number of the batch), or of noise z
+    [n, z_dim].
+
+    classes: int64 [k], for the images in turns; by default drawn, of a conditional generator. Processes share
+    the batches; one batch of each is held.
     """
     n = n if z is None else len(z)
     starts, size = range(0, n, batch), distributed.world_size()
@@ -127,9 +195,27 @@ def drawn(trainer, n, seed, batch=256, z=None):
         if at < len(starts):
             start = starts[at]
             with trainer.evaluating(), seeded(seed, "draw", start):
-                made = trainer.sample(batch) if z is None else trainer.generate(z[start : start + batch])
-            mine = made[: n - start].cpu()
-        yield from (part for part in distributed.gather(mine) if part is not None)
+                mine = [x[: n - start].cpu() for x in made(trainer, start, batch, z, classes)]
+        yield from (tuple(part) if len(part) == 2 else (part[0], None) for part in gathered(mine))
+
+
+def gathered(mine):
+    """What all processes have made, in their order."""
+    return (part for part in distributed.gather(mine) if part is not None)
+
+
+def made(trainer, start, n, z, classes):
+    """[n images, and of a conditional generator their classes], of which the first is number `start`."""
+    import torch
+
+    if not is_conditional(trainer):
+        return [trainer.sample(n) if z is None else trainer.generate(z[start : start + n])]
+    noise = trainer.noise(n) if z is None else z[start : start + n].to(trainer.device)
+    y = None
+    if classes is not None:
+        y = classes[torch.arange(start, start + len(noise), device=classes.device) % len(classes)]
+    (y,) = trainer.classes.for_samples(len(noise), y)
+    return [trainer.generate(noise, y), y]
 
 
 def draw(trainer, n, seed, batch=256):

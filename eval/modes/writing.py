@@ -22,7 +22,7 @@ class Writer:
     """
 
     def __init__(self, out, n, shape):
-        self.out, self.n, self.shape, self.written = out, n, tuple(shape), 0
+        self.out, self.n, self.shape, self.written, self.labels = out, n, tuple(shape), 0, []
         self.made = f"{out.rstrip(os.sep)}.tmp{os.getpid()}"
 
     def __enter__(self):
@@ -50,10 +50,12 @@ class Writer:
         elif os.path.exists(self.made):
             os.remove(self.made)
 
-    def add(self, images):
-        """The next images."""
+    def add(self, images, labels=None):
+        """The next images, and their classes int64 [m], which a .npz keeps."""
         self.write(images)
         self.written += len(images)
+        if labels is not None:
+            self.labels.append(labels)
 
     def open(self):
         """Begins under the temporary name."""
@@ -110,7 +112,8 @@ class Zip(Writer):
 
 
 class Npz(Writer):
-    """One array, as numpy.savez writes it: "images" uint8 [n, H, W, C], or "points" float32 [n, d]."""
+    """Arrays, as numpy.savez writes them: "images" uint8 [n, H, W, C], or "points" float32 [n, d]; and
+    "labels" int64 [n] where the images have classes."""
 
     def __init__(self, out, n, shape, points=False):
         super().__init__(out, n, shape)
@@ -139,13 +142,23 @@ class Npz(Writer):
         self.file.write(rows.contiguous().numpy().tobytes())
 
     def close(self):
-        """The entry's length and sum, and the archive's table."""
+        """The entry's length and sum, the labels, and the archive's table."""
         self.file.close()
+        if self.labels:
+            with self.archive.open("labels.npy", "w") as file:
+                np.lib.format.write_array(file, np.concatenate([y.numpy() for y in self.labels]))
         self.archive.close()
 
 
 class Grid(Writer):
-    """One picture, made of all images once they are there; kept as bytes until then."""
+    """One picture, made of all images once they are there; kept as bytes until then.
+
+    rows: so many rows, for which the images come in turns; 0: a square.
+    """
+
+    def __init__(self, out, n, shape, rows=0):
+        super().__init__(out, n, shape)
+        self.rows = rows
 
     def open(self):
         """No image yet."""
@@ -160,7 +173,11 @@ class Grid(Writer):
         import torch
 
         if self.parts:
-            pictures.grid(torch.cat(self.parts).float() / 127.5 - 1).save(self.made, "png")
+            images = torch.cat(self.parts).float() / 127.5 - 1
+            if self.rows:
+                images = torch.cat([images[row :: self.rows] for row in range(self.rows)])
+            columns = len(images) // self.rows if self.rows else None
+            pictures.grid(images, columns).save(self.made, "png")
 
 
 def kind_of(out, shape, n, points=False):
