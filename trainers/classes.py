@@ -128,7 +128,7 @@ class NoClasses:
     def for_samples(self, n, y=None):
         """(). Raises UserError if classes are asked for."""
         if y is not None:
-            raise UserError("--labels: given for a run without --conditional; leave it out")
+            raise UserError("--conditional: the run has none, so G takes no classes; leave y out")
         return ()
 
     def partners(self, fake, generator, *classes):

@@ -174,7 +174,7 @@ def test_generate_takes_labels_and_shares():
         assert torch.equal(t.generate(z, y), t.gen_ema(z, y))
         assert torch.allclose(t.generate(z, F.one_hot(y, K).float()), t.generate(z, y), atol=1e-5)
         assert t.generate(z).shape == (4, 1, 8, 8)
-        with pytest.raises(UserError, match="--labels"):
+        with pytest.raises(UserError, match="--conditional: the run has none"):
             trainer(None).generate(z, y)
         grid = t.pictures(batch())[""]
     assert grid.shape == (K, 64 // K, 1, 8, 8)
