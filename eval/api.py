@@ -10,7 +10,7 @@ from engine.randomness import seeded
 from engine.record import Metrics
 from engine.run import RunDirectory
 from eval.modes import MODES, add_flags
-from eval.modes.gan import is_conditional
+from eval.modes.labels import is_conditional
 from iterators.common import wrap
 
 

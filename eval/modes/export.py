@@ -16,7 +16,7 @@ from torch import nn
 from engine import pictures
 from engine.errors import UserError
 from engine.randomness import seeded
-from eval.modes.gan import is_conditional
+from eval.modes.labels import is_conditional
 from losses.packing import pack
 
 EXAMPLES = 16

@@ -2,7 +2,6 @@
 args), see __init__.py.
 """
 
-import argparse
 import itertools
 import os
 
@@ -13,6 +12,7 @@ from engine.randomness import seeded
 from engine.record import Progress
 from eval.metrics.results import write_results
 from eval.modes import points, walks, writing
+from eval.modes.labels import classes_of, classes_on_the_way, in_turns, is_conditional, labels
 from eval.modes.latents import read_noise, seed_of, set_truncation
 from eval.modes.restoring import for_each_checkpoint, standing_statistics
 
@@ -28,14 +28,14 @@ def add_flags(declare):
         "in the run's folder); translate: the folder for translations of --images (default: one in the "
         "run's)",
     )
-    declare("sample", "interpolate").add_argument(
+    declare("sample", "interpolate", "directions", "invert").add_argument(
         "--labels",
         type=labels,
         kept=False,
         default=None,
         help="classes of a conditional generator: all, or numbers, as in 3 or 3,5, in turns; a .png of "
-        "samples has a row for each; a walk of interpolate goes from each to the next (default: drawn by "
-        "--label_dist)",
+        "samples has a row for each; a walk of interpolate goes from each to the next; invert tries them "
+        "(default: drawn by --label_dist)",
     )
     declare("evaluate", "real").add_argument(
         "--is_splits",
@@ -58,34 +58,6 @@ def add_flags(declare):
         "2016) (default: spherical between normal ones; linear between uniform ones, whose cube an arc "
         "leaves)",
     )
-
-
-def labels(text):
-    """The word all, or the classes of "3,5": [3, 5]."""
-    if text != "all" and not all(part.isascii() and part.isdigit() for part in text.split(",")):
-        raise argparse.ArgumentTypeError(f"given {text!r}; use all, or classes as in 3 or 3,5")
-    return text if text == "all" else [int(part) for part in text.split(",")]
-
-
-def classes_of(trainer, args):
-    """The classes that --labels names, int64 [k] on the trainer's device; None where it is not given. Raises
-    UserError for a run without --conditional, and for classes that its data do not have."""
-    import torch
-
-    if args.labels is None:
-        return None
-    if not is_conditional(trainer):
-        raise UserError("--labels: the run's generator is told no classes (--conditional); leave it out")
-    wanted = range(args.n_classes) if args.labels == "all" else args.labels
-    wrong = next((k for k in wanted if k >= args.n_classes), None)
-    if wrong is not None:
-        raise UserError(f"--labels: given {wrong}; the data have classes 0 to {args.n_classes - 1}")
-    return torch.tensor(list(wanted), device=trainer.device)
-
-
-def is_conditional(trainer):
-    """Whether the trainer's generator is told classes."""
-    return getattr(trainer, "classes", None) is not None and trainer.classes.kind != "none"
 
 
 @for_each_checkpoint()
@@ -158,23 +130,6 @@ def interpolate(trainer, data, run, args, step):
     print(f"{args.samples} walks of {run.folder} at step {step}: {path}.png, {films}")
 
 
-def classes_on_the_way(trainer, args, t):
-    """[the classes along --samples walks: shares [n, k, K] at the places t [k]], or []: a walk goes from a
-    class of --labels to the next, or keeps the one that is drawn for it."""
-    import torch
-
-    told = classes_of(trainer, args)
-    if not is_conditional(trainer):
-        return []
-    i = torch.arange(args.samples, device=t.device)
-    if told is None:
-        (a,) = (b,) = trainer.classes.for_samples(args.samples)
-    else:
-        a, b = told[i % len(told)], told[(i + 1) % len(told)]
-    a, b = (torch.nn.functional.one_hot(y, args.n_classes).float()[:, None] for y in (a, b))
-    return [torch.lerp(a, b, t[None, :, None])]
-
-
 def drawn(trainer, n, seed, batch=256):
     """Yields the images alone of drawn_with_labels."""
     return (images for images, _ in drawn_with_labels(trainer, n, seed, batch))
@@ -206,15 +161,10 @@ def gathered(mine):
 
 def made(trainer, start, n, z, classes):
     """[n images, and of a conditional generator their classes], of which the first is number `start`."""
-    import torch
-
     if not is_conditional(trainer):
         return [trainer.sample(n) if z is None else trainer.generate(z[start : start + n])]
     noise = trainer.noise(n) if z is None else z[start : start + n].to(trainer.device)
-    y = None
-    if classes is not None:
-        y = classes[torch.arange(start, start + len(noise), device=classes.device) % len(classes)]
-    (y,) = trainer.classes.for_samples(len(noise), y)
+    y = in_turns(trainer, classes, len(noise), start)
     return [trainer.generate(noise, y), y]
 
 

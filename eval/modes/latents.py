@@ -15,6 +15,7 @@ from engine.errors import MissingError, UserError
 from engine.flag_types import count, positive, rate
 from engine.randomness import seeded
 from eval.modes import points
+from eval.modes.labels import classes_of, in_turns, is_conditional
 from eval.modes.own_images import OwnImages
 from eval.modes.restoring import OFFERED_BY, check_offers, for_each_checkpoint
 
@@ -124,17 +125,20 @@ def invert(trainer, data, run, args, step):
             f"{OFFERED_BY['generate']}, or an autoencoder's"
         )
     x = images.fitted(args.data_shape).to(trainer.device)
-    codes, made = [], []
+    codes, made, told = [], [], []
+    classes = classes_of(trainer, args)
     with trainer.evaluating():
         for i, part in enumerate(x.split(TRIES)):
             with seeded(seed_of(args), "draw", "invert", i):
-                z = trainer.encode(part) if by_encoder else optimised(trainer, part, args.invert_steps)
+                z, *y = [trainer.encode(part)] if by_encoder else optimised(trainer, part, classes, args)
             codes.append(z)
-            made.append(trainer.decode(z) if by_encoder else trainer.generate(z))
+            told += [each.cpu() for each in y]
+            made.append(trainer.decode(z) if by_encoder else trainer.generate(z, *y))
     z, made = torch.cat(codes).float().cpu(), torch.cat(made)
     errors = (made - x).square().flatten(1).mean(1).cpu()
     path = os.path.join(run.folder, f"invert_{step:08d}")
-    np.savez(path + ".npz", z=z.numpy(), names=np.array(images.names), errors=errors.numpy())
+    labels = {"labels": torch.cat(told).numpy()} if told else {}
+    np.savez(path + ".npz", z=z.numpy(), names=np.array(images.names), errors=errors.numpy(), **labels)
     pictures.grid(torch.stack([x, made], 1).flatten(0, 1).cpu(), 2 * min(len(x), PAIRS)).save(path + ".png")
     how = "the encoder" if by_encoder else f"{args.invert_steps} steps of Adam"
     print(
@@ -143,27 +147,31 @@ def invert(trainer, data, run, args, step):
     )
 
 
-def optimised(trainer, x, steps):
-    """z [n, z_dim] that minimises the mean of (G(z) - x)^2 over an image's values, for images x [n, C, H, W].
+def optimised(trainer, x, classes, args):
+    """[z [n, z_dim]] that minimises the mean of (G(z) - x)^2 over an image's values, for images x [n, C, H,
+    W], in --invert_steps steps; of a conditional generator with the classes int64 [n] that it is told.
 
-    Each begins from the nearest of 64 drawn images. Adam's learning rate falls from 0.1 to 0 by a cosine.
+    Each begins from the nearest of 64 drawn images, and keeps its class; classes: those that they take in
+    turns, or None. Adam's learning rate falls from 0.1 to 0 by a cosine.
     z ~ U(-1, 1) stays in [-1, 1]. Lipton and Tripathi 2017 (arXiv 1702.04782).
     Differs from the paper: Adam; coordinates outside are clipped, not drawn again.
     """
     start = trainer.noise(TRIES)
-    distances = torch.stack([(x - image).square().flatten(1).mean(1) for image in trainer.generate(start)])
-    z = start[distances.argmin(0)].clone().requires_grad_()
+    told = [in_turns(trainer, classes, TRIES)] if is_conditional(trainer) else []
+    tries = trainer.generate(start, *told)
+    nearest = torch.stack([(x - image).square().flatten(1).mean(1) for image in tries]).argmin(0)
+    z, told = start[nearest].clone().requires_grad_(), [y[nearest] for y in told]
     optim = torch.optim.Adam([z], lr=0.1)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optim, steps)
-    for _ in range(steps):
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optim, args.invert_steps)
+    for _ in range(args.invert_steps):
         with torch.enable_grad():
-            loss = (trainer.generate(z) - x).square().flatten(1).mean(1).sum()
+            loss = (trainer.generate(z, *told) - x).square().flatten(1).mean(1).sum()
             (z.grad,) = torch.autograd.grad(loss, z)
         optim.step()
         schedule.step()
         if trainer.args.z_dist == "uniform":
             z.data.clamp_(-1, 1)
-    return z.detach()
+    return [z.detach(), *told]
 
 
 # --- directions
@@ -176,6 +184,7 @@ def directions(trainer, data, run, args, step):
     z, and eigenvalues."""
     points.refuse(args, "--mode=directions")
     set_truncation(trainer, args)
+    classes, told = classes_of(trainer, args), []
     with trainer.evaluating(), seeded(seed_of(args), "draw", "directions"):
         start = trainer.noise(2)
         found, eigenvalues = sefa(first_weight(trainer, start))
@@ -186,7 +195,9 @@ def directions(trainer, data, run, args, step):
         found = found[: args.directions].to(start.device)
         ways = torch.linspace(-args.reach, args.reach, COLUMNS, device=start.device)
         walks = start[None, :, None] + ways[:, None] * found[:, None, None]  # [directions, 2, COLUMNS, z_dim]
-        images = torch.cat([trainer.generate(walk.flatten(0, 1)) for walk in walks])
+        if is_conditional(trainer):  # a class for each z
+            told = [in_turns(trainer, classes, 2).repeat_interleave(COLUMNS)]
+        images = torch.cat([trainer.generate(walk.flatten(0, 1), *told) for walk in walks])
     path = os.path.join(run.folder, f"directions_{step:08d}")
     pictures.grid(images, 2 * COLUMNS).save(path + ".png")
     np.savez(path + ".npz", z=found.cpu().numpy(), eigenvalues=eigenvalues[: args.directions].numpy())

@@ -225,7 +225,10 @@ def standing(cells, seeds, step, metric, better):
     Raises UserError where no row has it.
     """
     rows = [[run_of(cell, seed) for seed in seeds] for cell in cells]
-    found = tables.columns([run for row in rows for run in row], [metric])
+    try:
+        found = tables.columns([run for row in rows for run in row], [metric])
+    except UserError as error:
+        raise type(error)(str(error).replace("--metric", "--halving", 1)) from None
     if len(found) != 1:
         names = ", ".join(repr(column.heading) for column in found)
         raise UserError(f"--halving: {metric} stands for {counted(len(found), 'metric')}; use one of {names}")

@@ -108,3 +108,20 @@ def test_load_takes_labels(run):
     found = load(run / "deleteme" / "s0")
     a, b = found.generate(4, seed=1, labels=2), found.generate(4, seed=1, labels=[2, 2, 2, 7])
     assert torch.equal(a[:3], b[:3]) and not torch.equal(a[3], b[3])
+
+
+def test_found_codes_and_directions_keep_their_class(run, tmp_path):
+    images = tmp_path / "images"
+    assert mode(run, "--mode=sample", "--labels=4", "--samples=3", f"--out={images}") == 0
+    assert mode(run, "--mode=invert", "--labels=2,4", f"--images={images}", "--invert_steps=3") == 0
+    found = np.load(run / "deleteme" / "s0" / "invert_00000003.npz")
+    assert set(found["labels"].tolist()) <= {2, 4} and found["labels"].shape == (3,)
+    trainer = load(run / "deleteme" / "s0").trainer
+    x = torch.stack([torch.from_numpy(np.array(Image.open(images / f"{i:06d}.png"))) for i in range(3)])
+    with torch.no_grad():
+        made = trainer.generate(torch.from_numpy(found["z"]), torch.from_numpy(found["labels"]))
+    errors = (made - (x[:, None].float() / 127.5 - 1)).square().flatten(1).mean(1)
+    assert torch.allclose(errors, torch.from_numpy(found["errors"]), atol=1e-5)
+    assert mode(run, "--mode=directions", "--labels=1,2", "--directions=2") == 0
+    with pytest.raises(UserError, match="the data have classes 0 to 9"):
+        mode(run, "--mode=directions", "--labels=10")
