@@ -178,13 +178,15 @@ LINES = 8  # in a panel, at most
 APART = 100.0  # terms whose sizes differ by more have panels of their own; one that spans more has a log axis
 
 
-def curves(records, path, title):
+def curves(records, path, title, bands=None):
     """A plot of the logged scalars over steps: a panel for each network (a name's part before the slash).
 
     A term with a weight is drawn without it. A network has several panels if its terms differ in size by more
     than a factor of APART, or are more than LINES. A row has three panels. An axis is logarithmic if a term
-    spans more than that factor.
+    spans more than that factor. bands: {name: {"steps", "low", "high"}}, shaded behind the lines where there
+    are any.
     """
+    bands = bands or {}
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -202,9 +204,12 @@ def curves(records, path, title):
     every = figure.subplots(rows, columns, squeeze=False).flatten()
     for axes, (panel, names) in zip(every, found):
         for name in names:
-            axes.plot(
+            (line,) = axes.plot(
                 *zip(*series[name]), label=name.split("/", 1)[-1].replace("_", " ").strip(), linewidth=1
             )
+            if name in bands:
+                edges = (bands[name][side] for side in ("steps", "low", "high"))
+                axes.fill_between(*edges, color=line.get_color(), alpha=0.15, linewidth=0)
         axes.set_title(panel, parse_math=False)
         axes.set(xlabel="step")
         axes.grid(alpha=0.3)

@@ -15,7 +15,7 @@ import traceback
 
 import torch
 
-from engine import checkpoint, distributed, pictures, record, saved_flags
+from engine import bands, checkpoint, distributed, pictures, record, saved_flags
 from engine.elsewhere import Elsewhere
 from engine.errors import MissingError, UserError
 from engine.files import remove_temporary, write_atomically
@@ -457,14 +457,21 @@ class RunDirectory:
             self.note(traceback.format_exc())
 
     def plot(self):
-        """curves.png from metrics.jsonl."""
+        """curves.png from metrics.jsonl, with the experiment's band where there is one."""
         if self.writes:
             with self.no_reason_to_stop("curves.png"):
+                _, band = self.band()
                 pictures.curves(
                     self.metrics.read(),
                     os.path.join(self.folder, "curves.png"),
                     f"{self.args.name}, seed {self.args.seed}",
+                    band and band["curves"],
                 )
+
+    def band(self):
+        """(path, band) of this run's experiment, see engine/bands.py; (None, None) without one."""
+        experiment = os.path.dirname(os.path.abspath(self.folder))
+        return bands.find(experiment, self.args.name, saved_flags.record(self.args))
 
     def tell_where(self):
         """Prints where to look at the end."""
@@ -477,6 +484,11 @@ class RunDirectory:
                 ("checkpoint", checkpoint.path_of(self.checkpoints, self.newest_step())),
             ):
                 print(f"  {what:<11}{path}")
+            with self.no_reason_to_stop("the band"):
+                _, band = self.band()
+                told = bands.verdict(self.metrics.read(), band) if band else ""
+                if told:
+                    self.say(told)
 
     def close(self):
         """Closes what is open and gives the lock back."""

@@ -18,7 +18,7 @@ import time
 
 from PIL import Image
 
-from engine import flags
+from engine import bands, flags
 from engine.results import unweighted
 from eval import command
 from eval.metrics import usual
@@ -311,6 +311,7 @@ def curves(study, group, points, left):
         k for k in unweighted(logged) if k.removeprefix("eval/") not in shown and not k.startswith("health/")
     ]
     series += [(key, {run: pairs(run, key) for run in group.runs}) for key in keys[:PLOTS]]
+    band, verdicts = band_of(group)
     if len(keys) > PLOTS:
         names = ", ".join(keys[PLOTS : PLOTS + 5]) + (", ..." if len(keys) > PLOTS + 5 else "")
         left.append(f"{group.name}: curves of {len(keys) - PLOTS} logged keys ({names})")
@@ -318,7 +319,7 @@ def curves(study, group, points, left):
         left.append(
             f"{group.name}: the lines, not the means, of {len(group.runs) - SEEDS} of {len(group.runs)} seeds"
         )
-    figures = [figure(title, its, points) for title, its in series]
+    figures = [figure(title, its, points, band=band.get(title)) for title, its in series]
     health = [
         figure(
             key.removeprefix("health/"), {run: pairs(run, key) for run in group.runs}, points, usual_of(key)
@@ -332,7 +333,20 @@ def curves(study, group, points, left):
         if any(health)
         else ""
     )
-    return f'<div class="figures">{"".join(figures)}</div>{watched}'
+    return f'{verdicts}<div class="figures">{"".join(figures)}</div>{watched}'
+
+
+def band_of(group):
+    """({key: curve of the experiment's band}, a paragraph on which runs lie inside it); both empty without a
+    band of these flags."""
+    curves, told = {}, []
+    for run in group.runs:
+        _, band = bands.find(os.path.dirname(os.path.abspath(run.folder)), run.name, run.flags)
+        text = bands.verdict(run.records, band) if band else ""
+        if text:
+            curves = band["curves"]
+            told.append(f"<li>s{run.seed}: {escape(text)}</li>")
+    return curves, f"<p>On track:</p><ul>{''.join(told)}</ul>" if told else ""
 
 
 def pairs(run, key):
@@ -346,9 +360,9 @@ def usual_of(key):
     return () if row is None or row.relative else (row.low, row.high)
 
 
-def figure(title, its, points, bounds=()):
+def figure(title, its, points, bounds=(), band=None):
     """A drawing of {run: [(step, value)]}: a line for each run, at most SEEDS, and the mean ± std of the
-    finished ones."""
+    finished ones. band: the curve of a band, or None."""
     steps = [s for ps in its.values() for s, _ in ps]
     if not steps:
         return ""
@@ -364,7 +378,19 @@ def figure(title, its, points, bounds=()):
     mean = mean_line(
         [line for run, line in lines.items() if run.finished], "mean ± std, finished seeds", "mean"
     )
-    return drawing(title, list(lines.values())[:SEEDS] + ([mean] if mean else []), bounds)
+    expected = [band_line(band, max(steps))] if band and lines else []
+    return drawing(title, list(lines.values())[:SEEDS] + ([mean] if mean else []) + expected, bounds)
+
+
+def band_line(band, last):
+    """The Line of a band's curve up to the step `last`."""
+    entries = [e for e in zip(band["steps"], band["low"], band["high"]) if e[0] <= last] or [
+        (band["steps"][0], band["low"][0], band["high"][0])
+    ]
+    middle = {i: (step, (low + high) / 2) for i, (step, low, high) in enumerate(entries)}
+    return Line(
+        "band", f"c{COLOURS - 1} dashed", middle, {i: (e[2] - e[1]) / 2 for i, e in enumerate(entries)}
+    )
 
 
 class Pictures:
