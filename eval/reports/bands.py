@@ -78,14 +78,17 @@ def band(found):
 
 
 def flags_of(run):
-    """The flags of a run that change it, but for its seed and what it knows of its data."""
+    """The flags of a run that change it, but for its seed, what it knows of its data, and plans not in use."""
     words = [f"--trainer={run.flags['trainer']}"] if "trainer" in run.flags else []
     declared = flags.parse(words, ("train",)).declared
-    return {
-        name: value
-        for name, value in run.flags.items()
-        if name != "seed" and name in declared and declared[name].changes_run
-    }
+
+    def counts(name):
+        action = declared.get(name)
+        plan = action.planned if action else None
+        used = plan is None or run.flags.get(plan.where) in plan.values
+        return name != "seed" and action is not None and action.changes_run and used
+
+    return {name: value for name, value in run.flags.items() if counts(name)}
 
 
 def main(argv=None):
