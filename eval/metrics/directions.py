@@ -24,6 +24,11 @@ DIRECTIONS = {
     "fld": LOWER,
     "memorised": LOWER,
     "nearer": None,  # one half is aimed at
+    # eval/modes/by_class.py
+    "fid of class": LOWER,
+    "kid of class": LOWER,
+    "accuracy of generated": HIGHER,
+    "accuracy after generated": HIGHER,
     # eval/modes/points.py
     "w1": LOWER,
     "js": LOWER,

@@ -45,6 +45,13 @@ def add_flags(declare):
         help="parts of the generated images, of whose Inception scores the mean is taken (default 10; 1: "
         "the score of all together)",
     )
+    declare("evaluate").add_argument(
+        "--per_class",
+        action="store_true",
+        kept=False,
+        help="of a conditional generator also: fid and kid of each class; accuracy of a classifier trained "
+        "on real images on generated ones, and of one trained on generated images on real ones",
+    )
     group = declare("interpolate")
     group.add_argument(
         "--frames", type=number(int, 2), kept=False, default=10, help="images of each walk (default 10)"
@@ -185,6 +192,8 @@ def evaluate(trainer, data, run, args):
     states = run.states(args.at)
     states = itertools.chain([next(states)], states)  # one at a time; that there is none is said at once
     scorer = Scorer(args, data, trainer.device, run)
+    if args.per_class:
+        scorer.add_classes(trainer)
     say(scorer.describe())
     results = []
     for name, state in states:

@@ -4,6 +4,7 @@ from engine import checkpoint, distributed
 from eval.metrics import evaluate, extractors
 from eval.metrics.directions import HIGHER, direction
 from eval.metrics.results import write_results
+from eval.modes.by_class import ByClass
 from eval.modes.restoring import standing_words
 
 
@@ -30,7 +31,11 @@ class Scorer:
         metrics = args.metrics or (["fid", "is", "kid"] if self.extractor.has_logits else ["fid", "kid"])
         self.metrics = list(dict.fromkeys(metrics))
         self.reference = reference_of(args, data, self.extractor, self.metrics)
-        self.best = None
+        self.best, self.by_class = None, None
+
+    def add_classes(self, trainer):
+        """Also scores the classes of a conditional generator; see ByClass."""
+        self.by_class = ByClass(self.args, self.data, self.extractor, self.metrics, trainer)
 
     def describe(self):
         """A line for the log: metrics, extractor and real images."""
@@ -71,11 +76,11 @@ class Scorer:
                             "name": result["name"]
                             + (f" of {kind}" if kind else "")
                             + standing_words(self.args),
-                            "step": step,
-                            "ema": self.args.ema,
-                            "checkpoint": name,
                         }
                     )
+            if self.by_class:
+                results += self.by_class.score(trainer)
+        results = [r | {"step": step, "ema": self.args.ema, "checkpoint": name} for r in results]
         if distributed.rank() == 0:
             write_results(self.run, step, results)
         return results

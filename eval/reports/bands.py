@@ -78,7 +78,7 @@ def band(found):
 
 
 def flags_of(run):
-    """The flags of a run that change it, but for its seed, what it knows of its data, and plans not in use."""
+    """The flags of a run that change it, but for its seed, what it knows of its data, and unused plans."""
     words = [f"--trainer={run.flags['trainer']}"] if "trainer" in run.flags else []
     declared = flags.parse(words, ("train",)).declared
 

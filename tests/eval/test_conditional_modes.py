@@ -125,3 +125,45 @@ def test_found_codes_and_directions_keep_their_class(run, tmp_path):
     assert mode(run, "--mode=directions", "--labels=1,2", "--directions=2") == 0
     with pytest.raises(UserError, match="the data have classes 0 to 9"):
         mode(run, "--mode=directions", "--labels=10")
+
+
+def test_scores_by_class(run, capsys, monkeypatch):
+    """Those of a class are those of its images alone; a generator that copies has accuracy 1."""
+    from eval.metrics import classifier, evaluate, extractors
+    from eval.modes import by_class
+
+    monkeypatch.setattr(classifier, "RECIPE", classifier.RECIPE | {"steps": 30, "batch": 32})
+    words = ["--mode=evaluate", "--per_class", "--extractor=pixels", "--metrics", "fid", "kid"]
+    assert mode(run, *words, "--protocol=full-test") == 0
+    said = capsys.readouterr().out
+    assert "of class 3" in said and "accuracy after generated images" in said
+    lines = [json.loads(line) for line in open(run / "deleteme" / "s0" / "evaluations.jsonl")]
+    kid = {line["name"].split(" of class ")[1]: line for line in lines if line["metric"] == "kid of class"}
+    assert len(kid) == 10 and {"accuracy of generated images", "accuracy after generated images"} <= {
+        line["name"] for line in lines
+    }
+    fd = [line for line in lines if line["metric"] == "fid of class"]
+    assert len(fd) == 10 and all(line["singular"] for line in fd)
+    found = load(run / "deleteme" / "s0")
+    trainer, (x, y) = found.trainer, classifier.labelled(found.data, "test")
+    (alone,) = evaluate.evaluate(
+        lambda n: trainer.generate(trainer.noise(n), torch.full((n,), 7)),
+        x[y == 7],
+        extractors.get("pixels"),
+        "full-test",
+        ["kid"],
+    )
+    assert alone["value"] == kid["7"]["value"] and alone["n_real"] == int((y == 7).sum())
+    # a generator that gives real images of the class asked for
+    images, labels = classifier.labelled(found.data, "train")
+    by = by_class.ByClass(found.args, found.data, extractors.get("pixels"), [], trainer)
+    monkeypatch.setattr(by, "generated", lambda trainer, wanted: images)
+    of, after = by.accuracies(trainer)
+    net, accuracy, _ = classifier.trained((images, labels), classifier.labelled(found.data, "test"))
+    assert after["value"] == accuracy and of["value"] == classifier.accuracy(net, images, labels)
+
+
+def test_scores_by_class_of_a_run_without(tmp_path):
+    assert train(tmp_path, "--max_steps=2") == 0
+    with pytest.raises(UserError, match="--per_class: the run's generator is told no classes"):
+        mode(tmp_path, "--mode=evaluate", "--per_class", "--extractor=pixels", "--metrics", "kid")
