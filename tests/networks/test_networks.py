@@ -47,6 +47,7 @@ OTHERS = {
     "pacgan_mnist",
     "dcgan_cifar10",
     "r3gan",
+    "conditional",
     "infomax",
     "unet",
 }

@@ -65,7 +65,7 @@ def test_the_terms_are_the_formulas_and_the_estimate_is_read_from_the_log(varian
     means = lambda terms: {term: value.mean() for term, value in weighted(terms).items()}
     t.update = lambda name, terms, *batch: {f"{name}/{k}": v for k, v in means(terms(*batch)).items()}
     t.args.update_g_every = 2
-    t.noise = lambda n: torch.randn(n, 5, dtype=torch.float64)
+    t.noise = lambda n, generator=None: torch.randn(n, 5, dtype=torch.float64)
     torch.manual_seed(5)
     log = t.step({"x": real}, 1)
     torch.manual_seed(5)
