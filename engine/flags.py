@@ -46,8 +46,7 @@ class Flags(argparse.Namespace):
         if getattr(self, "frozen", False):
             raise UserError(
                 f"args.{name}: set after the flags were resolved; in a trainer file use "
-                "group.resolve(function) in "
-                "add_flags, in other code a variable of its own"
+                "group.resolve(function) in add_flags, in other code a variable of its own"
             )
         super().__setattr__(name, value)
 

@@ -164,8 +164,7 @@ class Lock:
         if not held:
             raise UserError(
                 f"--name: {self.folder} is now written by {self.lost}, which took this process for dead; "
-                f"nothing more "
-                "is written here; --resume=auto goes on once that one has ended"
+                "nothing more is written here; --resume=auto goes on once that one has ended"
             )
 
     def heartbeat(self):

@@ -220,10 +220,9 @@ class Fit:
         in_a_row, in_all = self.trainer.bad_steps.tolist()
         if in_a_row >= self.args.max_bad_steps:
             raise DivergedError(
-                f"--max_bad_steps: {in_a_row} updates in a row had a loss or gradient that is not finite, "
-                f"up to step {step}; "
-                f"use a smaller --lr or a penalty; "
-                f"the last good checkpoint is that of step {self.run.newest_step()}"
+                f"--max_bad_steps: {in_a_row} updates in a row had a loss or gradient that is not finite, up "
+                f"to step {step}; use a smaller --lr or a penalty; the last good checkpoint is that of step "
+                f"{self.run.newest_step()}"
             )
         if in_a_row:
             self.run.warn(

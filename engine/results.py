@@ -117,8 +117,7 @@ def turn(path):
     except filelock.Timeout:
         raise UserError(
             f"{path}: another process has been writing it for {WAIT:g} s; try again, or delete "
-            f"{lock.lock_file} "
-            "if no other process writes to this run"
+            f"{lock.lock_file} if no other process writes to this run"
         ) from None
     try:
         yield

@@ -185,9 +185,8 @@ class RunDirectory:
         if args.resume == "none":
             if own:
                 raise UserError(
-                    f"--resume: {self.folder} holds checkpoints up to step {own[0]}; "
-                    f"--resume=auto goes on from there, "
-                    "another --name or --seed starts a new run"
+                    f"--resume: {self.folder} holds checkpoints up to step {own[0]}; --resume=auto goes on "
+                    "from there, another --name or --seed starts a new run"
                 )
             return 0, None, True
         if args.resume == "auto":
@@ -217,9 +216,8 @@ class RunDirectory:
         )
         if own and not (inside and step == own[0]):
             raise UserError(
-                f"--resume: {self.folder} holds checkpoints up to step {own[0]}; "
-                f"--resume=auto goes on from there, "
-                "another --name starts a new run from the one you gave"
+                f"--resume: {self.folder} holds checkpoints up to step {own[0]}; --resume=auto goes on from "
+                "there, another --name starts a new run from the one you gave"
             )
         if inside:
             self.check(then or state["flags"])
@@ -232,9 +230,8 @@ class RunDirectory:
         if args.last_epoch is not None:
             if inside:
                 raise UserError(
-                    f"--last_epoch: given with a checkpoint of {self.folder} itself, "
-                    f"whose later steps are there "
-                    "already; use another --name"
+                    f"--last_epoch: given with a checkpoint of {self.folder} itself, whose later steps are "
+                    "there already; use another --name"
                 )
             step = args.last_epoch * args.steps_per_epoch
         return step, state, not inside
@@ -323,9 +320,8 @@ class RunDirectory:
         found = saved_flags.differences(then, self.args, self.folder)
         if found:
             raise UserError(
-                f"{'; '.join(found)}: this would change the run in {self.folder}; "
-                f"use the flags that it began with, "
-                "or another --name"
+                f"{'; '.join(found)}: this would change the run in {self.folder}; use the flags that it "
+                "began with, or another --name"
             )
 
     def copy_files(self):
@@ -350,9 +346,8 @@ class RunDirectory:
         self.say(
             f"start at step {self.step} on {platform.node()}, process {os.getpid()}"
             + (f", job {job}" if job else "")
-            + f", {distributed.world_size()} process(es), python {platform.python_version()}, "
-            f"torch {torch.__version__}, "
-            f"{self.args.device}, {torch.get_num_threads()} threads, code {commit()}"
+            + f", {distributed.world_size()} process(es), python {platform.python_version()}, torch "
+            f"{torch.__version__}, {self.args.device}, {torch.get_num_threads()} threads, code {commit()}"
         )
 
     def save_best(self, trainer, step):

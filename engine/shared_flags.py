@@ -55,9 +55,8 @@ def add_shared(parser):
         changes_run=False,
         kept=False,
         default="none",
-        help="auto: the newest valid checkpoint of this run, or afresh where there is none; "
-        "a path: a new run that starts from that checkpoint (default none: refuses a folder that has "
-        "checkpoints)",
+        help="auto: the newest valid checkpoint of this run, or afresh where there is none; a path: a new "
+        "run that starts from that checkpoint (default none: refuses a folder that has checkpoints)",
     )
     g.add_argument(
         "--init",
@@ -328,9 +327,8 @@ def add_shared(parser):
         type=recorded,
         default="auto",
         help="inception (its scores alone are FID and IS), efficientnet, classifier, stacked-classifier, "
-        "dinov2, clip, pixels, or a .py file with get_extractor(); "
-        "auto: inception where its weights are, else classifier for grey images with labels, else "
-        "efficientnet (default auto)",
+        "dinov2, clip, pixels, or a .py file with get_extractor(); auto: inception where its weights are, "
+        "else classifier for grey images with labels, else efficientnet (default auto)",
     )
     g.add_argument(
         "--protocol",
@@ -397,8 +395,7 @@ def add_shared(parser):
         choices=("off", "bf16", "fp16"),
         default="off",
         help="networks compute in bfloat16, or in float16 with a scaled loss; penalties, spectral norms, "
-        "losses and "
-        "updates in float32 (default off)",
+        "losses and updates in float32 (default off)",
     )
     g.add_argument(
         "--accumulate",

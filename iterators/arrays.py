@@ -184,8 +184,7 @@ def in_folder(root):
     if not found.get("train", ([],))[0]:
         raise MissingError(
             f"--iterator_args root={root}: no array files of a train split ({len(paths)} files); use "
-            "root=<one file>, or "
-            "names such as train.npy and test.npy"
+            "root=<one file>, or names such as train.npy and test.npy"
         )
     if not found.get("test") and any("train_data_batch" in p for p in found["train"][0]) and "valid" in found:
         # ImageNet-32's official validation images are its test images elsewhere here

@@ -47,8 +47,7 @@ def get_iterators(
     if source is None or not all(map(os.path.isfile, tables)):
         raise MissingError(
             f"--iterator_args root={root}: no CelebA there, or not all of it ({LAYOUT}); put these files "
-            "there, "
-            "or give root=... or set DATA_DIR"
+            "there, or give root=... or set DATA_DIR"
         )
     files = Files(source)
     described = listing(folder, tables)

@@ -173,8 +173,7 @@ class Published(Factored):
         if len(self.bits) != math.prod(self.sizes):
             raise UserError(
                 f"--iterator_args npz={path}: {len(self.bits):,} images for {math.prod(self.sizes):,} "
-                "combinations of "
-                "factors; use the whole file"
+                "combinations of factors; use the whole file"
             )
 
     def digest(self):

@@ -126,8 +126,7 @@ def files_of(root):
         if not found:
             raise MissingError(
                 f"--iterator_args root={root}: neither state.json or dataset_dict.json nor .parquet files; "
-                "use a folder "
-                "that datasets' save_to_disk wrote"
+                "use a folder that datasets' save_to_disk wrote"
             )
     if "train" not in found:
         if list(found) == [None]:
@@ -245,6 +244,5 @@ def column_of(table, given, usual, option, root):
         return fitting[0]
     raise UserError(
         f"--iterator_args image: not given, and {root} has {len(fitting)} columns of encoded images; use "
-        "image=<a column of "
-        f"{', '.join(types)}>"
+        f"image=<a column of {', '.join(types)}>"
     )

@@ -81,8 +81,7 @@ def unpack(path, paths, size):
         if data.dtype != np.uint8 or data.shape != (n, 3 * size * size):
             raise UserError(
                 f"--iterator_args size={size}: {file} holds {data.dtype} of shape {list(data.shape)}, not "
-                f"{n} images "
-                f"of {size}x{size}; use the size that was downloaded"
+                f"{n} images of {size}x{size}; use the size that was downloaded"
             )
         out[start : start + n] = data.reshape(n, 3, size, size).transpose(0, 2, 3, 1)
         start += n

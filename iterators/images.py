@@ -141,9 +141,8 @@ def plan(files, splits=None, written=None):
     if flat and len(flat) < len(paths):
         other = next(name for name, path in paths.items() if len(path) > 1)
         raise UserError(
-            f"--iterator_args root={files.root}: {flat[0]} lies in no class folder and {other} does; put "
-            "all images in "
-            "class folders, or none"
+            f"--iterator_args root={files.root}: {flat[0]} lies in no class folder and {other} does; put all "
+            "images in class folders, or none"
         )
     names = {split: list(group) for split, group in groups.items()}
     if flat:

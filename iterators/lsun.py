@@ -49,9 +49,8 @@ def get_iterators(
     }
     if "train" not in folders:
         raise MissingError(
-            f"--iterator_args root={root}: no LSUN {classes} there ({classes}_train_lmdb/data.mdb); unzip "
-            "it there "
-            "(github.com/fyu/lsun), or give root=... or set DATA_DIR"
+            f"--iterator_args root={root}: no LSUN {classes} there ({classes}_train_lmdb/data.mdb); unzip it "
+            "there (github.com/fyu/lsun), or give root=... or set DATA_DIR"
         )
     opened = {}
 

@@ -284,8 +284,7 @@ class Shards(torch.utils.data.Dataset):
             if array.shape != self.shape:
                 raise UserError(
                     f"--iterator_args size: not given, and {label} has {array.shape[1]}x{array.shape[0]} "
-                    "pixels, others "
-                    f"{self.shape[1]}x{self.shape[0]}; use size=N"
+                    f"pixels, others {self.shape[1]}x{self.shape[0]}; use size=N"
                 )
         x = torch.from_numpy(np.ascontiguousarray(array)).permute(2, 0, 1)
         return {"x": x, "y": shard["labels"][at]} if self.labelled else {"x": x}

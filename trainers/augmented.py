@@ -95,8 +95,8 @@ def check(trainer):
         raise UserError(f"--ada={args.ada}: changes colours, the images are {what}; use blit, geom or bg")
     if "filter" in pipe and min(sides) <= BAND:
         raise UserError(
-            f"--ada={args.ada}: its filter needs more than {BAND} pixels a side, the images are {what}; "
-            "use bgc"
+            f"--ada={args.ada}: its filter needs more than {BAND} pixels a side, the images are {what}; use "
+            "bgc"
         )
 
 

@@ -40,8 +40,8 @@ def add_flags(group):
         "--recon_loss",
         choices=RECONSTRUCTION,
         default="l1",
-        help="distance of a reconstruction: mean |.| (l1), mean square (l2), binary cross-entropy "
-        "of a decoder with a tanh, averaged (bce) or summed (bce_sum) over pixels (default l1; l2 with "
+        help="distance of a reconstruction: mean |.| (l1), mean square (l2), binary cross-entropy of a "
+        "decoder with a tanh, averaged (bce) or summed (bce_sum) over pixels (default l1; l2 with "
         "--acai=paper)",
     )
     group.add_argument(

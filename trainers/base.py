@@ -483,8 +483,7 @@ class Trainer(nn.Module):
                     text = " ".join(str(error).split())
                     raise UserError(
                         f"--network: {role} of {file} does not fit {self.args.trainer}, "
-                        f"{type(error).__name__}: {text}; "
-                        "--traceback shows where"
+                        f"{type(error).__name__}: {text}; --traceback shows where"
                     ) from error
                 if shape is not None and tuple(found) != tuple(shape):
                     raise UserError(

@@ -41,16 +41,15 @@ def add_flags(group):
         "--loss",
         choices=ADVERSARIES,
         default="jsgan",
-        help="what G and E minimise: jsgan, D's loss with labels exchanged; minimax, minus D's loss "
-        "(default jsgan)",
+        help="what G and E minimise: jsgan, D's loss with labels exchanged; minimax, minus D's loss (default "
+        "jsgan)",
     )
     group.add_argument(
         "--weight_decay",
         type=weight,
         default=5e-5,
-        help="L2 penalty inside Adam, on all parameters of all networks (default 5e-5: Donahue et al. "
-        "2017's code has 2.5e-5 "
-        "beside the mean of a loss's two terms, and here they are summed)",
+        help="L2 penalty inside Adam, on all parameters of all networks (default 5e-5: Donahue et al. 2017's "
+        "code has 2.5e-5 beside the mean of a loss's two terms, and here they are summed)",
     )
     group.add_argument(
         "--recon_every",

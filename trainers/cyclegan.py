@@ -52,8 +52,7 @@ def add_flags(group):
         type=weight,
         default=0.0,
         help="weight of the identity terms |F(b) - b| and |G(a) - a| as a part of lambda_b and lambda_a; "
-        "needs "
-        "domains of as many channels (default 0, as in most of the paper; its code has 0.5)",
+        "needs domains of as many channels (default 0, as in most of the paper; its code has 0.5)",
     )
     group.add_argument(
         "--d_weight", type=weight, default=0.5, help="factor of the discriminators' objective (default 0.5)"

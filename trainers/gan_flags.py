@@ -106,16 +106,14 @@ def add_flags(group, told=True):
         choices=G_LOSSES,
         default="adversarial",
         help="what G minimises: adversarial, l_g of --loss; feature_matching, the distance of D's mean "
-        "features of "
-        "real and generated examples; mixed, both (default adversarial)",
+        "features of real and generated examples; mixed, both (default adversarial)",
     )
     group.add_argument(
         "--fm_form",
         choices=MATCHING,
         default="squared",
         help="that distance: squared, |.|^2 (Salimans et al. 2016); mean_squared and absolute, its means "
-        "over "
-        "features (their code, for MNIST and for CIFAR-10) (default squared)",
+        "over features (their code, for MNIST and for CIFAR-10) (default squared)",
     )
     group.add_argument(
         "--fm_layer",
@@ -154,8 +152,7 @@ def add_flags(group, told=True):
         type=number(float, 0, 1, open_low=True),
         default=1.0,
         help="G's target for D's probability, as a KL divergence, with --loss=jsgan: half of real_label in "
-        "the "
-        "ImageNet code of Salimans et al. 2016 (default 1: -log D)",
+        "the ImageNet code of Salimans et al. 2016 (default 1: -log D)",
     )
     regularised.add_flags(group)
 
@@ -225,8 +222,7 @@ def check_penalties(trainer, args):
     if trainer.joint and slopes:
         raise UserError(
             "--penalty, --dnorm: the discriminator compares the real with the generated half of a batch and "
-            "judges "
-            "no image alone; use --network_args minibatch_form=paper"
+            "judges no image alone; use --network_args minibatch_form=paper"
         )
     single = [*trainer.penalties.single(), *trainer.g_penalties.single()]
     if trainer.joint and single:
@@ -244,8 +240,7 @@ def check_penalties(trainer, args):
     if slopes and batch_norms(trainer.disc):
         trainer.warnings.append(
             "--penalty, --dnorm: the discriminator has batch norm, so its gradients mix examples; use a "
-            "network "
-            "without it (dcgan.py: --network_args disc_norm=None)"
+            "network without it (dcgan.py: --network_args disc_norm=None)"
         )
     if slopes and any(type(m).__name__ == "MinibatchDiscrimination" for m in trainer.disc.modules()):
         trainer.warnings.append(
@@ -258,8 +253,7 @@ def check_batch(batch, args):
     if "x_unlabelled" in batch:
         raise UserError(
             f"--iterator: {args.iterator} gives unlabelled images too, which {args.trainer} does not look "
-            "at; use "
-            "--trainer=trainers/semi_supervised.py, or the base iterator alone"
+            "at; use --trainer=trainers/semi_supervised.py, or the base iterator alone"
         )
 
 

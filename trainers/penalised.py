@@ -112,7 +112,7 @@ def from_file(path, flag):
         raise UserError(f"{flag}: get_penalty() of {path} fails: {error}") from error
     if not callable(penalty):
         raise UserError(
-            f"{flag}: get_penalty of {path} gives {type(penalty).__name__}; it must return a function or "
-            "a module"
+            f"{flag}: get_penalty of {path} gives {type(penalty).__name__}; it must return a function or a "
+            "module"
         )
     return penalty

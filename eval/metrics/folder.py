@@ -57,8 +57,7 @@ class Folder:
             (_, h, w), (_, h2, w2) = self.first.shape, image.shape
             raise UserError(
                 f"{self.what}: the images differ in size, {self.names[0]} has {w}x{h} pixels and "
-                f"{self.names[i]} "
-                f"{w2}x{h2}; use --size={min(h, w, h2, w2)}, which resizes all"
+                f"{self.names[i]} {w2}x{h2}; use --size={min(h, w, h2, w2)}, which resizes all"
             )
         return image
 
@@ -87,8 +86,7 @@ class Array:
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or len(images) < 2:
             raise UserError(
                 f"{path}: images is {images.dtype} {list(images.shape)}; must be uint8 [n, H, W, C] with C "
-                "of 1 or 3 and "
-                "n of 2 or more"
+                "of 1 or 3 and n of 2 or more"
             )
         images = torch.from_numpy(images).permute(0, 3, 1, 2).expand(-1, 3, -1, -1)
         self.rows, self.what, self.first = images, path, images[0]
@@ -126,8 +124,7 @@ def compare(args, device):
     if gathered[0].d != gathered[1].d:
         raise UserError(
             f"--size: {args.real} has images of {size_of(real)} pixels and {args.generated} of "
-            f"{size_of(fake)}; use --size, "
-            f"or an extractor that resizes (not {extractor.name})"
+            f"{size_of(fake)}; use --size, or an extractor that resizes (not {extractor.name})"
         )
     results = distributed.on_rank0(lambda: evaluate.compare(*gathered, metrics, extractor, "folder"))
     notes = [f"{extractor.name} ({extractor.why}): {extractor.description}; resized {extractor.resize}"]
@@ -187,15 +184,15 @@ def main(argv=None):
         "--metrics",
         nargs="+",
         default=None,
-        help=f"of {', '.join(evaluate.METRICS)} (default fid is kid prdc, without is where the extractor "
-        "has no logits)",
+        help=f"of {', '.join(evaluate.METRICS)} (default fid is kid prdc, without is where the extractor has "
+        "no logits)",
     )
     parser.add_argument(
         "--size",
         type=positive,
         default=None,
-        help="resize all images first: the shorter side to SIZE (Lanczos), then crop the centre (default: "
-        "no resizing)",
+        help="resize all images first: the shorter side to SIZE (Lanczos), then crop the centre (default: no "
+        "resizing)",
     )
     parser.add_argument("--batch", type=positive, default=64, help="images at a time (default 64)")
     parser.add_argument("--device", default="auto", help=DEVICE_HELP)

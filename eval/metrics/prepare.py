@@ -39,8 +39,7 @@ def fetch(path, url=URL, sha256=INCEPTION_SHA256, seconds=20):
         reason = getattr(error, "reason", None) or error.strerror or error
         raise MissingError(
             f"{url}: could not be fetched to {path} ({reason}); run this on a machine with a network and "
-            "copy the file, "
-            "or name it by --inception_weights"
+            "copy the file, or name it by --inception_weights"
         ) from None
     finally:
         if os.path.exists(part):

@@ -53,8 +53,7 @@ def parse(text):
     if not counts or len(words) > 1 or 0 in counts or 1 in counts or words and not words[0].isidentifier():
         raise UserError(
             f"--protocol: given {text!r}; must be <real images>[-<generated>][-<split>] with counts of 2 or "
-            "more, "
-            "as in 50k-train, 10k-test, 10k-5k, 10k-5k-test or full-test"
+            "more, as in 50k-train, 10k-test, 10k-5k, 10k-5k-test or full-test"
         )
     return Protocol(text, words[0] if words else "train", counts[0], counts[-1])
 

@@ -221,8 +221,7 @@ def to_bytes(images, what):
     if bad.any():
         raise UserError(
             f"{what}: {int(bad.sum())} of {len(images)} in a batch have values that are not finite, so no "
-            "score can be "
-            "computed; use an earlier checkpoint (--at), as training seems to have diverged"
+            "score can be computed; use an earlier checkpoint (--at), as training seems to have diverged"
         )
     return to_uint8(images)
 

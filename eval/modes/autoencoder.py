@@ -480,8 +480,7 @@ def logreg(trainer, data, run, args, step):
         )
         print(
             f"{kind}: test {100 * result['test']:.2f}%, valid {100 * result['valid']:.2f}%, train "
-            f"{100 * result['train']:.2f}%, "
-            f"{result['dims']} dimensions, L2 {result['l2']:g}"
+            f"{100 * result['train']:.2f}%, {result['dims']} dimensions, L2 {result['l2']:g}"
         )
 
 

@@ -24,9 +24,8 @@ def add_flags(declare):
         kept=False,
         default="",
         help="sample: a .png grid, a .npz array, a .zip or folder of PNGs (default: samples_<step>.png in "
-        "the run's folder); data: a .png (default data.png); export: the folder to write (default: export "
-        "in the run's folder); translate: the folder for translations of --images (default: one in the "
-        "run's)",
+        "the run's folder); data: a .png (default data.png); export: the folder to write (default: export in "
+        "the run's folder); translate: the folder for translations of --images (default: one in the run's)",
     )
     declare("sample", "interpolate", "directions", "invert").add_argument(
         "--labels",

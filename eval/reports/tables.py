@@ -282,8 +282,7 @@ def split_by_setting(heading, points, split):
         kinds = "; ".join(f"{label} in {some_runs(group)}" for label, group in zip(labels, groups))
         raise UserError(
             f"--metric: {heading} has {len(groups)} kinds, which one column cannot hold: use --split (a "
-            "column "
-            f"for each) or fewer runs; {kinds}"
+            f"column for each) or fewer runs; {kinds}"
         )
     return [
         Column(label if label in names else f"{heading} [{label}]", group)
@@ -541,8 +540,7 @@ def notes_on(study):
         if singular:
             notes.append(
                 f"{column.heading}: from a singular covariance (no more samples than features) in "
-                f"{singular}; "
-                "use more images."
+                f"{singular}; use more images."
             )
     shared = [g.name for g in study.shown if len(g.counted) > 1 and all(map(shares_subset, g.counted))]
     if shared:
@@ -953,16 +951,14 @@ def add_options(parser):
         default=[],
         metavar="NAME",
         help="scores or keys of metrics.jsonl: a name, a metric such as FD-classifier, or a pattern such as "
-        "'probe/*' "
-        "(default: every score)",
+        "'probe/*' (default: every score)",
     )
     parser.add_argument(
         "--pick",
         type=pick,
         default="last",
         help="the step that stands for a run: last, best (by --by, or by the metric itself, which flatters "
-        "it), or a "
-        "step's number (default last)",
+        "it), or a step's number (default last)",
     )
     parser.add_argument(
         "--by",

@@ -210,8 +210,7 @@ def cached(source, listing, options, build, content, cache=None, in_memory=IN_ME
     except OSError as error:
         raise UserError(
             f"--iterator_args cache: the decoded images could not be written to {place} "
-            f"({error.strerror or error}); "
-            "use a folder with room that can be written, cache=..."
+            f"({error.strerror or error}); use a folder with room that can be written, cache=..."
         ) from None
     finally:
         shutil.rmtree(made, ignore_errors=True)

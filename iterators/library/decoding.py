@@ -316,9 +316,9 @@ def decode_all(path, names, read, label, size=None, crop=None, channels=None, wo
             if made.array.shape != first.array.shape[:2] + (kind[0],):
                 (h, w), (h2, w2) = first.array.shape[:2], made.array.shape[:2]
                 raise UserError(
-                    f"--iterator_args size: not given, and the images differ: {label(names[0])} has "
-                    f"{w}x{h} pixels, "
-                    f"{label(names[i])} {w2}x{h2}; use --iterator_args size=N, say {min(h, w, h2, w2)}"
+                    f"--iterator_args size: not given, and the images differ: {label(names[0])} has {w}x{h} "
+                    f"pixels, {label(names[i])} {w2}x{h2}; use --iterator_args size=N, say "
+                    f"{min(h, w, h2, w2)}"
                 )
             out[i] = made.array
             if kind[1] != "uint8":
@@ -392,8 +392,7 @@ def new_array(path, shape, dtype="uint8"):
     free = shutil.disk_usage(os.path.dirname(path)).free
     if needed > free:
         raise UserError(
-            f"--iterator_args cache: {os.path.dirname(path)} has {free / 2**30:.1f} GiB free and the "
-            "decoded images need "
-            f"{needed / 2**30:.1f}; use a folder on a larger disc, cache=..., or a smaller size=N"
+            f"--iterator_args cache: {os.path.dirname(path)} has {free / 2**30:.1f} GiB free and the decoded "
+            f"images need {needed / 2**30:.1f}; use a folder on a larger disc, cache=..., or a smaller size=N"
         )
     return np.lib.format.open_memmap(path, "w+", dtype, shape)

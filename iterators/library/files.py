@@ -17,8 +17,7 @@ from engine.errors import MissingError
 
 EXTENSIONS = set(
     ".png .jpg .jpeg .jpe .jfif .bmp .dib .gif .webp .tif .tiff .ppm .pgm .pbm .pnm .avif .avifs .jp2 .j2k "
-    ".j2c .jpc .jpx "
-    ".tga .icb .vda .vst".split()
+    ".j2c .jpc .jpx .tga .icb .vda .vst".split()
 )
 TGA = {".tga", ".icb", ".vda", ".vst"}  # their format has no first bytes of its own
 # what usually lies beside images; such a file is no image, and its first bytes are not looked at

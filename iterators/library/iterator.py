@@ -272,8 +272,7 @@ class DataIterator:
         if len(parts) > len(self.keys):
             raise UserError(
                 f"--iterator: its items have {len(parts)} parts and {len(self.keys)} names, "
-                f"{', '.join(self.keys)}; "
-                "use DataIterator(..., keys=(...)) with a name for each"
+                f"{', '.join(self.keys)}; use DataIterator(..., keys=(...)) with a name for each"
             )
         return dict(zip(self.keys, parts))
 

@@ -20,8 +20,7 @@ def checked(given):
     if not numbers or not pair[0] < pair[1]:
         raise UserError(
             f"--iterator_args range: given {given!r}; use the values of black and white, as in "
-            "range='(0,4095)', "
-            "or that of white alone"
+            "range='(0,4095)', or that of white alone"
         )
     return tuple(pair)
 
@@ -44,9 +43,8 @@ def found(floating, least, largest, what):
     if not floating and least >= 0 and largest < 2 ** BITS[-1]:
         return of_bits(largest)
     raise UserError(
-        f"--iterator_args range: not given, and {what} holds values of {least:.6g} .. {largest:.6g}; use "
-        "the values "
-        f"of black and white, as in range='({least:.6g},{largest:.6g})'"
+        f"--iterator_args range: not given, and {what} holds values of {least:.6g} .. {largest:.6g}; use the "
+        f"values of black and white, as in range='({least:.6g},{largest:.6g})'"
     )
 
 

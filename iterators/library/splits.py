@@ -42,8 +42,7 @@ def split(n, amount):
     if type(count) is not int or not 0 <= count < n:
         raise UserError(
             f"--iterator_args valid: given {amount!r}; use a number below {n:,}, that of the training "
-            "examples, or "
-            "a fraction between 0 and 1"
+            "examples, or a fraction between 0 and 1"
         )
     held = torch.zeros(n, dtype=torch.bool)
     held[permutation(n, "valid")[:count]] = True
@@ -121,8 +120,7 @@ def iterators(
     if valid and "valid" in splits:
         raise UserError(
             f"--iterator_args valid: given {valid}, but the data has {len(splits['valid']['x']):,} "
-            "validation images "
-            "of its own; leave it out"
+            "validation images of its own; leave it out"
         )
     if dequantise and (train.value_range or not train.tensors["x"].dtype == torch.uint8):
         raise UserError("--iterator_args dequantise: is for images of 8 bits; leave it out")

@@ -31,22 +31,19 @@ def _wrapped(name, value, batch_size, seed):
         return value
     if not isinstance(value, torch_data.DataLoader):
         raise UserError(
-            f"--iterator: get_iterators returned {type(value).__name__} for {name}; use a DataIterator, or "
-            "a torch "
-            "DataLoader"
+            f"--iterator: get_iterators returned {type(value).__name__} for {name}; use a DataIterator, or a "
+            "torch DataLoader"
         )
     dataset, sampler, indices = value.dataset, getattr(value.batch_sampler, "sampler", value.sampler), None
     if isinstance(dataset, torch_data.IterableDataset):
         raise UserError(
             f"--iterator: the data set of its DataLoader, {type(dataset).__name__}, is a stream; use one "
-            "with "
-            "len(dataset) and dataset[i]"
+            "with len(dataset) and dataset[i]"
         )
     if type(value.batch_sampler) is not torch_data.BatchSampler:
         raise UserError(
-            f"--iterator: the batches of its DataLoader ({type(value.batch_sampler).__name__}) would not "
-            "be kept; "
-            "use one made with batch_size=N, or a DataIterator"
+            f"--iterator: the batches of its DataLoader ({type(value.batch_sampler).__name__}) would not be "
+            "kept; use one made with batch_size=N, or a DataIterator"
         )
     if isinstance(sampler, torch_data.SubsetRandomSampler):
         indices = sampler.indices
@@ -55,8 +52,7 @@ def _wrapped(name, value, batch_size, seed):
     ):
         raise UserError(
             f"--iterator: the {type(sampler).__name__} of its DataLoader would not be followed; use a "
-            "DataLoader "
-            "with shuffle=True, or a DataIterator"
+            "DataLoader with shuffle=True, or a DataIterator"
         )
     shuffle = not isinstance(sampler, torch_data.SequentialSampler)
     return DataIterator(

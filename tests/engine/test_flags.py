@@ -14,9 +14,8 @@ def parse(*words, modes=("train", "sample")):
 def test_the_originals_command_parses_with_its_meanings():
     args = parse(
         *"--name=baseline_specnorm --batch_size=64 --epochs=500 --z_dim=62 --beta1=0.0 "
-        "--iterator=iterators/cifar10.py "
-        "--network=networks/model_resnet_specnorm.py --save_every=20 --dnorm=0.0 --update_g_every=5 "
-        "--resume=auto".split()
+        "--iterator=iterators/cifar10.py --network=networks/model_resnet_specnorm.py --save_every=20 "
+        "--dnorm=0.0 --update_g_every=5 --resume=auto".split()
     )
     assert (
         args.name,
@@ -103,10 +102,9 @@ def test_help_names_every_flag_with_its_default(capsys):
     text = capsys.readouterr().out
     for flag in (
         "name batch_size epochs loss z_dim lr beta1 beta2 mixup mixup_ff alpha dnorm update_g_every iterator "
-        "resume network save_path "
-        "save_images_every save_every last_epoch cpu seed max_steps save_every_steps device num_workers "
-        "network_args iterator_args "
-        "penalty lr_schedule ema log_every deterministic threads mode trainer"
+        "resume network save_path save_images_every save_every last_epoch cpu seed max_steps "
+        "save_every_steps device num_workers network_args iterator_args penalty lr_schedule ema log_every "
+        "deterministic threads mode trainer"
     ).split():
         assert f"--{flag} " in text, flag
     assert "exit codes" in text

@@ -409,8 +409,8 @@ def test_a_family_is_one_column_and_names_are_many(tmp_path, capsys):
     many(tmp_path, "b", [1.0, 3.0], protocol="5k-train", n_fake=5000, split="train")
     text = said(capsys, tmp_path, "--metric", "fd-classifier")
     assert (
-        "protocol 1k-test, split test, n_fake 1000 in a/s0-1; protocol 5k-train, split train, n_fake 5000 "
-        "in b/s0-1" in text
+        "protocol 1k-test, split test, n_fake 1000 in a/s0-1; protocol 5k-train, split train, n_fake 5000 in "
+        "b/s0-1" in text
     )
     assert [r["metric"] for r in tidy(capsys, tmp_path) if r["n"] == "2"] == [FD, "FD-classifier 5k-train"]
     assert [r["metric"] for r in tidy(capsys, tmp_path, "--metric", "FD*") if r["n"] == "2"] == [

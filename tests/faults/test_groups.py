@@ -121,9 +121,8 @@ def two_hosts():
     if os.geteuid() or not shutil.which("ip"):
         pytest.skip("network namespaces need root and the command ip (Debian: iproute2)")
     made = subprocess.run(
-        "ip netns add nodea && ip netns add nodeb && "
-        "ip link add va netns nodea type veth peer name vb netns nodeb && "
-        "ip -n nodea addr add 10.77.0.1/24 dev va && ip -n nodeb addr add 10.77.0.2/24 dev vb && "
+        "ip netns add nodea && ip netns add nodeb && ip link add va netns nodea type veth peer name vb netns "
+        "nodeb && ip -n nodea addr add 10.77.0.1/24 dev va && ip -n nodeb addr add 10.77.0.2/24 dev vb && "
         "for n in a b; do ip -n node$n link set lo up && ip -n node$n link set v$n up; done",
         shell=True,
         capture_output=True,
