@@ -128,6 +128,8 @@ RUNS = {
         "size=32",
     ),
     "critic": ("--loss=wgan", "--penalty", "gp=10", "--historical_averaging=0.1"),
+    "conditional": ("--conditional=projection", "--ada=bg"),
+    "packed": ("--packing=2", "--loss=hinge"),
     "bigan": (
         "--trainer=trainers/bigan.py",
         "--network=networks/bigan_mnist.py",
@@ -195,7 +197,7 @@ def test_a_look_changes_no_bit_and_resumes(tmp_path, name):
     ends = {k.rsplit("/", 1)[-1] for k in values}
     assert {"sigma_max", "collapsed", "grad_norm", "accuracy_real", "accuracy_held_out"} <= ends
     assert ("duplicates" in ends) == (name not in ("autoencoder", "cyclegan"))
-    assert ("r_t" in ends) == (name == "ada")
+    assert ("r_t" in ends) == (name in ("ada", "conditional"))
     assert "failed" not in (whole / "deleteme/s0/log.txt").read_text()
 
 
