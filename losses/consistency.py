@@ -67,7 +67,7 @@ def of_gan(name):
     """A check that the trainer is trainers/gan.py, or one made of it."""
 
     def check(trainer):
-        if not hasattr(trainer, "near"):
+        if trainer.near is None:
             raise UserError(
                 f"--penalty {name}: not valid with {trainer.args.trainer}; use --trainer=trainers/gan.py, or "
                 "another penalty"

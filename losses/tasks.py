@@ -16,7 +16,8 @@ def needs_head(name, method, network):
 
     def check(trainer):
         of_gan(name)(trainer)
-        if not hasattr(trainer.disc, method):
+        disc = trainer.disc
+        if not hasattr(disc, method):
             raise UserError(
                 f"--penalty {name}, --g_penalty {name}: the discriminator of {trainer.args.network} has no "
                 f"method {method}; use --network={network}"

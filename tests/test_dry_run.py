@@ -185,7 +185,7 @@ def test_help_opens_with_three_lines_and_lists_modes_with_their_flags(capsys):
     )
     for name, function in MODES.items():
         assert f"\n  {name} " in text and function.__doc__, name
-    assert "--at --standing_stats --frames --interpolation" in text and max(map(len, lines)) <= 110
+    assert "--at --standing_stats --labels --frames --interpolation" in text and max(map(len, lines)) <= 110
     # of one mode: its own flags, and no others; no run is looked for
     text = shown(capsys, "--mode=save_frames", "--help")
     assert "--framerate" in text and "--votes" not in text and "--lr" not in text

@@ -74,6 +74,7 @@ class Trainer(nn.Module):
     combine = None  # (hs, shares), k codes [N, ...] and k shares that sum to 1 -> their mix
     blend = None  # (h, other, attributes), codes [N, ...] and float [N, A] -> their mix with these attributes
     to_a = to_b = None  # images [N, C, H, W] of one domain -> of the other
+    near = None  # (z, std, purpose, *classes) -> G(z + dz), for penalties that compare neighbours of z
     boundary = 0.0  # D's logit of an example that it cannot place; None: a critic's scores have no such zero
 
     def __init_subclass__(cls, **options):

@@ -87,7 +87,9 @@ class Passes:
 def about_networks(trainer, args):
     """Lines on each network: shapes of one example, parameters, multiply-adds of a forward pass of one
     example, and the same of its parts. Multiply-adds are those of convolutions and matrix products."""
-    roles = [role for role in (*trainer.roles, *trainer.optional_roles) if hasattr(trainer, role)]
+    roles = [
+        role for role in (*trainer.roles, *trainer.optional_roles) if getattr(trainer, role, None) is not None
+    ]
     nets = {role: getattr(trainer, role) for role in roles}
     parts = {role: list(net.named_children())[:PARTS] for role, net in nets.items()}
     watched = {m for net in nets.values() for m in net.modules()}
