@@ -115,7 +115,8 @@ def test_every_picture_is_shown_and_has_its_command():
 
 def test_the_index_has_every_page():
     index = {link.name for link in links(ROOT / "docs/README.md")}
-    assert {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"} == index
+    pages = [*(ROOT / "docs").glob("*.md"), *(ROOT / "docs").glob("*.ipynb")]
+    assert {page.name for page in pages} - {"README.md"} == index
 
 
 def test_the_floor_is_the_best_rate_of_the_libraries(monkeypatch):
