@@ -48,18 +48,24 @@ def mimicry_disc(shortcuts):
     return names
 
 
-def studiogan_gen():
-    """PyTorch-StudioGAN's generator for 32x32 images of backbone resnet, models/resnet.py, no classes."""
+def studiogan_gen(classes=False):
+    """PyTorch-StudioGAN's generator for 32x32 images of backbone resnet, models/resnet.py; classes: with
+    class batch norm, g_cond_mtd cBN."""
     names = {"linear0": "dense", "bn4": "maps.3", "conv2d5": "maps.5"}
-    up = {"bn1": "residual.0", "conv2d1": "residual.2", "bn2": "residual.3", "conv2d2": "residual.5"}
+    up = {"conv2d1": "residual.2", "conv2d2": "residual.5"}
+    for norm, own in (("bn1", "residual.0"), ("bn2", "residual.3")):
+        parts = {"bn": "", "gain": ".scale", "bias": ".shift"}
+        up |= {f"{norm}.{part}": own + mine for part, mine in parts.items()} if classes else {norm: own}
     for i in range(3):
         names |= inside(f"blocks.{i}.0", f"maps.{i}", up | {"conv2d0": "shortcut.0"})
     return names
 
 
-def studiogan_disc():
-    """Its discriminator, with spectral norm and without classes."""
+def studiogan_disc(classes=False):
+    """Its discriminator, with spectral norm; classes: with projection, d_cond_mtd PD."""
     names = {"linear1": "stages.5.0"}
+    if classes:
+        names = {"linear1": "stages.5.0.linear", "embedding": "stages.5.0.table"}
     for i in range(4):
         parts = {"conv2d1": "residual.0", "conv2d2": "residual.2"} | (
             {"conv2d0": "shortcut.1"} if i < 2 else {}
@@ -83,11 +89,14 @@ KNOWN = [
         "networks/ssgan48.py",
         ["classes=0"],
     ),
-    (
-        "StudioGAN's SN-GAN for 32x32 without classes",
-        {"gen": studiogan_gen(), "disc": studiogan_disc()},
-        "networks/sngan.py",
-        ["gen_eps=1e-4", *IN_PLACE],
+    *(
+        (
+            f"StudioGAN's SN-GAN for 32x32 {'with' if classes else 'without'} classes",
+            {"gen": studiogan_gen(classes), "disc": studiogan_disc(classes)},
+            "networks/sngan.py",
+            ["gen_eps=1e-4", *IN_PLACE],
+        )
+        for classes in (False, True)
     ),
 ]
 
@@ -145,7 +154,11 @@ def kind_of(states, files):
 def translated(state, names):
     """The state dict under our names."""
     pairs = ((*name.rpartition(".")[::2], value) for name, value in state.items())
-    return {f"{names[module]}.{SPECTRAL.get(leaf, leaf)}": value for module, leaf, value in pairs}
+    found = {f"{names[module]}.{SPECTRAL.get(leaf, leaf)}": value for module, leaf, value in pairs}
+    for name, value in found.items():  # StudioGAN's are linear layers of one-hot classes, and 1 + gain
+        if name.endswith((".scale.weight", ".shift.weight")):
+            found[name] = value.t() + name.endswith(".scale.weight")
+    return found
 
 
 def words_of(gen, disc):
@@ -176,8 +189,10 @@ def convert(files, out, more=()):
     line += [f"--network={network}", "--network_args", *words, *widths, f"--z_dim={z_dim}"]
     line += [f"--name={os.path.splitext(os.path.basename(out))[0]}", "--cpu"]
     line += ["--ema=0.9999"] if "gen_ema" in states else []
+    n_classes = len(states["disc"].get("stages.5.0.table.parametrizations.weight.original", ()))
+    line += ["--conditional=projection"] if n_classes else []
     args = flags.parse(line, ("train", *MODES), add_flags)
-    args.data_shape, args.n_classes, args.steps_per_epoch, args.total_steps = shape, 0, 1, step
+    args.data_shape, args.n_classes, args.steps_per_epoch, args.total_steps = shape, n_classes, 1, step
     args.schedule_steps = args.schedule_steps or 1
     flags.resolve(args)
     trainer = setup.trainer(args, setup.networks(args))

@@ -56,6 +56,22 @@ def test_outputs_are_the_authors(tmp_path, name, size, step):
     assert held["images"].std() > 0.1 and held["logits"].std() > 1e-3  # they tell inputs apart
 
 
+def test_conditional_outputs_are_the_authors(tmp_path):
+    """Of StudioGAN with class batch norm and projection; the four examples are of classes 0, 1, 2, 0."""
+    held, out, y = fixture("studiogan_32_conditional"), tmp_path / "made.pt", torch.tensor([0, 1, 2, 0])
+    assert convert.main([*files(tmp_path, "studiogan_32_conditional"), f"--out={out}"]) == 0
+    run = api.load(out)
+    assert run.args.conditional == "projection" and run.args.n_classes == 3
+    with torch.no_grad():
+        images = run.nets["gen"](1.5 * waves(4, 12, pace=0.7), y)
+        logits = run.nets["disc"](waves(4, 3, 32, 32, pace=0.37), y=y)
+        others = run.nets["gen"](1.5 * waves(4, 12, pace=0.7), y.flip(0))
+    assert torch.allclose(images[:, :, ::2, ::2], held["images"], atol=1e-5)
+    assert torch.allclose(logits, held["logits"], atol=1e-5, rtol=1e-5)
+    assert (others - images).abs().max() > 1e-2  # classes matter
+    assert run.generate(5, seed=1, labels=2).shape == (5, 3, 32, 32)
+
+
 def test_every_entry_is_taken_and_ours_are_all_set(tmp_path):
     held = fixture("studiogan_32")
     convert.main([*files(tmp_path, "studiogan_32"), f"--out={tmp_path / 'made.pt'}"])

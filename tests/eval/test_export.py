@@ -121,3 +121,19 @@ def test_onnx_gives_what_the_network_gives(tmp_path):
     session = onnxruntime.InferenceSession(tmp_path / "model.onnx", providers=["CPUExecutionProvider"])
     for n in (1, 7):
         assert np.allclose(session.run(None, {"input": z[:n].numpy()})[0], wanted[:n], atol=1e-4)
+
+
+def test_discriminators_of_autoencoders_and_sixteen_examples(tmp_path):
+    words = ["--network=networks/autoencoder32.py", "--iterator_args", "size=32", "channels=1"]
+    assert (
+        train(tmp_path, *words, "--trainer=trainers/amr.py", "--max_steps=1", "--network_args", "width=4")
+        == 0
+    )
+    assert mode(tmp_path, "--mode=export", f"--out={tmp_path / 'model'}") == 0
+    about = json.loads((tmp_path / "model/model.json").read_text())
+    assert list(about["networks"]) == ["dec", "disc", "enc"]
+    assert about["z_dim"] is None and about["z_distribution"] is None
+    for role, folder in (("dec", "."), ("disc", "disc"), ("enc", "enc")):  # batches are of 8
+        assert about["networks"][role]["examples"] == 16
+        assert len(np.load(tmp_path / "model" / folder / "examples.npz")["output"]) == 16
+    assert "z is drawn" not in (tmp_path / "model/README.md").read_text()
