@@ -11,9 +11,8 @@ import subprocess
 
 import torch
 
-from engine import flags
+from engine import flags, setup
 from engine.files import PROJECT
-from engine.load import call, load_file
 
 # what each iterator file offers to networks: shape of its data without --iterator_args size, classes
 DATA = {
@@ -78,11 +77,10 @@ def networks(args):
     name = os.path.basename(str(words.get("base", args.iterator)))[:-3]
     (channels, height, width), n_classes = DATA[name]
     size = words.get("size")
-    shape = (channels, size, size) if size else (channels, height, width)
-    offered = {"data_shape": shape, "n_classes": n_classes, "z_dim": args.z_dim}
-    file = load_file(os.path.join(PROJECT, args.network), "--network", "get_network")
+    args.data_shape = (channels, size, size) if size else (channels, height, width)
+    args.n_classes = n_classes
     with torch.device("meta"):
-        return call(file.get_network, offered, args.network_args, "--network_args")
+        return setup.networks(args)
 
 
 def counted(nets):

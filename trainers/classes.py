@@ -53,8 +53,9 @@ def add_flags(group):
         "--mixup_classes",
         choices=("across", "within"),
         default="across",
-        help="across: any examples are mixed, and so are their classes; within: only examples of one class, "
-        "so D's generated images have the classes of the real ones (default across)",
+        help="across: any examples are mixed, and so are their classes; within: the generated images that D "
+        "is shown have the classes of the real ones, with or without --mixup, and only examples of one class "
+        "are mixed (default across)",
     )
     group.add_argument(
         "--class_weight",

@@ -196,6 +196,5 @@ def check_flags(trainer, args):
             f"--g_loss={args.g_loss}: does not tell G its classes; use adversarial or mixed with "
             "--conditional"
         )
-    unused(trainer.layers, "--mixup", "mixup_classes")
     unused(trainer.classes.loss is not None, "--conditional=acgan or d2dce", *terms)
     unused(kind == "d2dce", "--conditional=d2dce", *margins)

@@ -24,8 +24,12 @@ HIDDEN_MIXUP="--mixup=hidden --penalty r1=0.1 $AVERAGED"
 R1_R2="--penalty r1=0.03 r2=0.03 --beta1=0 --beta2=0.99 --lr=2e-3 --epochs=16 $AVERAGED"
 WGAN_GP="--loss=wgan --penalty gp=0.1 --update_g_every=3 --beta1=0 --beta2=0.9 $AVERAGED"
 
-# PACGAN: the GAN that Lin et al. 2018 (PacGAN) compare with, as in their released code: 400 epochs of 100,000
-# points.
+# PACGAN: the GAN of Lin et al. 2018 (PacGAN) as in their released code: 400,000 steps of 100 packs. PAC1 to
+# PAC4: points in a pack; as many times 100 points a step, and 400 epochs of 100,000 points.
 PACGAN="$PLANE --network_args width=400 layers=4 activation=relu gen_norm=True gen_out=linear init=normal
-  disc_width=200 disc_layers=3 disc_activation=maxout --lr=1e-4 --beta1=0.8 --batch_size=100 --epochs=400
-  --save_every=5 --save_images_every=10"
+  disc_width=200 disc_layers=3 disc_activation=maxout --lr=1e-4 --beta1=0.8 --save_every=10
+  --save_images_every=20"
+PAC1="--batch_size=100 --epochs=400"
+PAC2="--packing=2 --batch_size=200 --epochs=800"
+PAC3="--packing=3 --batch_size=300 --epochs=1200"
+PAC4="--packing=4 --batch_size=400 --epochs=1600"

@@ -41,6 +41,7 @@ MADE = {
     "arena/stacked": ["size=28", "channels=3"],
     "arena/digits": ["size=8", "channels=3"],
     "arena/mnist10k": ["size=28", "channels=1"],
+    "conditional/mnist10k": ["size=28", "channels=1"],
     "dist_gan/mnist": ["size=28", "channels=1"],
     "dist_gan/stl10": ["size=48", "channels=3"],
     "ssgan/stl10": ["size=48", "channels=3"],
@@ -131,7 +132,7 @@ def test_all_scripts_are_found():
             assert os.path.isfile(found), f"{path} sources {found}"
             sourced.add(found)
             todo.append((found, script))
-    assert len(SCRIPTS) == 347 and not sourced & set(SCRIPTS)
+    assert len(SCRIPTS) == 372 and not sourced & set(SCRIPTS)
     others = {
         os.path.join(ROOT, "exps", name)
         for name in ("seeds.sh", "until_done.sh", "ensemble.sh", "grid.sh", "slurm/job.sh")
