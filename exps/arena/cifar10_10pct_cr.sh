@@ -1,5 +1,5 @@
 #!/bin/sh
 # CIFAR-10, 5,000 training images: consistency regularisation (Zhang et al. 2020).
-# Published: no row of any table; docs/arena.md has results.
+# Published: no row of any table.
 set -eu; . "$(dirname "$0")/common.sh"
 exec $LAUNCH task_launcher.py --name=arena/cifar10_10pct_cr $CIFAR10_10PCT $CR "$@"
